@@ -1,0 +1,166 @@
+/* route.h - what a module needs to face the world: route rows, requests, replies, jobs, and the
+ * module descriptor. The only header of api/ that modules include.
+ *
+ * The life of a request: the loop reads it, finds its row, rate-limits, and queues it. A pool thread
+ * authenticates, checks the row's permission, decodes path, query and body by the row's tables,
+ * opens the row's transaction, and calls the handler. The handler returns 0 (the reply stands, the
+ * transaction commits), an outcome of its module (rolled back, answered by the module's outcome
+ * table), or a fault (rolled back, 500 with the request id). Handlers may be run again after a
+ * serialisation failure. */
+#pragma once
+
+#include <jansson.h>
+
+#include "base/address.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/field.h"
+#include "base/id.h"
+#include "base/random.h"
+#include "io/db.h"
+#include "io/http_server.h"
+
+struct context;
+struct loop;
+struct pool;
+
+/* ---- who asks ---- */
+
+/* A permission is what a route needs; roles and API keys' scopes grant them (security/policy.h). */
+enum permission {
+	PERM_UNSET,		/* refuses to start */
+	PERM_PUBLIC,		/* anybody */
+	PERM_ACCOUNT,		/* any signed-in account, about itself */
+	PERM_RENTAL_READ,
+	PERM_RENTAL_WRITE,
+	PERM_BILLING_READ,
+	PERM_WORKER_READ,
+	PERM_WORKER_WRITE,
+	PERM_OPERATOR,
+};
+
+struct caller {
+	bool known;			/* false: nobody signed in (PERM_PUBLIC only) */
+	struct account_id account;
+	uint32_t permissions;		/* bit 1 << enum permission */
+	uint8_t session[16];		/* the session or API key that was used */
+	bool by_api_key;
+};
+
+/* ---- requests and replies ---- */
+
+enum { ROUTE_PARAMS_MAX = 3 };
+
+struct request {
+	const struct context *context;
+	struct arena *arena;
+	struct caller caller;
+	struct http_conn_id conn;
+	char id[ID_TEXT_SIZE];			/* "req-..."; on every log line and in every problem */
+	const char *peer;
+	const char *params[ROUTE_PARAMS_MAX];	/* of {names} in the path, in order */
+	const void *query;			/* the row's .query struct, decoded */
+	const void *body;			/* the row's .body struct, decoded */
+	int64_t now_ms;
+};
+
+struct reply {
+	int status;		/* 200 unless set */
+	json_t *body;		/* owned; NULL: empty */
+	struct field_error error;	/* set by reply_refuse: shown in the problem */
+	const char *detail;	/* shown in the problem in place of the outcome's; in the arena */
+};
+
+/* For a rule that a table cannot say: names the field and the rule, returns ROUTE_E_FIELD. */
+int reply_refuse(struct reply *reply, const char *field, const char *rule);
+
+/* Outcomes of every module, below the modules' own (which start at ROUTE_E_MODULE). */
+enum route_outcome {
+	ROUTE_E_FIELD = 900,	/* 422, names the field */
+	ROUTE_E_NOT_FOUND,	/* 404, says nothing of what exists */
+	ROUTE_E_DENIED,		/* 403 */
+	ROUTE_E_UNAUTHENTICATED,	/* 401 */
+	ROUTE_E_UNAVAILABLE,	/* 503 with Retry-After */
+	ROUTE_E_MODULE = 1000,
+};
+
+/* An outcome's answer: a row of the module's table, which {0} ends. */
+struct outcome_row {
+	int outcome;
+	int status;
+	const char *type;	/* "insufficient-balance": the problem's type, stable, for programs */
+	const char *title;	/* one sentence for people, with the remedy */
+};
+
+/* ---- rows ---- */
+
+typedef int route_fn(struct request *request, struct tx *tx, struct reply *reply);
+
+struct body_shape {
+	const struct field *fields;
+	size_t size;		/* of the struct */
+};
+
+struct ws_route;
+
+struct route {
+	enum http_method method;
+	const char *path;	/* "/v1/rentals/{rental}/stop" */
+	enum permission permission;
+	enum tx_mode tx;
+	bool idempotent;	/* takes Idempotency-Key: the same key and body get the same answer */
+	bool inline_;		/* answered on the loop: no transaction, must not block */
+	struct body_shape body, query;
+	route_fn *handler;
+	const struct ws_route *ws;	/* instead of leaving it at the reply: a GET that upgrades. The
+					 * handler runs first (authorises, finds); 0 upgrades */
+};
+
+/* A WebSocket's life on the loop, after its handler said yes. */
+struct ws_route {
+	/* Makes the connection's state from what the handler left in @prepared (see
+	 * request_prepare), or NULL to refuse with 503. On the loop. */
+	void *(*open)(const struct context *context, struct http_conn_id conn, void *prepared);
+	void (*message)(void *state, enum ws_kind kind, const void *bytes, size_t len);
+	void (*closed)(void *state, uint16_t code);	/* frees @state */
+	void (*discard)(void *prepared);	/* upgraded never; frees @prepared */
+};
+
+/* What a ws route's handler hands to open(): one malloc'ed object. */
+void request_prepare(struct request *request, void *prepared);
+
+/* ---- what modules get ---- */
+
+struct context {
+	const struct clock *clock;
+	struct random *random;
+	struct db *db;
+	struct loop *loop;
+	struct http_server *http;
+	struct pool *people;		/* requests */
+	struct pool *agents;		/* what agents send */
+	struct pool *background;	/* jobs and reconcilers */
+	const struct settings *settings;	/* cmd/settings.h's struct is in api/settings.h */
+};
+
+/* Runs every @every_ms on the background pool, never twice at once; also when job_wake is called.
+ * A fault is logged and tried again at the next turn. */
+struct job {
+	const char *name;
+	uint64_t every_ms;
+	int (*run)(const struct context *context, struct arena *arena);
+};
+
+/* Runs the job called @name soon. From any thread. */
+void job_wake(const struct context *context, const char *name);
+
+struct module {
+	const char *name;
+	const struct route *routes;		/* NULL handler ends */
+	const struct outcome_row *outcomes;	/* {0} ends */
+	const struct job *jobs;			/* NULL name ends */
+	/* Before the first request; may be NULL. -errno refuses to start. */
+	int (*start)(const struct context *context);
+	/* After the last one. */
+	void (*stop)(void);
+};

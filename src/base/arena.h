@@ -1,0 +1,34 @@
+/* arena.h - memory that is given back all at once, never past a limit.
+ *
+ * A request, a message or a query result lives in one arena. Not thread safe: one owner at a time. */
+#pragma once
+
+#include "base/base.h"
+
+struct arena;
+
+/* An arena that hands out at most @limit_bytes. Outcomes: none. Faults: -ENOMEM. */
+_must_check_ int arena_new(size_t limit_bytes, struct arena **ret_arena);
+void arena_free(struct arena *arena);
+
+/* Forgets everything allocated, keeps the first block for the next user. */
+void arena_reset(struct arena *arena);
+
+/* Zeroed, aligned for any type; NULL past the limit or without memory. */
+_must_check_ void *arena_alloc(struct arena *arena, size_t size);
+
+/* @count elements of @size bytes, overflow checked. */
+_must_check_ void *arena_array(struct arena *arena, size_t count, size_t size);
+
+/* A copy of @len bytes with a NUL behind them. */
+_must_check_ char *arena_text(struct arena *arena, const char *text, size_t len);
+
+_must_check_ _printf_(2, 3) char *arena_printf(struct arena *arena, const char *format, ...);
+
+/* Bytes handed out since the last reset. */
+size_t arena_used(const struct arena *arena);
+
+static inline void arena_freep(struct arena **arena)
+{
+	arena_free(*arena);
+}

@@ -1,0 +1,84 @@
+/* billing.h - money: a double-entry ledger, holds, and the metering of leases.
+ *
+ * Money moves only by postings whose entries sum to zero. A posting is never changed or deleted; a
+ * correction is another posting. Functions that take a struct tx run inside the caller's
+ * transaction.
+ *
+ * A lease's money: opening it sets a hold aside from the tenant's balance; each usage record that
+ * the machine signed charges floor(rate * seconds / 3600) less what was charged before, first from
+ * the hold, then from the balance, to the provider and the network; closing it gives back what is
+ * left. A balance is never negative: what cannot be paid is not charged, and the lease is reported
+ * by billing_exhausted_take. */
+#pragma once
+
+#include "api/route.h"
+#include "wire/sign.h"
+
+enum billing_outcome {
+	BILLING_E_INSUFFICIENT = ROUTE_E_MODULE,	/* the balance does not cover it */
+	BILLING_E_NO_LEASE,		/* unknown lease */
+	BILLING_E_CLOSED,		/* the lease was closed before this record's time */
+	BILLING_E_RECORD,		/* the record contradicts the lease or an earlier record:
+					 * wrong ids, sequence or seconds going back, more seconds
+					 * than passed, time in the future */
+	BILLING_E_SIGNATURE,
+	BILLING_E_LIMIT,		/* an amount past its bound */
+};
+
+/* Gives @amount > 0 to @account from the network's issue account ("admin credit"). The same @key
+ * (1 to 64 bytes) again: no second posting, the same result. */
+_must_check_ int billing_credit(const struct context *context, struct tx *tx,
+				struct account_id account, struct amount amount, const char *key,
+				const char *memo);
+
+/* What the tenant may still spend: the balance without the holds. */
+_must_check_ int billing_available(struct tx *tx, struct account_id account,
+				   struct amount *ret_available);
+
+/* Who may rent at what: recorded and signed by the network when a rental is placed. */
+struct billing_lease {
+	struct rental_id rental;
+	struct lease_id lease;
+	struct account_id tenant;
+	struct machine_id machine;
+	struct account_id provider;
+	struct amount rate_hour;
+	struct amount hold;	/* set aside now; released at the close where not used */
+};
+
+/* BILLING_E_INSUFFICIENT. */
+_must_check_ int billing_lease_open(const struct context *context, struct tx *tx,
+				    const struct billing_lease *lease);
+
+/* A usage record of @usage->machine. Checks signature and plausibility, charges, countersigns. The
+ * same record again answers the same. Outcomes: BILLING_E_*; nothing is changed then. */
+_must_check_ int billing_usage(const struct context *context, struct tx *tx,
+			       const struct usage_statement *usage,
+			       const uint8_t signature[static SIGNATURE_SIZE],
+			       struct amount *ret_charged,
+			       uint8_t ret_receipt[static SIGNATURE_SIZE]);
+
+/* No more charges for what happens after @ended_at_ms; releases the hold. Usage records up to that
+ * moment are still taken for a while (a machine that was away reports late), from the balance.
+ * Closing twice changes nothing. @billed: false undoes what was charged (by a correcting posting):
+ * the tenant could not use it. */
+_must_check_ int billing_lease_close(const struct context *context, struct tx *tx,
+				     struct lease_id lease, int64_t ended_at_ms, bool billed);
+
+struct billing_lease_sums {
+	int64_t seconds;
+	struct amount charged, rate_hour;
+};
+_must_check_ int billing_lease_sums(struct tx *tx, struct lease_id lease,
+				    struct billing_lease_sums *ret_sums);
+
+/* Rentals whose tenant could not pay since the last call: at most @max, taken off the list with
+ * this transaction. */
+_must_check_ int billing_exhausted_take(struct tx *tx, size_t max, struct rental_id *ret_rentals,
+					size_t *ret_n);
+
+/* Sums: every posting to zero, every balance to its entries. Outcome: a static text says what is
+ * wrong, NULL when all is well. For `kaisar admin ledger-check` and tests. */
+_must_check_ int billing_check(struct tx *tx, const char **ret_problem);
+
+extern const struct module billing_module;

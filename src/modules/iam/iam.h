@@ -1,0 +1,25 @@
+/* iam.h - who somebody is and what they may do: sign-in with a wallet (EIP-4361), sessions, access
+ * tokens, API keys, roles. Everybody's account is a wallet address; a first sign-in makes it, with
+ * the roles tenant and provider. Operators come from the settings or from another operator. */
+#pragma once
+
+#include "api/route.h"
+
+enum iam_outcome {
+	IAM_E_NONCE = ROUTE_E_MODULE,	/* unknown, used or expired */
+	IAM_E_MESSAGE,			/* the sign-in message or its signature is not acceptable */
+	IAM_E_REFRESH,			/* refresh token unknown, used or expired */
+	IAM_E_TOO_MANY,			/* keys, sessions or nonces */
+	IAM_E_LAST_OPERATOR,
+};
+
+/* Who sent "Bearer ...": an access token (checked with the key alone, no query) or an API key.
+ * Outcome ROUTE_E_UNAUTHENTICATED. @authorization may be NULL: an unknown caller, 0. */
+_must_check_ int iam_authenticate(const struct context *context, struct tx *tx,
+				  const char *authorization, struct caller *ret_caller);
+
+/* Makes the account if it is new. */
+_must_check_ int iam_account_ensure(const struct context *context, struct tx *tx,
+				    struct account_id account);
+
+extern const struct module iam_module;

@@ -1,0 +1,64 @@
+/* sign.h - the exact bytes that machines and the network sign, so that anybody can check a bill.
+ *
+ * Every digest is Keccak-256 over a fixed layout: a 16-byte tag (NUL-padded), then the fields in the
+ * order of the struct; integers are 8 bytes big-endian, ids and addresses raw. Signatures are 65-byte
+ * recoverable secp256k1 (r, s, v with v 27 or 28, low s). */
+#pragma once
+
+#include "base/address.h"
+#include "base/amount.h"
+#include "base/id.h"
+
+enum { SIGN_DIGEST_SIZE = 32, SIGNATURE_SIZE = 65 };
+
+/* "kaisar-hello-1": by the machine, at the start of an agent's session. */
+struct hello_statement {
+	struct address network;
+	uint8_t nonce[32];
+	struct machine_id machine;
+};
+
+/* "kaisar-join-1": by the machine's new key, to show that it is held. @token_hash is SHA-256 of the
+ * join token. */
+struct join_statement {
+	uint8_t token_hash[32];
+	struct machine_id machine;
+};
+
+/* "kaisar-terms-1": by the network, when a rental is placed. */
+struct terms_statement {
+	struct address network;
+	struct rental_id rental;
+	struct lease_id lease;
+	struct account_id tenant;
+	struct machine_id machine;
+	struct amount rate_hour;
+	int64_t fee_basis_points;
+	int64_t placed_at_ms;
+};
+
+/* "kaisar-usage-1": by the machine; cumulative. @final is one byte. */
+struct usage_statement {
+	struct address network;
+	struct machine_id machine;
+	struct lease_id lease;
+	struct rental_id rental;
+	uint64_t sequence;
+	int64_t started_at_ms;
+	int64_t until_ms;
+	int64_t seconds;
+	bool final;
+};
+
+/* "kaisar-receipt-1": by the network, over the usage it accepted and what it charged for it. */
+struct receipt_statement {
+	uint8_t usage_digest[SIGN_DIGEST_SIZE];
+	struct amount charged;		/* total for the lease */
+};
+
+void hello_digest(const struct hello_statement *hello, uint8_t ret_digest[static SIGN_DIGEST_SIZE]);
+void join_digest(const struct join_statement *join, uint8_t ret_digest[static SIGN_DIGEST_SIZE]);
+void terms_digest(const struct terms_statement *terms, uint8_t ret_digest[static SIGN_DIGEST_SIZE]);
+void usage_digest(const struct usage_statement *usage, uint8_t ret_digest[static SIGN_DIGEST_SIZE]);
+void receipt_digest(const struct receipt_statement *receipt,
+		    uint8_t ret_digest[static SIGN_DIGEST_SIZE]);

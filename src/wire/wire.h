@@ -1,0 +1,46 @@
+/* wire.h - messages between the control plane and agents: bounded decoding into an arena, encoding.
+ * Pure: no I/O. The schema is wire.proto; protobuf-c makes wire.pb-c.h from it. */
+#pragma once
+
+#include "base/arena.h"
+#include "wire/wire.pb-c.h"
+
+enum {
+	WIRE_MESSAGE_MAX = 1 << 20,
+	WIRE_LEASES_MAX = 256,
+	WIRE_GPUS_MAX = 64,
+	WIRE_PORTS_MAX = 32,
+	WIRE_ENV_MAX = 256,
+	WIRE_COMMAND_MAX = 256,
+	WIRE_TEXT_MAX = 512,		/* names, models, reasons, details */
+	WIRE_ARGUMENT_MAX = 32768,	/* one word of a command, one variable */
+	WIRE_CHUNK_MAX = 32768,		/* bytes of one StreamData */
+	WIRE_STREAM_WINDOW = 262144,
+};
+
+/* Reason codes of LeaseState: lower-case words joined by '_', stable, for programs. */
+#define WIRE_REASON_IMAGE_NOT_FOUND "image_not_found"
+#define WIRE_REASON_PULL_FAILED "pull_failed"
+#define WIRE_REASON_CREATE_FAILED "create_failed"
+#define WIRE_REASON_START_FAILED "start_failed"
+#define WIRE_REASON_ENGINE_DOWN "engine_down"
+#define WIRE_REASON_EXITED "exited"
+#define WIRE_REASON_OUT_OF_MEMORY "out_of_memory"
+#define WIRE_REASON_STOPPED "stopped"
+#define WIRE_REASON_CONTAINER_GONE "container_gone"
+#define WIRE_REASON_GPU_MISSING "gpu_missing"
+
+enum wire_outcome { WIRE_E_MALFORMED = 1 };	/* not the schema, or past a bound */
+
+/* The message lives in @arena; every length is within the bounds above, ids and signatures have
+ * their exact sizes, enums are known values. Faults: -ENOMEM. */
+_must_check_ int wire_decode_to_server(const void *bytes, size_t len, struct arena *arena,
+				       Wire__ToServer **ret_message);
+_must_check_ int wire_decode_to_agent(const void *bytes, size_t len, struct arena *arena,
+				      Wire__ToAgent **ret_message);
+
+/* Bytes in @arena. -ENOMEM; -EMSGSIZE past WIRE_MESSAGE_MAX. */
+_must_check_ int wire_encode_to_server(const Wire__ToServer *message, struct arena *arena,
+				       const void **ret_bytes, size_t *ret_len);
+_must_check_ int wire_encode_to_agent(const Wire__ToAgent *message, struct arena *arena,
+				      const void **ret_bytes, size_t *ret_len);
