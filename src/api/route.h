@@ -19,25 +19,13 @@
 #include "base/random.h"
 #include "io/db.h"
 #include "io/http_server.h"
+#include "security/policy.h"
 
 struct context;
 struct loop;
 struct pool;
 
 /* ---- who asks ---- */
-
-/* A permission is what a route needs; roles and API keys' scopes grant them (security/policy.h). */
-enum permission {
-	PERM_UNSET,		/* refuses to start */
-	PERM_PUBLIC,		/* anybody */
-	PERM_ACCOUNT,		/* any signed-in account, about itself */
-	PERM_RENTAL_READ,
-	PERM_RENTAL_WRITE,
-	PERM_BILLING_READ,
-	PERM_WORKER_READ,
-	PERM_WORKER_WRITE,
-	PERM_OPERATOR,
-};
 
 struct caller {
 	bool known;			/* false: nobody signed in (PERM_PUBLIC only) */
