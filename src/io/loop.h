@@ -9,6 +9,7 @@
 struct loop;
 struct uv_loop_s;
 
+/* Ignores SIGPIPE from here on, for the whole process. */
 _must_check_ int loop_new(struct loop **ret_loop);
 
 /* After loop_run returned. Closes what is still open. */
@@ -19,6 +20,9 @@ _must_check_ int loop_run(struct loop *loop);
 
 /* From any thread, and from signal watchers. */
 void loop_stop(struct loop *loop);
+
+/* Whether the calling thread is inside loop_run of this loop. */
+bool loop_is_current(const struct loop *loop);
 
 /* Runs @fn(@arg) on the loop soon, in the order of posting from one thread. From any thread.
  * -ENOMEM; -ESHUTDOWN once the loop has stopped (then @fn never runs). */
