@@ -29,8 +29,9 @@ _must_check_ int secp_recover(const uint8_t digest[static 32],
 			      const uint8_t signature[static SECP_SIGNATURE_SIZE],
 			      struct address *ret_signer);
 
-/* The digest of EIP-191 personal messages: keccak("\x19Ethereum Signed Message:\n" len text). */
-void eip191_digest(const void *text, size_t len, uint8_t ret_digest[static 32]);
+/* The digest of EIP-191 personal messages: keccak("\x19Ethereum Signed Message:\n" len text).
+ * -ENOMEM. */
+_must_check_ int eip191_digest(const void *text, size_t len, uint8_t ret_digest[static 32]);
 
 static inline void secp_key_freep(struct secp_key **key)
 {

@@ -16,6 +16,7 @@ enum {
 	WIRE_ARGUMENT_MAX = 32768,	/* one word of a command, one variable */
 	WIRE_CHUNK_MAX = 32768,		/* bytes of one StreamData */
 	WIRE_STREAM_WINDOW = 262144,
+	WIRE_MEMORY_MAX = 16 << 20,	/* what decoding one message may take from its arena */
 };
 
 /* Reason codes of LeaseState: lower-case words joined by '_', stable, for programs. */
@@ -32,8 +33,10 @@ enum {
 
 enum wire_outcome { WIRE_E_MALFORMED = 1 };	/* not the schema, or past a bound */
 
-/* The message lives in @arena; every length is within the bounds above, ids and signatures have
- * their exact sizes, enums are known values. Faults: -ENOMEM. */
+/* The message lives in @arena and has a body; every length is within the bounds above, texts are
+ * UTF-8, ids and signatures have their exact sizes (a refused receipt may have no signature), 64-bit
+ * integers are 0..INT64_MAX, ports 1..65535 (host: from 0), enums known values (0 among them).
+ * Messages below the body may be NULL. Faults: -ENOMEM, when @arena ends before WIRE_MEMORY_MAX. */
 _must_check_ int wire_decode_to_server(const void *bytes, size_t len, struct arena *arena,
 				       Wire__ToServer **ret_message);
 _must_check_ int wire_decode_to_agent(const void *bytes, size_t len, struct arena *arena,

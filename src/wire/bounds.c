@@ -1,0 +1,173 @@
+#include "wire/bounds.h"
+
+struct bound {
+	const ProtobufCMessageDescriptor *message;
+	const char *field;
+	size_t min, max; /* bytes of text or bytes; the value of a 32-bit integer */
+	size_t count; /* entries of a list */
+	bool or_empty; /* no bytes at all will do too */
+};
+
+enum { SIGNATURE = 65, ID = 16, ADDRESS = 20, NONCE = 32, PORT_MAX = 65535 };
+
+static const struct bound bounds[] = {
+	{ &wire__challenge__descriptor, "nonce", NONCE, NONCE },
+	{ &wire__challenge__descriptor, "network", ADDRESS, ADDRESS },
+	{ &wire__hello__descriptor, "machine", ADDRESS, ADDRESS },
+	{ &wire__hello__descriptor, "signature", SIGNATURE, SIGNATURE },
+	{ &wire__inventory__descriptor, "gpus", .count = WIRE_GPUS_MAX },
+	{ &wire__desired__descriptor, "leases", .count = WIRE_LEASES_MAX },
+	{ &wire__lease__descriptor, "lease", ID, ID },
+	{ &wire__lease__descriptor, "rental", ID, ID },
+	{ &wire__container__descriptor, "command", 0, WIRE_ARGUMENT_MAX, WIRE_COMMAND_MAX },
+	{ &wire__container__descriptor, "env", .count = WIRE_ENV_MAX },
+	{ &wire__container__descriptor, "ports", .count = WIRE_PORTS_MAX },
+	{ &wire__container__descriptor, "gpus", 1, WIRE_TEXT_MAX, WIRE_GPUS_MAX },
+	{ &wire__variable__descriptor, "name", 1, WIRE_TEXT_MAX },
+	{ &wire__variable__descriptor, "value", 0, WIRE_ARGUMENT_MAX },
+	{ &wire__port__descriptor, "container", 1, PORT_MAX },
+	{ &wire__port__descriptor, "host", 0, PORT_MAX },
+	{ &wire__actual__descriptor, "leases", .count = WIRE_LEASES_MAX },
+	{ &wire__lease_state__descriptor, "lease", ID, ID },
+	{ &wire__lease_state__descriptor, "ports", .count = WIRE_PORTS_MAX },
+	{ &wire__usage__descriptor, "lease", ID, ID },
+	{ &wire__usage__descriptor, "rental", ID, ID },
+	{ &wire__usage__descriptor, "signature", SIGNATURE, SIGNATURE },
+	{ &wire__usage_receipt__descriptor, "lease", ID, ID },
+	{ &wire__usage_receipt__descriptor, "signature", SIGNATURE, SIGNATURE, .or_empty = true },
+	{ &wire__stream_open__descriptor, "lease", ID, ID },
+	{ &wire__stream_open__descriptor, "command", 0, WIRE_ARGUMENT_MAX, WIRE_COMMAND_MAX },
+	{ &wire__stream_open__descriptor, "columns", 0, UINT16_MAX },
+	{ &wire__stream_open__descriptor, "rows", 0, UINT16_MAX },
+	{ &wire__stream_data__descriptor, "bytes", 0, WIRE_CHUNK_MAX },
+};
+
+static const struct bound *bound_find(const ProtobufCMessageDescriptor *message, const char *field)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(bounds); i++)
+		if (bounds[i].message == message && strcmp(bounds[i].field, field) == 0)
+			return &bounds[i];
+	return NULL;
+}
+
+/* The length of the UTF-8 sequence at @s (RFC 3629: shortest form, no surrogates, at most
+ * U+10FFFF), 0 if there is none. A NUL ends the text, so it is never run past. */
+static size_t utf8_sequence(const uint8_t *s)
+{
+	uint8_t low = 0x80, high = 0xbf;
+	size_t len;
+
+	if (s[0] < 0x80)
+		return 1;
+	if (s[0] < 0xc2 || s[0] > 0xf4)
+		return 0;
+	len = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+	if (s[0] == 0xe0)
+		low = 0xa0;
+	if (s[0] == 0xed)
+		high = 0x9f;
+	if (s[0] == 0xf0)
+		low = 0x90;
+	if (s[0] == 0xf4)
+		high = 0x8f;
+	if (s[1] < low || s[1] > high)
+		return 0;
+	for (size_t i = 2; i < len; i++)
+		if (s[i] < 0x80 || s[i] > 0xbf)
+			return 0;
+	return len;
+}
+
+static bool text_holds(const struct bound *bound, const char *text)
+{
+	size_t min = bound ? bound->min : 0;
+	size_t max = bound ? bound->max : WIRE_TEXT_MAX;
+	size_t len = strlen(text), step;
+
+	if (len < min || len > max)
+		return false;
+	for (size_t i = 0; i < len; i += step) {
+		step = utf8_sequence((const uint8_t *)text + i);
+		if (step == 0)
+			return false;
+	}
+	return true;
+}
+
+static bool bytes_hold(const struct bound *bound, const ProtobufCBinaryData *bytes)
+{
+	if (!bound)
+		return false;
+	if (bytes->len == 0 && bound->or_empty)
+		return true;
+	return bytes->len >= bound->min && bytes->len <= bound->max;
+}
+
+static bool value_holds(const ProtobufCFieldDescriptor *field, const struct bound *bound,
+			const void *value)
+{
+	const ProtobufCMessage *below;
+
+	switch (field->type) {
+	case PROTOBUF_C_TYPE_STRING:
+		return text_holds(bound, *(char *const *)value);
+	case PROTOBUF_C_TYPE_BYTES:
+		return bytes_hold(bound, value);
+	case PROTOBUF_C_TYPE_ENUM:
+		return protobuf_c_enum_descriptor_get_value(field->descriptor, *(const int *)value);
+	case PROTOBUF_C_TYPE_MESSAGE:
+		below = *(ProtobufCMessage *const *)value;
+		return !below || bounds_hold(below);
+	case PROTOBUF_C_TYPE_UINT32:
+		return !bound || (*(const uint32_t *)value >= bound->min &&
+				  *(const uint32_t *)value <= bound->max);
+	case PROTOBUF_C_TYPE_UINT64:
+	case PROTOBUF_C_TYPE_INT64:
+		/* The store's integers are signed, and no quantity here is negative. */
+		return *(const int64_t *)value >= 0;
+	case PROTOBUF_C_TYPE_INT32:
+	case PROTOBUF_C_TYPE_BOOL:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool list_holds(const ProtobufCFieldDescriptor *field, const struct bound *bound,
+		       const char *const *list, size_t n)
+{
+	if (!bound || n > bound->count)
+		return false;
+	/* Lists of texts and of messages are lists of pointers; others are not in the schema. */
+	if (field->type != PROTOBUF_C_TYPE_STRING && field->type != PROTOBUF_C_TYPE_MESSAGE)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!value_holds(field, bound, &list[i]))
+			return false;
+	return true;
+}
+
+static bool field_holds(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
+{
+	const struct bound *bound = bound_find(message->descriptor, field->name);
+	const char *base = (const char *)message;
+	const void *value = base + field->offset;
+	const void *quantifier = base + field->quantifier_offset;
+
+	if (field->label == PROTOBUF_C_LABEL_REPEATED)
+		return list_holds(field, bound, *(const char *const *const *)value,
+				  *(const size_t *)quantifier);
+	/* The members of a oneof share their place: only the one that is set is there. */
+	if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF &&
+	    *(const uint32_t *)quantifier != field->id)
+		return true;
+	return value_holds(field, bound, value);
+}
+
+bool bounds_hold(const ProtobufCMessage *message)
+{
+	for (unsigned int i = 0; i < message->descriptor->n_fields; i++)
+		if (!field_holds(message, &message->descriptor->fields[i]))
+			return false;
+	return true;
+}

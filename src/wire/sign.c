@@ -1,0 +1,100 @@
+#include "wire/sign.h"
+
+#include "base/keccak.h"
+
+enum { TAG_SIZE = 16, LAYOUT_MAX = 256 };
+
+/* The bytes to be hashed, in a row. The longest statement (terms) takes 148. */
+struct layout {
+	uint8_t bytes[LAYOUT_MAX];
+	size_t len;
+};
+
+static void put(struct layout *layout, const void *bytes, size_t len)
+{
+	memcpy(layout->bytes + layout->len, bytes, len);
+	layout->len += len;
+}
+
+static struct layout layout_start(const char *tag)
+{
+	struct layout layout = { .len = TAG_SIZE };
+
+	memcpy(layout.bytes, tag, strlen(tag));
+	return layout;
+}
+
+static void put_integer(struct layout *layout, uint64_t value)
+{
+	uint8_t bytes[8];
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(value >> (56 - 8 * i));
+	put(layout, bytes, sizeof(bytes));
+}
+
+static void put_address(struct layout *layout, const struct address *address)
+{
+	put(layout, address->bytes, sizeof(address->bytes));
+}
+
+void hello_digest(const struct hello_statement *hello, uint8_t ret_digest[static SIGN_DIGEST_SIZE])
+{
+	struct layout layout = layout_start("kaisar-hello-1");
+
+	put_address(&layout, &hello->network);
+	put(&layout, hello->nonce, sizeof(hello->nonce));
+	put_address(&layout, &hello->machine.address);
+	keccak256(layout.bytes, layout.len, ret_digest);
+}
+
+void join_digest(const struct join_statement *join, uint8_t ret_digest[static SIGN_DIGEST_SIZE])
+{
+	struct layout layout = layout_start("kaisar-join-1");
+
+	put(&layout, join->token_hash, sizeof(join->token_hash));
+	put_address(&layout, &join->machine.address);
+	keccak256(layout.bytes, layout.len, ret_digest);
+}
+
+void terms_digest(const struct terms_statement *terms, uint8_t ret_digest[static SIGN_DIGEST_SIZE])
+{
+	struct layout layout = layout_start("kaisar-terms-1");
+
+	put_address(&layout, &terms->network);
+	put(&layout, terms->rental.bytes, sizeof(terms->rental.bytes));
+	put(&layout, terms->lease.bytes, sizeof(terms->lease.bytes));
+	put_address(&layout, &terms->tenant.address);
+	put_address(&layout, &terms->machine.address);
+	put_integer(&layout, (uint64_t)terms->rate_hour.micro);
+	put_integer(&layout, (uint64_t)terms->fee_basis_points);
+	put_integer(&layout, (uint64_t)terms->placed_at_ms);
+	keccak256(layout.bytes, layout.len, ret_digest);
+}
+
+void usage_digest(const struct usage_statement *usage, uint8_t ret_digest[static SIGN_DIGEST_SIZE])
+{
+	struct layout layout = layout_start("kaisar-usage-1");
+	uint8_t final = usage->final ? 1 : 0;
+
+	put_address(&layout, &usage->network);
+	put_address(&layout, &usage->machine.address);
+	put(&layout, usage->lease.bytes, sizeof(usage->lease.bytes));
+	put(&layout, usage->rental.bytes, sizeof(usage->rental.bytes));
+	put_integer(&layout, usage->sequence);
+	put_integer(&layout, (uint64_t)usage->started_at_ms);
+	put_integer(&layout, (uint64_t)usage->until_ms);
+	put_integer(&layout, (uint64_t)usage->seconds);
+	put(&layout, &final, sizeof(final));
+	keccak256(layout.bytes, layout.len, ret_digest);
+}
+
+void receipt_digest(const struct receipt_statement *receipt,
+		    uint8_t ret_digest[static SIGN_DIGEST_SIZE])
+{
+	struct layout layout = layout_start("kaisar-receipt-1");
+
+	put(&layout, receipt->usage_digest, sizeof(receipt->usage_digest));
+	put_integer(&layout, (uint64_t)receipt->charged.micro);
+	keccak256(layout.bytes, layout.len, ret_digest);
+}

@@ -1,0 +1,103 @@
+#include "wire/sign.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#include "base/codec.h"
+
+/* The expected digests were made with viem from the layout that sign.h states. */
+static void assert_digest(const uint8_t digest[static SIGN_DIGEST_SIZE], const char *expected)
+{
+	char text[2 * SIGN_DIGEST_SIZE + 1];
+
+	hex_encode(digest, SIGN_DIGEST_SIZE, text);
+	assert_string_equal(text, expected);
+}
+
+static struct address address_of(uint8_t byte)
+{
+	struct address address;
+
+	memset(address.bytes, byte, sizeof(address.bytes));
+	return address;
+}
+
+static void test_hello(void **state)
+{
+	struct hello_statement hello = { .network = address_of(1), .machine = { address_of(3) } };
+	uint8_t digest[SIGN_DIGEST_SIZE];
+
+	(void)state;
+	memset(hello.nonce, 2, sizeof(hello.nonce));
+	hello_digest(&hello, digest);
+	assert_digest(digest, "14e4afe53efbc817da13dc348637e915627b593c24a43ba7cb789dca987c9eec");
+}
+
+static void test_join(void **state)
+{
+	struct join_statement join = { .machine = { address_of(3) } };
+	uint8_t digest[SIGN_DIGEST_SIZE];
+
+	(void)state;
+	memset(join.token_hash, 4, sizeof(join.token_hash));
+	join_digest(&join, digest);
+	assert_digest(digest, "c9550434110133f215e988e1af5f8603161670ad50cc3329f9dfbdf9eedf19a5");
+}
+
+static void test_terms(void **state)
+{
+	struct terms_statement terms = {
+		.network = address_of(1),
+		.tenant = { address_of(7) },
+		.machine = { address_of(3) },
+		.rate_hour = { 1250000 },
+		.fee_basis_points = 1500,
+		.placed_at_ms = 1763831153000,
+	};
+	uint8_t digest[SIGN_DIGEST_SIZE];
+
+	(void)state;
+	memset(terms.rental.bytes, 5, sizeof(terms.rental.bytes));
+	memset(terms.lease.bytes, 6, sizeof(terms.lease.bytes));
+	terms_digest(&terms, digest);
+	assert_digest(digest, "c2ce5e77fcadba280f2efe61c53ac87b4e4b3d297352f80921bf7de1ff7901a7");
+}
+
+static void test_usage_and_receipt(void **state)
+{
+	struct usage_statement usage = {
+		.network = address_of(1),
+		.machine = { address_of(3) },
+		.sequence = 42,
+		.started_at_ms = 1763831153000,
+		.until_ms = 1763834753000,
+		.seconds = 3600,
+	};
+	struct receipt_statement receipt = { .charged = { 1250000 } };
+	uint8_t digest[SIGN_DIGEST_SIZE];
+
+	(void)state;
+	memset(usage.rental.bytes, 5, sizeof(usage.rental.bytes));
+	memset(usage.lease.bytes, 6, sizeof(usage.lease.bytes));
+	usage_digest(&usage, digest);
+	assert_digest(digest, "e73493ee970f85b54fc701cdf9b31e86fa3ac576d2ad621c032db6d26bd38686");
+	usage.final = true;
+	usage_digest(&usage, receipt.usage_digest);
+	assert_digest(receipt.usage_digest,
+		      "9e452797c68b7c8e97283f6eb7bc720a05c98a0cae57d621ed7ac98e733499bb");
+	receipt_digest(&receipt, digest);
+	assert_digest(digest, "a2275b78267d9d41c3f57f35c7d667431cefebea393f47c83e52e248b25a496f");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_hello),
+		cmocka_unit_test(test_join),
+		cmocka_unit_test(test_terms),
+		cmocka_unit_test(test_usage_and_receipt),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
