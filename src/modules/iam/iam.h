@@ -6,15 +6,18 @@
 #include "api/route.h"
 
 enum iam_outcome {
-	IAM_E_NONCE = ROUTE_E_MODULE,	/* unknown, used or expired */
-	IAM_E_MESSAGE,			/* the sign-in message or its signature is not acceptable */
-	IAM_E_REFRESH,			/* refresh token unknown, used or expired */
-	IAM_E_TOO_MANY,			/* keys, sessions or nonces */
+	IAM_E_NONCE = ROUTE_E_MODULE, /* unknown, used or expired */
+	IAM_E_MESSAGE, /* the sign-in message or its signature is not acceptable */
+	IAM_E_REFRESH, /* refresh token unknown, used or expired */
+	IAM_E_TOO_MANY_NONCES,
+	IAM_E_TOO_MANY_KEYS,
 	IAM_E_LAST_OPERATOR,
+	IAM_E_SETTINGS_OPERATOR, /* named in the settings: not to be taken away here */
 };
 
 /* Who sent "Bearer ...": an access token (checked with the key alone, no query) or an API key.
- * Outcome ROUTE_E_UNAUTHENTICATED. @authorization may be NULL: an unknown caller, 0. */
+ * Outcome ROUTE_E_UNAUTHENTICATED. @authorization may be NULL: an unknown caller, 0. @tx may be
+ * NULL: an API key is then looked up in a read transaction of its own. */
 _must_check_ int iam_authenticate(const struct context *context, struct tx *tx,
 				  const char *authorization, struct caller *ret_caller);
 

@@ -1,0 +1,523 @@
+#include "modules/iam/iam.h"
+
+#include <strings.h>
+
+#include "api/settings.h"
+#include "base/codec.h"
+#include "modules/iam/iam_rules.h"
+#include "modules/logging/logging.h"
+#include "security/siwe.h"
+
+enum { CLOCK_SKEW_MS = 30000, AUTHENTICATE_ARENA = 16384 };
+
+static const char refresh_prefix[] = "ksr_";
+static const char key_prefix[] = "ksk_";
+
+/* ---- accounts ---- */
+
+int iam_account_ensure(const struct context *context, struct tx *tx, struct account_id account)
+{
+	bool new_account, changed;
+	int r;
+
+	r = iam_store_account_add(tx, account, clock_now_ms(context->clock), &new_account);
+	if (r != 0 || !new_account)
+		return r;
+	for (enum role role = 0; role_words[role]; role++) {
+		if (!(ROLES_OF_NEW_ACCOUNT >> role & 1))
+			continue;
+		r = iam_store_role_grant(tx, account, role, &changed);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+static bool is_settings_operator(const struct settings *settings, struct account_id account)
+{
+	for (size_t i = 0; i < settings->n_operators; i++)
+		if (address_equal(&settings->operators[i], &account.address))
+			return true;
+	return false;
+}
+
+/* The roles granted in the store, and operator by the settings. */
+static int roles_of(const struct context *context, struct tx *tx, struct account_id account,
+		    uint32_t *ret_roles)
+{
+	uint32_t roles;
+	int r;
+
+	r = iam_store_roles(tx, account, &roles);
+	if (r != 0)
+		return r;
+	if (is_settings_operator(context->settings, account))
+		roles |= 1u << ROLE_OPERATOR;
+	*ret_roles = roles;
+	return 0;
+}
+
+int iam_profile(const struct context *context, struct tx *tx, struct account_id account,
+		struct iam_profile *ret_profile)
+{
+	struct iam_profile profile = { .account = account };
+	int r;
+
+	r = iam_store_account(tx, account, &profile.created_at_ms);
+	if (r != 0)
+		return r;
+	r = roles_of(context, tx, account, &profile.roles);
+	if (r != 0)
+		return r;
+	*ret_profile = profile;
+	return 0;
+}
+
+static int role_event(const struct context *context, struct tx *tx, struct account_id account,
+		      enum role role, bool granted)
+{
+	char subject[ADDRESS_TEXT_SIZE];
+	json_t *data;
+
+	data = json_pack("{s:s, s:b}", "role", role_words[role], "granted", granted);
+	if (!data)
+		return -ENOMEM;
+	address_text(&account.address, subject);
+	return logging_event(context, tx, account, "role.changed", subject, data);
+}
+
+/* A network without an operator could not get one back but through its settings. */
+static int check_operator_remains(const struct context *context, struct tx *tx,
+				  struct account_id account)
+{
+	uint32_t roles;
+	int64_t holders;
+	int r;
+
+	if (is_settings_operator(context->settings, account))
+		return IAM_E_SETTINGS_OPERATOR;
+	r = iam_store_roles(tx, account, &roles);
+	if (r != 0 || !(roles >> ROLE_OPERATOR & 1))
+		return r;
+	r = iam_store_role_holders(tx, ROLE_OPERATOR, &holders);
+	if (r != 0)
+		return r;
+	return holders + (int64_t)context->settings->n_operators > 1 ? 0 : IAM_E_LAST_OPERATOR;
+}
+
+int iam_role_set(const struct context *context, struct tx *tx, const struct caller *caller,
+		 struct account_id account, enum role role, bool granted)
+{
+	uint32_t caller_roles;
+	bool changed;
+	int r;
+
+	/* The token may be older than the caller's own loss of the role. */
+	r = roles_of(context, tx, caller->account, &caller_roles);
+	if (r != 0)
+		return r;
+	if (!(caller_roles >> ROLE_OPERATOR & 1))
+		return ROUTE_E_DENIED;
+	if (!granted && role == ROLE_OPERATOR) {
+		r = check_operator_remains(context, tx, account);
+		if (r != 0)
+			return r;
+	}
+	r = iam_account_ensure(context, tx, account);
+	if (r != 0)
+		return r;
+	r = granted ? iam_store_role_grant(tx, account, role, &changed)
+		    : iam_store_role_revoke(tx, account, role, &changed);
+	if (r != 0 || !changed)
+		return r;
+	return role_event(context, tx, account, role, granted);
+}
+
+/* ---- sign-in ---- */
+
+int iam_nonce_make(const struct context *context, struct tx *tx, const char *peer,
+		   char ret_nonce[static IAM_NONCE_TEXT_SIZE], int64_t *ret_expires_at_ms)
+{
+	int64_t now_ms = clock_now_ms(context->clock), of_peer, of_all;
+	struct iam_nonce nonce = { .peer = peer,
+				   .expires_at_ms = now_ms + context->settings->nonce_ms };
+	char text[IAM_NONCE_TEXT_SIZE];
+	uint8_t bytes[16];
+	int r;
+
+	r = iam_store_nonce_count(tx, peer, now_ms, &of_peer, &of_all);
+	if (r != 0)
+		return r;
+	if (of_peer >= IAM_NONCES_OF_PEER_MAX || of_all >= IAM_NONCES_MAX)
+		return IAM_E_TOO_MANY_NONCES;
+	r = random_fill(context->random, bytes, sizeof(bytes));
+	if (r < 0)
+		return r;
+	base32_id_encode(bytes, text);
+	secret_hash(text, nonce.hash);
+	r = iam_store_nonce_add(tx, &nonce);
+	if (r != 0)
+		return r;
+	memcpy(ret_nonce, text, sizeof(text));
+	*ret_expires_at_ms = nonce.expires_at_ms;
+	return 0;
+}
+
+/* Which rule of the policy a message broke; none of this is secret. */
+static const char *siwe_detail(int outcome)
+{
+	switch (outcome) {
+	case SIWE_E_DOMAIN:
+		return "the message's domain is not this network's: ask for a nonce again and use "
+		       "the domain that comes with it";
+	case SIWE_E_URI:
+		return "the message's URI is not this network's: use the one that comes with the "
+		       "nonce";
+	case SIWE_E_VERSION:
+		return "the message's version must be 1";
+	case SIWE_E_CHAIN:
+		return "the message's chain id is not this network's: use the one that comes with "
+		       "the nonce";
+	case SIWE_E_TIME:
+		return "the message is not valid now: check this machine's clock, and sign again";
+	case SIWE_E_SIGNATURE:
+		return "the signature is not the stated address's signature of this message";
+	default:
+		return "the message is not an EIP-4361 message";
+	}
+}
+
+static int check_message(const struct context *context, struct tx *tx,
+			 const struct iam_sign_in *sign_in, struct siwe_message *ret_message,
+			 const char **ret_detail)
+{
+	const struct settings *settings = context->settings;
+	const struct siwe_policy policy = {
+		.domain = settings->domain,
+		.uri = settings->url,
+		.chain_id = settings->chain_id,
+		.now_ms = clock_now_ms(context->clock),
+		.skew_ms = CLOCK_SKEW_MS,
+		.max_age_ms = settings->nonce_ms,
+	};
+	size_t len = strlen(sign_in->message);
+	int r;
+
+	r = siwe_parse(sign_in->message, len, tx_arena(tx), ret_message, ret_detail);
+	if (r != 0)
+		return r < 0 ? r : IAM_E_MESSAGE;
+	r = siwe_check(ret_message, sign_in->message, len, sign_in->signature, &policy);
+	if (r > 0)
+		*ret_detail = siwe_detail(r);
+	return r > 0 ? IAM_E_MESSAGE : r;
+}
+
+/* An access token and a new refresh token of @session, with the account's roles of this moment. */
+static int grant_make(const struct context *context, struct tx *tx,
+		      const struct iam_session *session, struct iam_grant *ret_grant)
+{
+	const struct settings *settings = context->settings;
+	int64_t now_ms = clock_now_ms(context->clock);
+	struct iam_grant grant = { .account = session->account,
+				   .access_token_ms = settings->access_token_ms };
+	struct token_claims claims = { .subject = session->account,
+				       .issued_at_ms = now_ms,
+				       .expires_at_ms = now_ms + settings->access_token_ms };
+	uint8_t hash[SECRET_HASH_SIZE];
+	int r;
+
+	r = roles_of(context, tx, session->account, &grant.roles);
+	if (r != 0)
+		return r;
+	memcpy(claims.session, session->id.bytes, sizeof(claims.session));
+	claims.permissions = policy_permissions(grant.roles);
+	r = token_mint(settings->token_key, settings->issuer, &claims, tx_arena(tx),
+		       &grant.access_token);
+	if (r != 0)
+		return r;
+	r = secret_make(context->random, refresh_prefix, grant.refresh_token);
+	if (r != 0)
+		return r;
+	secret_hash(grant.refresh_token, hash);
+	r = iam_store_refresh_add(tx, hash, session->id);
+	if (r != 0)
+		return r;
+	*ret_grant = grant;
+	return 0;
+}
+
+static int session_event(const struct context *context, struct tx *tx,
+			 const struct iam_session *session, const char *type, json_t *data)
+{
+	char subject[ID_TEXT_SIZE];
+
+	if (!data)
+		return -ENOMEM;
+	session_id_text(&session->id, subject);
+	return logging_event(context, tx, session->account, type, subject, data);
+}
+
+static int session_make(const struct context *context, struct tx *tx, struct account_id account,
+			const char *peer, struct iam_session *ret_session)
+{
+	int64_t now_ms = clock_now_ms(context->clock);
+	struct iam_session session = {
+		.account = account,
+		.created_at_ms = now_ms,
+		.expires_at_ms = now_ms + context->settings->refresh_token_ms,
+	};
+	int r;
+
+	r = session_id_make(context->clock, context->random, &session.id);
+	if (r != 0)
+		return r;
+	r = iam_store_sessions_trim(tx, account, IAM_SESSIONS_MAX - 1);
+	if (r != 0)
+		return r;
+	r = iam_store_session_add(tx, &session);
+	if (r != 0)
+		return r;
+	r = session_event(context, tx, &session, "session.created",
+			  json_pack("{s:s}", "peer", peer));
+	if (r != 0)
+		return r;
+	*ret_session = session;
+	return 0;
+}
+
+int iam_login(const struct context *context, struct tx *tx, const struct iam_sign_in *sign_in,
+	      struct iam_grant *ret_grant, const char **ret_detail)
+{
+	struct siwe_message message;
+	struct iam_session session;
+	uint8_t hash[SECRET_HASH_SIZE];
+	struct account_id account;
+	int r;
+
+	r = check_message(context, tx, sign_in, &message, ret_detail);
+	if (r != 0)
+		return r;
+	secret_hash(message.nonce, hash);
+	r = iam_store_nonce_take(tx, hash, clock_now_ms(context->clock));
+	if (r != 0)
+		return r;
+	account.address = message.address;
+	r = iam_account_ensure(context, tx, account);
+	if (r != 0)
+		return r;
+	r = session_make(context, tx, account, sign_in->peer, &session);
+	if (r != 0)
+		return r;
+	return grant_make(context, tx, &session, ret_grant);
+}
+
+static int session_revoke(const struct context *context, struct tx *tx,
+			  const struct iam_session *session)
+{
+	int r;
+
+	r = iam_store_session_delete(tx, session->id);
+	if (r != 0)
+		return r;
+	return session_event(context, tx, session, "session.revoked",
+			     json_pack("{s:s}", "reason", "refresh_token_reused"));
+}
+
+int iam_refresh(const struct context *context, struct tx *tx, const char *token,
+		struct iam_grant *ret_grant, bool *ret_revoked)
+{
+	int64_t now_ms = clock_now_ms(context->clock),
+		life_ms = context->settings->refresh_token_ms;
+	struct iam_session session;
+	uint8_t hash[SECRET_HASH_SIZE];
+	bool used;
+	int r;
+
+	secret_hash(token, hash);
+	r = iam_store_refresh_find(tx, hash, &session, &used);
+	if (r != 0)
+		return r == ROUTE_E_NOT_FOUND ? IAM_E_REFRESH : r;
+	if (session.expires_at_ms <= now_ms)
+		return IAM_E_REFRESH;
+	*ret_revoked = used;
+	if (used)
+		return session_revoke(context, tx, &session);
+	r = iam_store_refresh_use(tx, hash, now_ms);
+	if (r != 0)
+		return r;
+	r = iam_store_refresh_forget(tx, session.id, now_ms - life_ms);
+	if (r != 0)
+		return r;
+	r = iam_store_session_extend(tx, session.id, now_ms + life_ms);
+	if (r != 0)
+		return r;
+	return grant_make(context, tx, &session, ret_grant);
+}
+
+int iam_logout(struct tx *tx, const struct caller *caller)
+{
+	struct session_id session;
+
+	if (caller->by_api_key)
+		return ROUTE_E_DENIED;
+	memcpy(session.bytes, caller->session, sizeof(session.bytes));
+	return iam_store_session_delete(tx, session);
+}
+
+/* ---- API keys ---- */
+
+static int key_event(const struct context *context, struct tx *tx, struct account_id account,
+		     struct api_key_id key, const char *type)
+{
+	char subject[ID_TEXT_SIZE];
+
+	api_key_id_text(&key, subject);
+	return logging_event(context, tx, account, type, subject, NULL);
+}
+
+int iam_key_make(const struct context *context, struct tx *tx, const struct caller *caller,
+		 const struct iam_key_wish *wish, struct iam_key *ret_key,
+		 char ret_secret[static SECRET_TEXT_SIZE])
+{
+	int64_t now_ms = clock_now_ms(context->clock), n;
+	struct iam_key key = {
+		.account = caller->account,
+		.name = wish->name,
+		.permissions = wish->permissions,
+		.created_at_ms = now_ms,
+		.expires_at_ms = wish->life_s ? now_ms + wish->life_s * 1000 : 0,
+	};
+	uint8_t hash[SECRET_HASH_SIZE];
+	int r;
+
+	/* A key that makes keys could outlive its own expiry and deletion. */
+	if (caller->by_api_key || (wish->permissions & ~caller->permissions))
+		return ROUTE_E_DENIED;
+	r = iam_store_keys_count(tx, caller->account, &n);
+	if (r != 0)
+		return r;
+	if (n >= IAM_KEYS_MAX)
+		return IAM_E_TOO_MANY_KEYS;
+	r = api_key_id_make(context->clock, context->random, &key.id);
+	if (r != 0)
+		return r;
+	r = secret_make(context->random, key_prefix, ret_secret);
+	if (r != 0)
+		return r;
+	secret_hash(ret_secret, hash);
+	r = iam_store_key_add(tx, &key, hash);
+	if (r != 0)
+		return r;
+	*ret_key = key;
+	return key_event(context, tx, caller->account, key.id, "api_key.created");
+}
+
+int iam_key_delete(const struct context *context, struct tx *tx, const struct caller *caller,
+		   struct api_key_id key)
+{
+	int r;
+
+	if (caller->by_api_key)
+		return ROUTE_E_DENIED;
+	r = iam_store_key_delete(tx, caller->account, key);
+	if (r != 0)
+		return r;
+	return key_event(context, tx, caller->account, key, "api_key.deleted");
+}
+
+/* ---- who asks ---- */
+
+static int authenticate_token(const struct context *context, const char *token,
+			      struct caller *ret_caller)
+{
+	const struct settings *settings = context->settings;
+	struct caller caller = { .known = true };
+	struct token_claims claims;
+	int r;
+
+	r = token_check(settings->token_key, settings->issuer, token, clock_now_ms(context->clock),
+			&claims);
+	if (r != 0)
+		return r < 0 ? r : ROUTE_E_UNAUTHENTICATED;
+	caller.account = claims.subject;
+	caller.permissions = claims.permissions;
+	memcpy(caller.session, claims.session, sizeof(caller.session));
+	*ret_caller = caller;
+	return 0;
+}
+
+/* A key grants what was chosen for it, as far as its account may still do that. */
+static int authenticate_key(const struct context *context, struct tx *tx, const char *secret,
+			    struct caller *ret_caller)
+{
+	int64_t now_ms = clock_now_ms(context->clock);
+	struct caller caller = { .known = true, .by_api_key = true };
+	uint8_t hash[SECRET_HASH_SIZE];
+	struct iam_key key;
+	uint32_t roles;
+	int r;
+
+	secret_hash(secret, hash);
+	r = iam_store_key_find(tx, hash, &key);
+	if (r != 0)
+		return r == ROUTE_E_NOT_FOUND ? ROUTE_E_UNAUTHENTICATED : r;
+	if (key.expires_at_ms && key.expires_at_ms <= now_ms)
+		return ROUTE_E_UNAUTHENTICATED;
+	r = roles_of(context, tx, key.account, &roles);
+	if (r != 0)
+		return r;
+	if (now_ms - key.last_used_at_ms >= IAM_KEY_USE_EVERY_MS)
+		iam_key_used(key.id, now_ms);
+	caller.account = key.account;
+	caller.permissions = key.permissions & policy_permissions(roles);
+	memcpy(caller.session, key.id.bytes, sizeof(caller.session));
+	*ret_caller = caller;
+	return 0;
+}
+
+struct key_call {
+	const struct context *context;
+	const char *secret;
+	struct caller *caller;
+};
+
+static int run_authenticate_key(struct tx *tx, void *arg)
+{
+	struct key_call *call = arg;
+
+	return authenticate_key(call->context, tx, call->secret, call->caller);
+}
+
+static int authenticate_key_alone(const struct context *context, const char *secret,
+				  struct caller *ret_caller)
+{
+	_cleanup_(arena_freep) struct arena *arena = NULL;
+	struct key_call call = { context, secret, ret_caller };
+	int r;
+
+	r = arena_new(AUTHENTICATE_ARENA, &arena);
+	if (r < 0)
+		return r;
+	return db_run(context->db, TX_READ, arena, run_authenticate_key, &call);
+}
+
+int iam_authenticate(const struct context *context, struct tx *tx, const char *authorization,
+		     struct caller *ret_caller)
+{
+	static const char scheme[] = "Bearer ";
+	const char *credential;
+
+	if (!authorization) {
+		*ret_caller = (struct caller){ 0 };
+		return 0;
+	}
+	if (strncasecmp(authorization, scheme, strlen(scheme)) != 0)
+		return ROUTE_E_UNAUTHENTICATED;
+	credential = authorization + strlen(scheme);
+	if (strncmp(credential, key_prefix, strlen(key_prefix)) != 0)
+		return authenticate_token(context, credential, ret_caller);
+	if (strlen(credential) >= SECRET_TEXT_SIZE)
+		return ROUTE_E_UNAUTHENTICATED;
+	return tx ? authenticate_key(context, tx, credential, ret_caller)
+		  : authenticate_key_alone(context, credential, ret_caller);
+}
