@@ -444,8 +444,8 @@ int iam_store_purge(struct tx *tx, int64_t now_ms)
 {
 	static const char *const statements[] = {
 		"DELETE FROM iam_nonces WHERE expires_at <= $1",
-		"DELETE FROM iam_refresh_tokens WHERE session IN"
-		" (SELECT session FROM iam_sessions WHERE expires_at <= $1)",
+		("DELETE FROM iam_refresh_tokens WHERE session IN"
+		 " (SELECT session FROM iam_sessions WHERE expires_at <= $1)"),
 		"DELETE FROM iam_sessions WHERE expires_at <= $1",
 		"DELETE FROM iam_api_keys WHERE expires_at <= $1",
 	};
