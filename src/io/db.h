@@ -32,7 +32,8 @@ typedef int db_fn(struct tx *tx, void *arg);
 /* Runs @fn in a transaction, again after a serialisation failure (a bounded number of times, with
  * growing pauses), and returns what it returned once the outcome is durable. @arena holds query
  * results. Faults besides @fn's: -EIO (the store), -EBUSY (retries exhausted), -ESHUTDOWN. */
-_must_check_ int db_run(struct db *db, enum tx_mode mode, struct arena *arena, db_fn *fn, void *arg);
+_must_check_ int db_run(struct db *db, enum tx_mode mode, struct arena *arena, db_fn *fn,
+			void *arg);
 
 /* The same for a write without waiting: @done(@arg, result) is called after the commit, on a
  * thread of the database. -EAGAIN when the queue is full: nothing was taken. On PostgreSQL the
@@ -59,7 +60,8 @@ static inline struct sql_value sql_int(int64_t number)
 /* NULL becomes NULL. */
 static inline struct sql_value sql_text(const char *text)
 {
-	return (struct sql_value){ .type = text ? SQL_TEXT : SQL_NULL, .bytes = text,
+	return (struct sql_value){ .type = text ? SQL_TEXT : SQL_NULL,
+				   .bytes = text,
 				   .len = text ? strlen(text) : 0 };
 }
 
@@ -74,7 +76,7 @@ static inline struct sql_value sql_null(void)
 }
 
 /* The parameters of a statement: SQL_PARAMS(sql_int(1), sql_text("x")). */
-#define SQL_PARAMS(...) \
+#define SQL_PARAMS(...)                              \
 	((const struct sql_value[]){ __VA_ARGS__ }), \
 		sizeof((const struct sql_value[]){ __VA_ARGS__ }) / sizeof(struct sql_value)
 #define SQL_NO_PARAMS NULL, 0

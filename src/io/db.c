@@ -1,0 +1,226 @@
+#include "io/db.h"
+
+#include <time.h>
+
+#include "base/log.h"
+#include "base/random.h"
+#include "io/db_driver.h"
+
+/* What this thread is doing: a transaction inside a transaction would wait for itself. */
+enum { OUTSIDE, IN_TRANSACTION, IN_CALLBACK };
+static _Thread_local int thread_place = OUTSIDE;
+
+static void place_require(bool ok, const char *what)
+{
+	if (ok)
+		return;
+	fprintf(stderr, "bug: %s from inside a transaction or its callback\n", what);
+	abort();
+}
+
+int db_open(const char *url, unsigned int connections, struct db **ret_db)
+{
+	if (connections == 0)
+		return -EINVAL;
+	if (strncmp(url, "sqlite:", 7) == 0 && url[7])
+		return db_open_sqlite(url + 7, connections, ret_db);
+	log_error("db_url", log_text("remedy", "use sqlite:PATH or postgresql://..."));
+	return -EINVAL;
+}
+
+void db_close(struct db *db)
+{
+	if (!db)
+		return;
+	atomic_store(&db->closing, true);
+	/* Whoever is inside sees @closing at its next wait and leaves. */
+	while (atomic_load(&db->running) > 0)
+		db_pause(1);
+	db->driver->close(db);
+}
+
+static int db_enter(struct db *db)
+{
+	atomic_fetch_add(&db->running, 1);
+	if (!atomic_load(&db->closing))
+		return 0;
+	atomic_fetch_sub(&db->running, 1);
+	return -ESHUTDOWN;
+}
+
+static void db_leave(struct db *db)
+{
+	atomic_fetch_sub(&db->running, 1);
+}
+
+int db_run(struct db *db, enum tx_mode mode, struct arena *arena, db_fn *fn, void *arg)
+{
+	int r;
+
+	place_require(thread_place == OUTSIDE, "db_run");
+	if (mode != TX_READ && mode != TX_WRITE)
+		return -EINVAL;
+	r = db_enter(db);
+	if (r < 0)
+		return r;
+	r = db->driver->run(db, mode, arena, fn, arg);
+	for (unsigned int tries = 1; r == -EAGAIN; tries++) {
+		if (tries == DB_TRIES_MAX)
+			r = -EBUSY;
+		else if (atomic_load(&db->closing))
+			r = -ESHUTDOWN;
+		else {
+			db_pause(tries);
+			r = db->driver->run(db, mode, arena, fn, arg);
+		}
+	}
+	db_leave(db);
+	return r;
+}
+
+int db_submit(struct db *db, struct arena *arena, db_fn *fn, void (*done)(void *arg, int result),
+	      void *arg)
+{
+	int r;
+
+	place_require(thread_place != IN_TRANSACTION, "db_submit");
+	r = db_enter(db);
+	if (r < 0)
+		return r;
+	r = db->driver->submit(db, arena, fn, done, arg);
+	db_leave(db);
+	return r;
+}
+
+void db_pause(unsigned int n)
+{
+	uint64_t most = 1000000ull << (n < 9 ? n - 1 : 8), ns = most / 2;
+	struct timespec pause;
+
+	/* Without randomness the pause is merely less well spread. */
+	if (random_below(&random_system, most, &ns) < 0)
+		ns = most / 2;
+	pause = (struct timespec){ .tv_nsec = (long)ns };
+	nanosleep(&pause, NULL);
+}
+
+void db_log_failure(const char *event, const char *sql, const char *message)
+{
+	log_error(event, log_text("sql", sql), log_text("message", message));
+}
+
+void db_fault_at(struct db *db, enum db_fault_place place, unsigned int n, int fault)
+{
+	atomic_store(&db->faults[place].fault, fault);
+	atomic_store(&db->faults[place].countdown, n);
+}
+
+int db_fault_due(struct db *db, enum db_fault_place place)
+{
+	struct db_fault *f = &db->faults[place];
+	unsigned int left = atomic_load(&f->countdown);
+
+	while (left > 0)
+		if (atomic_compare_exchange_weak(&f->countdown, &left, left - 1))
+			return left == 1 ? atomic_load(&f->fault) : 0;
+	return 0;
+}
+
+/* ---- transactions ---- */
+
+void tx_init(struct tx *tx, struct db *db, enum tx_mode mode, struct arena *arena, void *connection)
+{
+	*tx = (struct tx){ .db = db, .mode = mode, .arena = arena, .connection = connection };
+}
+
+int tx_call(struct tx *tx, db_fn *fn, void *arg)
+{
+	int place = thread_place, r;
+
+	thread_place = IN_TRANSACTION;
+	r = fn(tx, arg);
+	thread_place = place;
+	return tx->fault < 0 ? tx->fault : r;
+}
+
+void tx_committed(struct tx *tx)
+{
+	int place = thread_place;
+
+	thread_place = IN_CALLBACK;
+	for (struct tx_hook *hook = tx->hooks; hook; hook = hook->next)
+		hook->fn(hook->arg);
+	thread_place = place;
+}
+
+void tx_call_done(void (*done)(void *arg, int result), void *arg, int result)
+{
+	int place = thread_place;
+
+	thread_place = IN_CALLBACK;
+	done(arg, result);
+	thread_place = place;
+}
+
+static int tx_statement(struct tx *tx, const struct sql_call *call, struct sql_rows **ret_rows,
+			int64_t *ret_changed)
+{
+	int64_t changed = 0;
+	int r;
+
+	if (tx->fault < 0)
+		return tx->fault;
+	r = db_fault_due(tx->db, DB_FAULT_STATEMENT);
+	if (r == 0)
+		r = tx->db->driver->statement(tx, call, ret_rows, &changed);
+	if (r < 0)
+		tx->fault = r;
+	if (r == 0 && ret_changed)
+		*ret_changed = changed;
+	return r;
+}
+
+int tx_query(struct tx *tx, const char *sql, const struct sql_value *params, size_t n_params,
+	     struct sql_rows **ret_rows)
+{
+	struct sql_call call = { sql, params, n_params, 1 };
+
+	return tx_statement(tx, &call, ret_rows, NULL);
+}
+
+int tx_exec(struct tx *tx, const char *sql, const struct sql_value *params, size_t n_params,
+	    int64_t *ret_changed)
+{
+	struct sql_call call = { sql, params, n_params, 1 };
+
+	return tx_statement(tx, &call, NULL, ret_changed);
+}
+
+int tx_exec_many(struct tx *tx, const char *sql, const struct sql_value *params, size_t n_params,
+		 size_t n_sets)
+{
+	struct sql_call call = { sql, params, n_params, n_sets };
+
+	return n_sets > 0 ? tx_statement(tx, &call, NULL, NULL) : 0;
+}
+
+int tx_on_commit(struct tx *tx, void (*fn)(void *arg), void *arg)
+{
+	struct tx_hook *hook = arena_alloc(tx->arena, sizeof(*hook));
+
+	if (!hook)
+		return -ENOMEM;
+	hook->fn = fn;
+	hook->arg = arg;
+	if (tx->last_hook)
+		tx->last_hook->next = hook;
+	else
+		tx->hooks = hook;
+	tx->last_hook = hook;
+	return 0;
+}
+
+struct arena *tx_arena(struct tx *tx)
+{
+	return tx->arena;
+}
