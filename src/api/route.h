@@ -22,16 +22,17 @@
 #include "security/policy.h"
 
 struct context;
+struct jobs;
 struct loop;
 struct pool;
 
 /* ---- who asks ---- */
 
 struct caller {
-	bool known;			/* false: nobody signed in (PERM_PUBLIC only) */
+	bool known; /* false: nobody signed in (PERM_PUBLIC only) */
 	struct account_id account;
-	uint32_t permissions;		/* bit 1 << enum permission */
-	uint8_t session[16];		/* the session or API key that was used */
+	uint32_t permissions; /* bit 1 << enum permission */
+	uint8_t session[16]; /* the session or API key that was used */
 	bool by_api_key;
 };
 
@@ -44,19 +45,22 @@ struct request {
 	struct arena *arena;
 	struct caller caller;
 	struct http_conn_id conn;
-	char id[ID_TEXT_SIZE];			/* "req-..."; on every log line and in every problem */
+	char id[ID_TEXT_SIZE]; /* "req-..."; on every log line and in every problem */
 	const char *peer;
-	const char *params[ROUTE_PARAMS_MAX];	/* of {names} in the path, in order */
-	const void *query;			/* the row's .query struct, decoded */
-	const void *body;			/* the row's .body struct, decoded */
+	const char *params[ROUTE_PARAMS_MAX]; /* of {names} in the path, in order */
+	const void *query; /* the row's .query struct, decoded */
+	const void *body; /* the row's .body struct, decoded */
 	int64_t now_ms;
+	bool websocket; /* asks to upgrade (rows with .ws only) */
+	void *prepared; /* see request_prepare */
 };
 
 struct reply {
-	int status;		/* 200 unless set */
-	json_t *body;		/* owned; NULL: empty */
-	struct field_error error;	/* set by reply_refuse: shown in the problem */
-	const char *detail;	/* shown in the problem in place of the outcome's; in the arena */
+	int status; /* 200 unless set */
+	json_t *body; /* owned; NULL: empty */
+	const char *text; /* a static JSON text instead of @body, for inline rows */
+	struct field_error error; /* set by reply_refuse: shown in the problem */
+	const char *detail; /* shown in the problem in place of the outcome's; in the arena */
 };
 
 /* For a rule that a table cannot say: names the field and the rule, returns ROUTE_E_FIELD. */
@@ -64,11 +68,11 @@ int reply_refuse(struct reply *reply, const char *field, const char *rule);
 
 /* Outcomes of every module, below the modules' own (which start at ROUTE_E_MODULE). */
 enum route_outcome {
-	ROUTE_E_FIELD = 900,	/* 422, names the field */
-	ROUTE_E_NOT_FOUND,	/* 404, says nothing of what exists */
-	ROUTE_E_DENIED,		/* 403 */
-	ROUTE_E_UNAUTHENTICATED,	/* 401 */
-	ROUTE_E_UNAVAILABLE,	/* 503 with Retry-After */
+	ROUTE_E_FIELD = 900, /* 422, names the field */
+	ROUTE_E_NOT_FOUND, /* 404, says nothing of what exists */
+	ROUTE_E_DENIED, /* 403 */
+	ROUTE_E_UNAUTHENTICATED, /* 401 */
+	ROUTE_E_UNAVAILABLE, /* 503 with Retry-After */
 	ROUTE_E_MODULE = 1000,
 };
 
@@ -76,8 +80,8 @@ enum route_outcome {
 struct outcome_row {
 	int outcome;
 	int status;
-	const char *type;	/* "insufficient-balance": the problem's type, stable, for programs */
-	const char *title;	/* one sentence for people, with the remedy */
+	const char *type; /* "insufficient-balance": the problem's type, stable, for programs */
+	const char *title; /* one sentence for people, with the remedy */
 };
 
 /* ---- rows ---- */
@@ -86,22 +90,24 @@ typedef int route_fn(struct request *request, struct tx *tx, struct reply *reply
 
 struct body_shape {
 	const struct field *fields;
-	size_t size;		/* of the struct */
+	size_t size; /* of the struct */
 };
 
 struct ws_route;
 
 struct route {
 	enum http_method method;
-	const char *path;	/* "/v1/rentals/{rental}/stop" */
+	const char *path; /* "/v1/rentals/{rental}/stop" */
 	enum permission permission;
 	enum tx_mode tx;
-	bool idempotent;	/* takes Idempotency-Key: the same key and body get the same answer */
-	bool inline_;		/* answered on the loop: no transaction, must not block */
+	bool idempotent; /* takes Idempotency-Key: the same key and body get the same answer */
+	bool inline_; /* answered on the loop: no transaction, must not block */
 	struct body_shape body, query;
 	route_fn *handler;
-	const struct ws_route *ws;	/* instead of leaving it at the reply: a GET that upgrades. The
-					 * handler runs first (authorises, finds); 0 upgrades */
+	/* A GET that upgrades. The handler runs first (authorises, finds) and calls request_prepare;
+	 * 0 upgrades. Without an upgrade header: 426, or the plain reply where .ws_optional. */
+	const struct ws_route *ws;
+	bool ws_optional;
 };
 
 /* A WebSocket's life on the loop, after its handler said yes. */
@@ -110,8 +116,8 @@ struct ws_route {
 	 * request_prepare), or NULL to refuse with 503. On the loop. */
 	void *(*open)(const struct context *context, struct http_conn_id conn, void *prepared);
 	void (*message)(void *state, enum ws_kind kind, const void *bytes, size_t len);
-	void (*closed)(void *state, uint16_t code);	/* frees @state */
-	void (*discard)(void *prepared);	/* upgraded never; frees @prepared */
+	void (*closed)(void *state, uint16_t code); /* frees @state */
+	void (*discard)(void *prepared); /* upgraded never; frees @prepared */
 };
 
 /* What a ws route's handler hands to open(): one malloc'ed object. */
@@ -125,10 +131,11 @@ struct context {
 	struct db *db;
 	struct loop *loop;
 	struct http_server *http;
-	struct pool *people;		/* requests */
-	struct pool *agents;		/* what agents send */
-	struct pool *background;	/* jobs and reconcilers */
-	const struct settings *settings;	/* cmd/settings.h's struct is in api/settings.h */
+	struct pool *people; /* requests */
+	struct pool *agents; /* what agents send */
+	struct pool *background; /* jobs and reconcilers */
+	struct jobs *jobs; /* NULL in unit tests */
+	const struct settings *settings; /* api/settings.h */
 };
 
 /* Runs every @every_ms on the background pool, never twice at once; also when job_wake is called.
@@ -139,14 +146,14 @@ struct job {
 	int (*run)(const struct context *context, struct arena *arena);
 };
 
-/* Runs the job called @name soon. From any thread. */
+/* Runs the job called @name soon. From any thread; without jobs (unit tests) nothing happens. */
 void job_wake(const struct context *context, const char *name);
 
 struct module {
 	const char *name;
-	const struct route *routes;		/* NULL handler ends */
-	const struct outcome_row *outcomes;	/* {0} ends */
-	const struct job *jobs;			/* NULL name ends */
+	const struct route *routes; /* NULL handler ends */
+	const struct outcome_row *outcomes; /* {0} ends */
+	const struct job *jobs; /* NULL name ends */
 	/* Before the first request; may be NULL. -errno refuses to start. */
 	int (*start)(const struct context *context);
 	/* After the last one. */

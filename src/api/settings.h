@@ -8,30 +8,30 @@ struct es256_key;
 struct secp_key;
 
 struct settings {
-	const char *domain;		/* shown in sign-in messages: "127.0.0.1:7070" */
-	const char *url;		/* "http://127.0.0.1:7070" */
-	uint64_t chain_id;		/* in sign-in messages; peaq: 3338 */
-	const char *issuer;		/* of access tokens */
-	const struct es256_key *token_key;	/* signs access tokens */
-	const struct secp_key *network_key;	/* countersigns usage; its address names the network */
+	const char *domain; /* shown in sign-in messages: "127.0.0.1:7070" */
+	const char *url; /* "http://127.0.0.1:7070" */
+	uint64_t chain_id; /* in sign-in messages; peaq: 3338 */
+	const char *issuer; /* of access tokens */
+	const struct es256_key *token_key; /* signs access tokens */
+	const struct secp_key *network_key; /* countersigns usage; its address names the network */
 	struct address network;
-	const struct address *operators;	/* accounts that hold the operator role from the start */
+	const struct address *operators; /* accounts that hold the operator role from the start */
 	size_t n_operators;
 
-	int64_t access_token_ms;	/* 15 min */
-	int64_t refresh_token_ms;	/* 30 days */
-	int64_t nonce_ms;		/* 5 min */
-	int64_t join_token_ms;		/* 1 hour */
+	int64_t access_token_ms; /* 15 min */
+	int64_t refresh_token_ms; /* 30 days */
+	int64_t nonce_ms; /* 5 min */
+	int64_t join_token_ms; /* 1 hour */
 
-	int64_t fee_basis_points;	/* the network's share of a charge; 1000 is 10 % */
-	int64_t hold_seconds;		/* a new rental needs this long at its rate; 3600 */
-	int64_t charge_every_ms;	/* how often agents report usage; 10,000 */
-	int64_t keep_stopped_ms;	/* a stopped container is kept so long; 24 h */
+	int64_t fee_basis_points; /* the network's share of a charge; 1000 is 10 % */
+	int64_t hold_seconds; /* a new rental needs this long at its rate; 3600 */
+	int64_t charge_every_ms; /* how often agents report usage; 10,000 */
+	int64_t keep_stopped_ms; /* a stopped container is kept so long; 24 h */
 
-	int64_t heartbeat_ms;		/* agents' */
-	int64_t offline_after_ms;	/* without a heartbeat: no new rentals */
-	int64_t lost_after_ms;		/* without a heartbeat: its rentals are lost */
-	int64_t place_deadline_ms;	/* each phase of a rental: past it, retried elsewhere */
+	int64_t heartbeat_ms; /* agents' */
+	int64_t offline_after_ms; /* without a heartbeat: no new rentals */
+	int64_t lost_after_ms; /* without a heartbeat: its rentals are lost */
+	int64_t place_deadline_ms; /* each phase of a rental: past it, retried elsewhere */
 	int64_t pull_deadline_ms;
 	int64_t start_deadline_ms;
 	int64_t stop_deadline_ms;

@@ -1,0 +1,69 @@
+#include "modules/logging/logging_store.h"
+
+int store_event_number(struct tx *tx, struct account_id account, int64_t *ret_seq)
+{
+	struct sql_rows *rows;
+	int r;
+
+	r = tx_query(tx,
+		     "INSERT INTO event_heads (account, seq) VALUES ($1, 1)"
+		     " ON CONFLICT (account) DO UPDATE SET seq = event_heads.seq + 1"
+		     " RETURNING seq",
+		     SQL_PARAMS(sql_blob(&account, sizeof(account))), &rows);
+	if (r != 0)
+		return r < 0 ? r : -EIO;
+	*ret_seq = rows_int(rows, 0, "seq");
+	return 0;
+}
+
+int store_event_add(struct tx *tx, struct account_id account, const struct event *event)
+{
+	int r = tx_exec(tx,
+			"INSERT INTO events (account, seq, at_ms, type, subject, data)"
+			" VALUES ($1, $2, $3, $4, $5, $6)",
+			SQL_PARAMS(sql_blob(&account, sizeof(account)), sql_int(event->seq),
+				   sql_int(event->at_ms), sql_text(event->type),
+				   sql_text(event->subject), sql_text(event->data)),
+			NULL);
+
+	return r > 0 ? -EIO : r;
+}
+
+int store_events(struct tx *tx, struct account_id account, int64_t since, int64_t limit,
+		 struct event **ret_events, size_t *ret_n)
+{
+	struct event *events;
+	struct sql_rows *rows;
+	int r;
+
+	r = tx_query(
+		tx,
+		"SELECT seq, at_ms, type, subject, data FROM events"
+		" WHERE account = $1 AND seq > $2 ORDER BY seq LIMIT $3",
+		SQL_PARAMS(sql_blob(&account, sizeof(account)), sql_int(since), sql_int(limit)),
+		&rows);
+	if (r != 0)
+		return r < 0 ? r : -EIO;
+	events = arena_array(tx_arena(tx), rows_count(rows), sizeof(*events));
+	if (!events)
+		return -ENOMEM;
+	for (size_t i = 0; i < rows_count(rows); i++)
+		events[i] = (struct event){
+			.seq = rows_int(rows, i, "seq"),
+			.at_ms = rows_int(rows, i, "at_ms"),
+			.type = rows_text(rows, i, "type"),
+			.subject = rows_text(rows, i, "subject"),
+			.data = rows_text(rows, i, "data"),
+		};
+	*ret_events = events;
+	*ret_n = rows_count(rows);
+	return 0;
+}
+
+int store_events_purge(struct tx *tx, int64_t before_ms)
+{
+	int r = tx_exec(tx, "DELETE FROM events WHERE at_ms < $1", SQL_PARAMS(sql_int(before_ms)),
+			NULL);
+
+	return r > 0 ? -EIO : r;
+}
