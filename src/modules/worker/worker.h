@@ -8,13 +8,13 @@
 #include "api/route.h"
 
 enum worker_outcome {
-	WORKER_E_NO_CAPACITY = ROUTE_E_MODULE,	/* no offer fits; see worker_explain */
-	WORKER_E_JOIN_TOKEN,			/* unknown, used or expired */
+	WORKER_E_NO_CAPACITY = ROUTE_E_MODULE, /* no offer fits; see worker_explain */
+	WORKER_E_JOIN_TOKEN, /* unknown, used or expired */
 	WORKER_E_SIGNATURE,
-	WORKER_E_MACHINE_TAKEN,			/* joined before, by another account */
+	WORKER_E_MACHINE_TAKEN, /* joined before, by another account */
 	WORKER_E_TOO_MANY,
-	WORKER_E_BUSY,				/* cannot be removed while it holds leases */
-	WORKER_E_OFFLINE,			/* the machine is not connected now */
+	WORKER_E_BUSY, /* cannot be removed while it holds leases */
+	WORKER_E_OFFLINE, /* the machine is not connected now */
 };
 
 /* ---- placing ---- */
@@ -23,22 +23,22 @@ enum { WORKER_GPUS_MAX = 64, WORKER_AVOID_MAX = 8 };
 
 /* What a rental needs: hard conditions. */
 struct worker_need {
-	const char *gpu_model;		/* canonical or alias ("RTX 4090", "rtx4090"); NULL: any */
-	int64_t gpus;			/* 0: class cpu */
-	int64_t cpu_milli;		/* > 0 */
-	int64_t memory_bytes;		/* > 0 */
-	int64_t disk_bytes;		/* > 0 */
-	struct amount max_rate_hour;	/* of the whole rental; 0: any */
-	const struct machine_id *machine;	/* only this one; NULL: any */
-	struct machine_id avoid[WORKER_AVOID_MAX];	/* failed for this rental before */
+	const char *gpu_model; /* canonical or alias ("RTX 4090", "rtx4090"); NULL: any */
+	int64_t gpus; /* 0: class cpu */
+	int64_t cpu_milli; /* > 0 */
+	int64_t memory_bytes; /* > 0 */
+	int64_t disk_bytes; /* > 0 */
+	struct amount max_rate_hour; /* of the whole rental; 0: any */
+	const struct machine_id *machine; /* only this one; NULL: any */
+	struct machine_id avoid[WORKER_AVOID_MAX]; /* failed for this rental before */
 	size_t n_avoid;
 };
 
 struct worker_placement {
 	struct machine_id machine;
 	struct account_id provider;
-	struct amount rate_hour;	/* gpus * the GPU-hour, or cores * the core-hour without a GPU */
-	char gpus[WORKER_GPUS_MAX][48];	/* uuids */
+	struct amount rate_hour; /* gpus * the GPU-hour, or cores * the core-hour without a GPU */
+	char gpus[WORKER_GPUS_MAX][48]; /* uuids */
 	size_t n_gpus;
 };
 
@@ -58,7 +58,7 @@ _must_check_ int worker_explain(const struct context *context, struct tx *tx,
 enum worker_want { WORKER_RUN = 1, WORKER_STOP = 2 };
 
 struct worker_port {
-	uint16_t container, host;	/* host: 0 until known */
+	uint16_t container, host; /* host: 0 until known */
 };
 
 struct worker_container {
@@ -90,29 +90,29 @@ _must_check_ int worker_lease_remove(const struct context *context, struct tx *t
 
 /* ---- what machines do run ---- */
 
-enum worker_phase {	/* as in wire.proto */
-	WORKER_PHASE_NONE,	/* not heard of yet */
-	WORKER_PHASE_PULLING,
-	WORKER_PHASE_STARTING,
-	WORKER_PHASE_RUNNING,
-	WORKER_PHASE_STOPPING,
-	WORKER_PHASE_EXITED,
-	WORKER_PHASE_FAILED,
+enum worker_phase { /* as in wire.proto */
+		    WORKER_PHASE_NONE, /* not heard of yet */
+		    WORKER_PHASE_PULLING,
+		    WORKER_PHASE_STARTING,
+		    WORKER_PHASE_RUNNING,
+		    WORKER_PHASE_STOPPING,
+		    WORKER_PHASE_EXITED,
+		    WORKER_PHASE_FAILED,
 };
 
 struct worker_actual {
 	struct machine_id machine;
 	enum worker_phase phase;
-	const char *reason;	/* a WIRE_REASON_*, "" */
+	const char *reason; /* a WIRE_REASON_*, "" */
 	const char *detail;
 	int32_t exit_code;
-	int64_t started_at_ms, ended_at_ms;	/* 0: not yet */
+	int64_t started_at_ms, ended_at_ms; /* 0: not yet */
 	int64_t pulled_bytes, pull_total_bytes;
 	struct worker_port ports[32];
 	size_t n_ports;
-	bool online;		/* the machine was heard within settings->offline_after_ms */
-	bool lost;		/* not heard for settings->lost_after_ms */
-	int64_t seen_at_ms;	/* the machine's last sign of life */
+	bool online; /* the machine was heard within settings->offline_after_ms */
+	bool lost; /* not heard for settings->lost_after_ms */
+	int64_t seen_at_ms; /* the machine's last sign of life */
 };
 
 /* Texts live in the transaction's arena. ROUTE_E_NOT_FOUND. */
@@ -129,13 +129,13 @@ _must_check_ int worker_changes_take(struct tx *tx, size_t max, struct rental_id
 
 enum worker_stream_kind { WORKER_STREAM_LOGS = 1, WORKER_STREAM_EXEC, WORKER_STREAM_STATS };
 
-enum worker_channel {	/* as in wire.proto */
-	WORKER_STDIN,
-	WORKER_STDOUT,
-	WORKER_STDERR,
-	WORKER_SYSTEM,
-	WORKER_RESIZE,
-	WORKER_STATS,
+enum worker_channel { /* as in wire.proto */
+		      WORKER_STDIN,
+		      WORKER_STDOUT,
+		      WORKER_STDERR,
+		      WORKER_SYSTEM,
+		      WORKER_RESIZE,
+		      WORKER_STATS,
 };
 
 struct worker_stream_request {
@@ -145,7 +145,7 @@ struct worker_stream_request {
 	uint64_t since;
 	uint32_t tail;
 	bool follow, tty;
-	struct field_texts command;	/* copied */
+	struct field_texts command; /* copied */
 	uint16_t columns, rows;
 };
 
