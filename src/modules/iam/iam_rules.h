@@ -1,4 +1,5 @@
-/* iam_rules.h - what iam's routes and jobs ask of its rules (iam.c). Outcomes are iam.h's. */
+/* iam_rules.h - what iam's routes and jobs ask of its rules (iam.c, iam_sessions.c). Outcomes are
+ * iam.h's. */
 #pragma once
 
 #include "modules/iam/iam_store.h"
@@ -10,6 +11,8 @@ enum {
 	IAM_KEYS_MAX = 50,
 	IAM_KEY_USE_EVERY_MS = 60000, /* a key's last use is written at most so often */
 };
+
+/* ---- sessions: iam_sessions.c ---- */
 
 /* 26 letters and digits with 128 random bits. IAM_E_TOO_MANY_NONCES. */
 enum { IAM_NONCE_TEXT_SIZE = 27 };
@@ -48,6 +51,12 @@ _must_check_ int iam_refresh(const struct context *context, struct tx *tx, const
 /* Ends the caller's session; its access token goes on until it expires. ROUTE_E_DENIED for an API
  * key. */
 _must_check_ int iam_logout(struct tx *tx, const struct caller *caller);
+
+/* ---- accounts, roles, keys: iam.c ---- */
+
+/* The roles granted in the store, and operator by the settings. */
+_must_check_ int iam_roles_of(const struct context *context, struct tx *tx,
+			      struct account_id account, uint32_t *ret_roles);
 
 struct iam_profile {
 	struct account_id account;
