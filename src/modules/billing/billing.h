@@ -15,18 +15,23 @@
 #include "wire/sign.h"
 
 enum billing_outcome {
-	BILLING_E_INSUFFICIENT = ROUTE_E_MODULE,	/* the balance does not cover it */
-	BILLING_E_NO_LEASE,		/* unknown lease */
-	BILLING_E_CLOSED,		/* the lease was closed before this record's time */
-	BILLING_E_RECORD,		/* the record contradicts the lease or an earlier record:
+	BILLING_E_INSUFFICIENT = ROUTE_E_MODULE, /* the balance does not cover it */
+	BILLING_E_NO_LEASE, /* unknown lease */
+	BILLING_E_CLOSED, /* the lease was closed before this record's time */
+	BILLING_E_RECORD, /* the record contradicts the lease or an earlier record:
 					 * wrong ids, sequence or seconds going back, more seconds
 					 * than passed, time in the future */
 	BILLING_E_SIGNATURE,
-	BILLING_E_LIMIT,		/* an amount past its bound */
+	BILLING_E_LIMIT, /* an amount past its bound */
+	BILLING_E_KEY, /* the key was used for another account or amount */
 };
 
-/* Gives @amount > 0 to @account from the network's issue account ("admin credit"). The same @key
- * (1 to 64 bytes) again: no second posting, the same result. */
+/* Gives @amount, 0.000001 to a million, to @account from the network's issue account ("admin
+ * credit"). The same @key (1 to BILLING_KEY_MAX bytes) with the same account and amount again: no
+ * second posting, the same result. @memo: at most BILLING_MEMO_MAX bytes; may be NULL.
+ * BILLING_E_LIMIT, BILLING_E_KEY. */
+enum { BILLING_KEY_MAX = 64, BILLING_MEMO_MAX = 200 };
+#define BILLING_CREDIT_MAX_MICRO INT64_C(1000000000000)
 _must_check_ int billing_credit(const struct context *context, struct tx *tx,
 				struct account_id account, struct amount amount, const char *key,
 				const char *memo);
@@ -43,30 +48,36 @@ struct billing_lease {
 	struct machine_id machine;
 	struct account_id provider;
 	struct amount rate_hour;
-	struct amount hold;	/* set aside now; released at the close where not used */
+	struct amount hold; /* set aside now; released at the close where not used */
 };
 
-/* BILLING_E_INSUFFICIENT. */
+/* BILLING_E_INSUFFICIENT: nothing was changed. BILLING_E_LIMIT: rate or hold is negative or past a
+ * million. -EEXIST: opened before. */
 _must_check_ int billing_lease_open(const struct context *context, struct tx *tx,
 				    const struct billing_lease *lease);
 
 /* A usage record of @usage->machine. Checks signature and plausibility, charges, countersigns. The
- * same record again answers the same. Outcomes: BILLING_E_*; nothing is changed then. */
+ * last record again answers the same (its receipt states what is charged now, should a close have
+ * corrected it). What the tenant cannot pay now stays due while the lease is open: the next record's
+ * charge asks for it again. @ret_charged: total for the lease. Outcomes: BILLING_E_NO_LEASE, _RECORD,
+ * _SIGNATURE, _CLOSED; nothing is changed then. */
 _must_check_ int billing_usage(const struct context *context, struct tx *tx,
 			       const struct usage_statement *usage,
 			       const uint8_t signature[static SIGNATURE_SIZE],
 			       struct amount *ret_charged,
 			       uint8_t ret_receipt[static SIGNATURE_SIZE]);
 
-/* No more charges for what happens after @ended_at_ms; releases the hold. Usage records up to that
- * moment are still taken for a while (a machine that was away reports late), from the balance.
- * Closing twice changes nothing. @billed: false undoes what was charged (by a correcting posting):
- * the tenant could not use it. */
+/* No more charges for what happens after @ended_at_ms; releases the hold, and gives back what was
+ * charged past that moment. Usage records up to it (and 5 s) are still taken for 24 hours (a machine
+ * that was away reports late), from the balance; seconds past it are not charged. Closing twice
+ * changes nothing. @billed: false undoes what was charged (by a correcting posting): the tenant could
+ * not use it; no record is taken then. BILLING_E_NO_LEASE. */
 _must_check_ int billing_lease_close(const struct context *context, struct tx *tx,
 				     struct lease_id lease, int64_t ended_at_ms, bool billed);
 
+/* BILLING_E_NO_LEASE. */
 struct billing_lease_sums {
-	int64_t seconds;
+	int64_t seconds; /* that are charged: none if it was closed as not billed */
 	struct amount charged, rate_hour;
 };
 _must_check_ int billing_lease_sums(struct tx *tx, struct lease_id lease,

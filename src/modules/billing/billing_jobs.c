@@ -1,0 +1,28 @@
+#include "modules/billing/billing_jobs.h"
+
+#include "base/log.h"
+#include "modules/billing/billing.h"
+
+enum { AUDIT_EVERY_MS = 3600 * 1000 };
+
+static int run_audit(struct tx *tx, void *arg)
+{
+	return billing_check(tx, arg);
+}
+
+/* Only says what is wrong: money is put right by people. */
+static int audit(const struct context *context, struct arena *arena)
+{
+	const char *problem;
+	int r;
+
+	r = db_run(context->db, TX_READ, arena, run_audit, &problem);
+	if (r == 0 && problem)
+		log_error("billing.unbalanced", log_text("problem", problem));
+	return r;
+}
+
+const struct job billing_jobs[] = {
+	{ "billing-audit", AUDIT_EVERY_MS, audit },
+	{ 0 },
+};

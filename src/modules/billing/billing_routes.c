@@ -1,0 +1,390 @@
+#include "api/settings.h"
+#include "base/codec.h"
+#include "modules/billing/billing_jobs.h"
+#include "modules/billing/metering.h"
+
+enum { SIGNATURE_TEXT_SIZE = 2 + 2 * SIGNATURE_SIZE + 1 };
+
+/* Takes over @body, NULL when there was no memory for it. */
+static int answer(struct reply *reply, int status, json_t *body)
+{
+	if (!body)
+		return -ENOMEM;
+	reply->status = status;
+	reply->body = body;
+	return 0;
+}
+
+static json_t *json_time(int64_t ms)
+{
+	char text[CLOCK_TEXT_SIZE];
+
+	clock_text(ms, text);
+	return json_string(text);
+}
+
+static json_t *json_address(const struct address *address)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	address_text(address, text);
+	return json_string(text);
+}
+
+static json_t *json_amount(struct amount amount)
+{
+	char text[AMOUNT_TEXT_SIZE];
+
+	amount_text(amount, text);
+	return json_string(text);
+}
+
+static json_t *json_rental(const struct rental_id *rental)
+{
+	char text[ID_TEXT_SIZE];
+
+	rental_id_text(rental, text);
+	return json_string(text);
+}
+
+static json_t *json_lease(const struct lease_id *lease)
+{
+	char text[ID_TEXT_SIZE];
+
+	lease_id_text(lease, text);
+	return json_string(text);
+}
+
+static json_t *json_signature(const uint8_t signature[static SIGNATURE_SIZE])
+{
+	char text[SIGNATURE_TEXT_SIZE] = "0x";
+
+	hex_encode(signature, SIGNATURE_SIZE, text + 2);
+	return json_string(text);
+}
+
+/* ---- balance and statement ---- */
+
+static int get_balance(struct request *request, struct tx *tx, struct reply *reply)
+{
+	struct ledger_balances balances;
+	int r;
+
+	r = ledger_balances(tx, request->caller.account, &balances);
+	if (r != 0)
+		return r;
+	return answer(reply, 200,
+		      json_pack("{s:o, s:o, s:o}", "available", json_amount(balances.available),
+				"held", json_amount(balances.held), "earned",
+				json_amount(balances.earned)));
+}
+
+/* A cursor is the last item's id; zeros: from the newest. */
+struct page_query {
+	int64_t limit;
+	uint8_t cursor[16];
+};
+
+static const struct field statement_fields[] = {
+	{ "limit", FIELD_INT, offsetof(struct page_query, limit), .min = 1, .max = 100,
+	  .fallback = 50 },
+	{ "cursor", FIELD_ID, offsetof(struct page_query, cursor), .prefix = "pst" },
+	{ 0 },
+};
+
+static const struct field earnings_fields[] = {
+	{ "limit", FIELD_INT, offsetof(struct page_query, limit), .min = 1, .max = 100,
+	  .fallback = 50 },
+	{ "cursor", FIELD_ID, offsetof(struct page_query, cursor), .prefix = "lse" },
+	{ 0 },
+};
+
+static bool has_cursor(const struct page_query *query)
+{
+	static const uint8_t none[16];
+
+	return memcmp(query->cursor, none, sizeof(none)) != 0;
+}
+
+static json_t *json_statement_item(const struct statement_item *item)
+{
+	char posting[ID_TEXT_SIZE];
+
+	posting_id_text(&item->posting, posting);
+	return json_pack(
+		"{s:s, s:o, s:s, s:o, s:o, s:o, s:s}", "posting", posting, "at",
+		json_time(item->at_ms), "kind", item->kind, "amount", json_amount(item->amount),
+		"rental", item->has_rental ? json_rental(&item->rental) : json_null(), "lease",
+		item->has_lease ? json_lease(&item->lease) : json_null(), "memo", item->memo);
+}
+
+static json_t *json_statement(const struct statement_item *items, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < n; i++)
+		if (json_array_append_new(list, json_statement_item(&items[i])) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	return list;
+}
+
+static int get_statement(struct request *request, struct tx *tx, struct reply *reply)
+{
+	const struct page_query *query = request->query;
+	struct posting_id before;
+	char next[ID_TEXT_SIZE] = "";
+	struct statement_item *items;
+	size_t n;
+	int r;
+
+	memcpy(before.bytes, query->cursor, sizeof(before.bytes));
+	r = store_statement(tx, request->caller.account, has_cursor(query) ? &before : NULL,
+			    (size_t)query->limit + 1, &items, &n);
+	if (r != 0)
+		return r;
+	if (n > (size_t)query->limit) {
+		n--;
+		posting_id_text(&items[n - 1].posting, next);
+	}
+	return answer(reply, 200,
+		      json_pack("{s:o, s:s?}", "items", json_statement(items, n), "next",
+				*next ? next : NULL));
+}
+
+/* ---- bills ---- */
+
+static json_t *json_usage(const struct lease_row *lease)
+{
+	if (lease->sequence == 0)
+		return json_null();
+	return json_pack("{s:I, s:I, s:I, s:I, s:b, s:o}", "sequence", (json_int_t)lease->sequence,
+			 "started_at_ms", (json_int_t)lease->started_at_ms, "until_ms",
+			 (json_int_t)lease->until_ms, "seconds", (json_int_t)lease->seconds,
+			 "final", lease->final, "signature",
+			 json_signature(lease->usage_signature));
+}
+
+static json_t *json_bill_lease(const struct lease_row *lease, struct amount unpaid)
+{
+	return json_pack(
+		"{s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:b, s:o, s:o, s:o, s:o, s:o}", "lease",
+		json_lease(&lease->lease), "machine", json_address(&lease->machine.address),
+		"provider", json_address(&lease->provider.address), "rate_hour",
+		json_amount(lease->rate_hour), "fee_basis_points",
+		(json_int_t)lease->fee_basis_points, "placed_at_ms",
+		(json_int_t)lease->placed_at_ms, "terms_signature",
+		json_signature(lease->terms_signature), "billed", lease->billed, "ended_at_ms",
+		lease->closed_at_ms ? json_integer(lease->ended_at_ms) : json_null(), "usage",
+		json_usage(lease), "receipt_signature",
+		lease->sequence > 0 ? json_signature(lease->receipt_signature) : json_null(),
+		"charged", json_amount(lease->charged), "unpaid", json_amount(unpaid));
+}
+
+/* The tenant sees every lease of the rental, a provider those on its own machines. */
+static bool may_see(const struct caller *caller, const struct lease_row *lease)
+{
+	return account_equal(caller->account, lease->tenant) ||
+	       account_equal(caller->account, lease->provider);
+}
+
+static int add_bill_lease(json_t *list, const struct lease_row *lease, struct amount *total)
+{
+	struct amount cost, unpaid;
+	int r;
+
+	r = metering_cost(lease, &cost);
+	if (r == 0)
+		r = amount_sub(cost, lease->charged, &unpaid);
+	if (r == 0)
+		r = amount_add(*total, lease->charged, total);
+	if (r < 0)
+		return r;
+	return json_array_append_new(list, json_bill_lease(lease, unpaid)) < 0 ? -ENOMEM : 0;
+}
+
+/* What `kaisar verify-bill` checks without us. */
+static int answer_bill(const struct request *request, const struct lease_row *leases, size_t n,
+		       struct reply *reply)
+{
+	json_t *list = json_array();
+	struct amount total = AMOUNT_ZERO;
+	int r = list ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		if (may_see(&request->caller, &leases[i]))
+			r = add_bill_lease(list, &leases[i], &total);
+	if (r == 0 && json_array_size(list) == 0)
+		r = ROUTE_E_NOT_FOUND;
+	if (r != 0) {
+		json_decref(list);
+		return r;
+	}
+	return answer(reply, 200,
+		      json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "version", 1, "network",
+				json_address(&request->context->settings->network), "rental",
+				json_rental(&leases[0].rental), "tenant",
+				json_address(&leases[0].tenant.address), "leases", list, "total",
+				json_amount(total)));
+}
+
+static int get_bill(struct request *request, struct tx *tx, struct reply *reply)
+{
+	struct rental_id rental;
+	struct lease_row *leases;
+	size_t n;
+	int r;
+
+	if (rental_id_parse(request->params[0], &rental) < 0)
+		return ROUTE_E_NOT_FOUND;
+	r = store_leases_of_rental(tx, rental, &leases, &n);
+	return r != 0 ? r : answer_bill(request, leases, n, reply);
+}
+
+/* ---- earnings ---- */
+
+static json_t *json_earnings(const struct lease_row *leases, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < n; i++) {
+		const struct lease_row *lease = &leases[i];
+		struct amount earned = { lease->charged.micro - lease->fee.micro };
+		json_t *item;
+
+		item = json_pack("{s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "lease",
+				 json_lease(&lease->lease), "rental", json_rental(&lease->rental),
+				 "machine", json_address(&lease->machine.address), "seconds",
+				 (json_int_t)metering_seconds(lease), "charged",
+				 json_amount(lease->charged), "fee", json_amount(lease->fee),
+				 "earned", json_amount(earned));
+		if (json_array_append_new(list, item) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+static int get_earnings(struct request *request, struct tx *tx, struct reply *reply)
+{
+	const struct page_query *query = request->query;
+	struct ledger_balances balances;
+	char next[ID_TEXT_SIZE] = "";
+	struct lease_row *leases;
+	struct lease_id before;
+	size_t n;
+	int r;
+
+	memcpy(before.bytes, query->cursor, sizeof(before.bytes));
+	r = ledger_balances(tx, request->caller.account, &balances);
+	if (r == 0)
+		r = store_leases_of_provider(tx, request->caller.account,
+					     has_cursor(query) ? &before : NULL,
+					     (size_t)query->limit + 1, &leases, &n);
+	if (r != 0)
+		return r;
+	if (n > (size_t)query->limit) {
+		n--;
+		lease_id_text(&leases[n - 1].lease, next);
+	}
+	return answer(reply, 200,
+		      json_pack("{s:o, s:o, s:s?}", "earned", json_amount(balances.earned), "items",
+				json_earnings(leases, n), "next", *next ? next : NULL));
+}
+
+/* ---- operators ---- */
+
+struct credit_body {
+	struct account_id account;
+	struct amount amount;
+	const char *key, *memo;
+};
+
+static const struct field credit_fields[] = {
+	{ "account", FIELD_ADDRESS, offsetof(struct credit_body, account), .required = true },
+	{ "amount", FIELD_AMOUNT, offsetof(struct credit_body, amount), .required = true, .min = 1,
+	  .max = BILLING_CREDIT_MAX_MICRO },
+	{ "key", FIELD_TEXT, offsetof(struct credit_body, key), .required = true, .min = 1,
+	  .max = BILLING_KEY_MAX,
+	  .charset = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-" },
+	{ "memo", FIELD_TEXT, offsetof(struct credit_body, memo), .max = BILLING_MEMO_MAX },
+	{ 0 },
+};
+
+static int post_credit(struct request *request, struct tx *tx, struct reply *reply)
+{
+	const struct credit_body *body = request->body;
+	struct amount available;
+	int r;
+
+	r = billing_credit(request->context, tx, body->account, body->amount, body->key,
+			   body->memo);
+	if (r == 0)
+		r = billing_available(tx, body->account, &available);
+	if (r != 0)
+		return r;
+	return answer(reply, 201,
+		      json_pack("{s:o, s:o}", "account", json_address(&body->account.address),
+				"available", json_amount(available)));
+}
+
+static int get_ledger(struct request *request _unused_, struct tx *tx, struct reply *reply)
+{
+	struct amount issue, fees, issued;
+	const char *problem;
+	int r;
+
+	r = billing_check(tx, &problem);
+	if (r == 0)
+		r = store_network_sum(tx, LEDGER_ISSUE, &issue);
+	if (r == 0)
+		r = store_network_sum(tx, LEDGER_FEES, &fees);
+	if (r == 0)
+		r = amount_sub(AMOUNT_ZERO, issue, &issued);
+	if (r != 0)
+		return r;
+	return answer(reply, 200,
+		      json_pack("{s:b, s:s?, s:o, s:o}", "balanced", !problem, "problem", problem,
+				"issued", json_amount(issued), "fees", json_amount(fees)));
+}
+
+/* ---- tables ---- */
+
+static const struct route routes[] = {
+	{ HTTP_GET, "/v1/balance", PERM_BILLING_READ, TX_READ, .handler = get_balance },
+	{ HTTP_GET, "/v1/statement", PERM_BILLING_READ, TX_READ,
+	  .query = { statement_fields, sizeof(struct page_query) }, .handler = get_statement },
+	{ HTTP_GET, "/v1/bills/{rental}", PERM_BILLING_READ, TX_READ, .handler = get_bill },
+	{ HTTP_GET, "/v1/earnings", PERM_BILLING_READ, TX_READ,
+	  .query = { earnings_fields, sizeof(struct page_query) }, .handler = get_earnings },
+	{ HTTP_POST, "/v1/admin/credits", PERM_OPERATOR, TX_WRITE, .idempotent = true,
+	  .body = { credit_fields, sizeof(struct credit_body) }, .handler = post_credit },
+	{ HTTP_GET, "/v1/admin/ledger", PERM_OPERATOR, TX_READ, .handler = get_ledger },
+	{ 0 },
+};
+
+static const struct outcome_row outcomes[] = {
+	{ BILLING_E_INSUFFICIENT, 402, "insufficient-balance",
+	  "The available balance does not cover it: add credit, or choose a lower rate." },
+	{ BILLING_E_NO_LEASE, 404, "no-such-lease", "There is no such lease." },
+	{ BILLING_E_CLOSED, 409, "lease-closed",
+	  "The lease was closed before this usage record's time." },
+	{ BILLING_E_RECORD, 409, "usage-contradicts",
+	  "The usage record contradicts the lease or an earlier record." },
+	{ BILLING_E_SIGNATURE, 403, "usage-signature",
+	  "The usage record is not signed by the lease's machine." },
+	{ BILLING_E_LIMIT, 422, "amount-out-of-bounds",
+	  "The amount, or the balance it would make, is out of bounds." },
+	{ BILLING_E_KEY, 409, "credit-key-reused",
+	  "This key was used for another account or amount: choose a new one." },
+	{ 0 },
+};
+
+const struct module billing_module = {
+	.name = "billing",
+	.routes = routes,
+	.outcomes = outcomes,
+	.jobs = billing_jobs,
+};
