@@ -35,11 +35,13 @@ enum siwe_outcome {
 	SIWE_E_SIGNATURE,	/* malformed, high s, or by another address */
 };
 
-/* Texts live in @arena. Outcome SIWE_E_SYNTAX; @ret_detail: which line and why, a static text. */
+/* Texts live in @arena. Outcome SIWE_E_SYNTAX; @ret_detail (may be NULL): which line and
+ * why, a static text. */
 _must_check_ int siwe_parse(const char *text, size_t len, struct arena *arena,
 			    struct siwe_message *ret_message, const char **ret_detail);
 
-/* The message's text, ready to be signed (EIP-191). */
+/* The message's text, ready to be signed (EIP-191). -EINVAL: the reader would refuse it. Resources
+ * are not written. */
 _must_check_ int siwe_write(const struct siwe_message *message, struct arena *arena,
 			    const char **ret_text);
 
@@ -51,7 +53,8 @@ struct siwe_policy {
 	int64_t max_age_ms;	/* and so far back */
 };
 
-/* Compares the fields with the policy and the signature with the stated address. The nonce is the
+/* Compares the fields with the policy (a scheme, where there is one, with that of its URI) and the
+ * signature with the stated address. @message is what siwe_parse read from @text. The nonce is the
  * caller's: it is looked up and used up in the store, atomically. */
 _must_check_ int siwe_check(const struct siwe_message *message, const char *text, size_t len,
 			    const uint8_t signature[static 65], const struct siwe_policy *policy);
