@@ -1,0 +1,352 @@
+#include "modules/service/rental_step.h"
+
+#include "modules/billing/billing.h"
+#include "modules/logging/logging.h"
+#include "modules/service/rental_place.h"
+#include "modules/service/service.h"
+#include "modules/service/service_json.h"
+#include "modules/service/service_store.h"
+
+/* Three attempts of four moves each, and an end. */
+enum { SETTLE_STEPS_MAX = 16 };
+
+/* Outcomes that cannot be here mean that the store is not what we wrote. */
+static int no_outcome(int r)
+{
+	return r > 0 ? -EIO : r;
+}
+
+/* Writes a move: the row, the history, the tenant's event. @rental holds what is true afterwards,
+ * except for the state. */
+static int write_move(const struct context *context, struct tx *tx, struct rental *rental,
+		      struct rental_move *move)
+{
+	char type[32], subject[ID_TEXT_SIZE];
+	json_t *data;
+	int r;
+
+	if (!move->first && !moves_allow(&rental_moves, (int)move->from, (int)move->to))
+		return -EINVAL;
+	rental->state = move->to;
+	rental->phase_ms = move->at_ms;
+	r = store_rental_move(tx, rental, move);
+	if (r != 0)
+		return r;
+	r = service_event_json(rental, &data);
+	if (r != 0)
+		return r;
+	snprintf(type, sizeof(type), "rental.%s", rental_moves.names[move->to]);
+	rental_id_text(&rental->id, subject);
+	return no_outcome(logging_event(context, tx, rental->tenant, type, subject, data));
+}
+
+static int move_to(const struct context *context, struct tx *tx, struct rental *rental,
+		   enum rental_state to, enum rental_reason reason, const char *detail)
+{
+	struct rental_move move = {
+		.from = rental->state,
+		.to = to,
+		.at_ms = clock_now_ms(context->clock),
+		.reason = rental_reason_row(reason)->name,
+		.caused_by = rental_reason_row(reason)->caused_by,
+		.detail = detail,
+	};
+
+	return write_move(context, tx, rental, &move);
+}
+
+/* ---- the acts ---- */
+
+static int rest(struct tx *tx, struct rental *rental, int64_t check_ms)
+{
+	if (rental->check_ms == check_ms)
+		return 0;
+	rental->check_ms = check_ms;
+	return store_rental_update(tx, rental);
+}
+
+static const char *placed_text(struct tx *tx, const struct rental *rental)
+{
+	char machine[ADDRESS_TEXT_SIZE];
+
+	address_text(&rental->machine.address, machine);
+	return arena_printf(tx_arena(tx), "attempt %" PRId64 " on machine %s", rental->attempts,
+			    machine);
+}
+
+static int end(const struct context *context, struct tx *tx, struct rental *rental,
+	       const struct rental_verdict *verdict)
+{
+	bool billed = rental_ran(rental) && rental_reason_row(verdict->reason)->billed;
+	int r = 0;
+
+	if (rental->placed)
+		r = billing_lease_close(context, tx, rental->lease, verdict->ended_ms, billed);
+	if (r == 0 && rental->placed)
+		r = worker_lease_want(context, tx, rental->lease, WORKER_STOP);
+	if (r == 0 && rental->placed)
+		r = worker_lease_release(context, tx, rental->lease);
+	if (r != 0)
+		return no_outcome(r);
+	rental->kept = rental->placed;
+	rental->reason = verdict->reason;
+	rental->detail = verdict->detail;
+	rental->ended_ms = verdict->ended_ms;
+	rental->check_ms = rental->kept ? verdict->ended_ms + context->settings->keep_stopped_ms
+					: 0;
+	return move_to(context, tx, rental, verdict->to, verdict->reason, verdict->detail);
+}
+
+/* A retry that cannot be paid any longer. */
+static int end_unpaid(const struct context *context, struct tx *tx, struct rental *rental)
+{
+	struct rental_verdict verdict = {
+		.act = RENTAL_END,
+		.to = RENTAL_FAILED,
+		.reason = RENTAL_BALANCE_EXHAUSTED,
+		.detail = rental_reason_row(RENTAL_BALANCE_EXHAUSTED)->detail,
+		.ended_ms = clock_now_ms(context->clock),
+	};
+
+	return end(context, tx, rental, &verdict);
+}
+
+static int place(const struct context *context, struct tx *tx, struct rental *rental,
+		 const struct rental_verdict *verdict, bool *ret_again)
+{
+	struct order order;
+	const char *detail;
+	int r = store_order(tx, rental->id, &order);
+
+	*ret_again = false;
+	if (r == 0)
+		r = rental_place(context, tx, rental, &order);
+	if (r == SERVICE_E_NO_CAPACITY)
+		return rest(tx, rental, verdict->check_ms);
+	if (r == SERVICE_E_BALANCE)
+		return end_unpaid(context, tx, rental);
+	if (r != 0)
+		return r;
+	detail = placed_text(tx, rental);
+	if (!detail)
+		return -ENOMEM;
+	rental->reason = RENTAL_REASON_NONE;
+	rental->detail = "";
+	rental->check_ms = clock_now_ms(context->clock) + context->settings->place_deadline_ms;
+	return move_to(context, tx, rental, RENTAL_QUEUED, RENTAL_REASON_NONE, detail);
+}
+
+static void take_ports(struct rental *rental, const struct worker_actual *actual)
+{
+	for (size_t i = 0; i < rental->n_ports; i++)
+		for (size_t j = 0; j < actual->n_ports; j++)
+			if (actual->ports[j].container == rental->ports[i].container)
+				rental->ports[i].host = actual->ports[j].host;
+}
+
+static void begin_running(struct rental *rental, const struct worker_actual *actual, int64_t now_ms)
+{
+	int64_t started_ms = actual->started_at_ms;
+
+	/* A machine's clock is its own: the run lies between the placing and now. */
+	if (started_ms < rental->placed_ms)
+		started_ms = rental->placed_ms;
+	rental->started_ms = started_ms < now_ms ? started_ms : now_ms;
+	rental->expires_ms = rental->term_ms ? rental->started_ms + rental->term_ms : 0;
+	take_ports(rental, actual);
+}
+
+static int advance(const struct context *context, struct tx *tx, struct rental *rental,
+		   const struct worker_actual *actual, const struct rental_verdict *verdict)
+{
+	int64_t now_ms = clock_now_ms(context->clock);
+	int r = 0;
+
+	/* The next step, which follows at once, says when to look again; until then it is due. */
+	rental->check_ms = now_ms;
+	if (verdict->to == RENTAL_RUNNING)
+		begin_running(rental, actual, now_ms);
+	if (verdict->to == RENTAL_STOPPING) {
+		rental->stop = verdict->stop;
+		r = worker_lease_want(context, tx, rental->lease, WORKER_STOP);
+	}
+	if (r != 0)
+		return no_outcome(r);
+	return move_to(context, tx, rental, verdict->to, verdict->stop,
+		       rental_reason_row(verdict->stop)->detail);
+}
+
+static int retry(const struct context *context, struct tx *tx, struct rental *rental,
+		 const struct rental_verdict *verdict)
+{
+	int64_t now_ms = clock_now_ms(context->clock);
+	int r = rental_unplace(context, tx, rental, now_ms);
+
+	if (r != 0)
+		return r;
+	rental->check_ms = now_ms;
+	rental->reason = verdict->reason;
+	rental->detail = verdict->detail;
+	return move_to(context, tx, rental, RENTAL_QUEUED, verdict->reason, verdict->detail);
+}
+
+static int discard(const struct context *context, struct tx *tx, struct rental *rental)
+{
+	int r = worker_lease_remove(context, tx, rental->lease);
+
+	if (r != 0)
+		return no_outcome(r);
+	rental->kept = false;
+	rental->check_ms = 0;
+	return store_rental_update(tx, rental);
+}
+
+/* Ports may move when a machine's engine starts again. */
+static int rest_running(struct tx *tx, struct rental *rental, const struct worker_actual *actual,
+			int64_t check_ms)
+{
+	struct worker_port before[RENTAL_PORTS_MAX];
+
+	memcpy(before, rental->ports, sizeof(before));
+	take_ports(rental, actual);
+	if (memcmp(before, rental->ports, sizeof(before)) == 0)
+		return rest(tx, rental, check_ms);
+	rental->check_ms = check_ms;
+	return store_rental_update(tx, rental);
+}
+
+static int act(const struct context *context, struct tx *tx, struct rental *rental,
+	       const struct worker_actual *actual, const struct rental_verdict *verdict,
+	       bool *ret_again)
+{
+	*ret_again = true;
+	switch (verdict->act) {
+	case RENTAL_PLACE:
+		return place(context, tx, rental, verdict, ret_again);
+	case RENTAL_ADVANCE:
+		return advance(context, tx, rental, actual, verdict);
+	case RENTAL_RETRY:
+		return retry(context, tx, rental, verdict);
+	case RENTAL_END:
+		if (actual && actual->phase == WORKER_PHASE_EXITED) {
+			rental->exited = true;
+			rental->exit_code = actual->exit_code;
+		}
+		return end(context, tx, rental, verdict);
+	case RENTAL_DISCARD:
+		*ret_again = false;
+		return discard(context, tx, rental);
+	case RENTAL_REST:
+		break;
+	}
+	*ret_again = false;
+	if (rental->state == RENTAL_RUNNING)
+		return rest_running(tx, rental, actual, verdict->check_ms);
+	return rest(tx, rental, verdict->check_ms);
+}
+
+int rental_step(const struct context *context, struct tx *tx, struct rental_id id, bool *ret_again)
+{
+	struct worker_actual actual;
+	struct rental_verdict verdict;
+	struct rental rental;
+	bool live, again;
+	int r = store_rental(tx, id, &rental);
+
+	if (r != 0)
+		return r;
+	live = rental.placed && !rental_ended(&rental);
+	if (live)
+		r = worker_lease_actual(context, tx, rental.lease, &actual);
+	if (r != 0)
+		return no_outcome(r);
+	rental_judge(&rental, live ? &actual : NULL, context->settings,
+		     clock_now_ms(context->clock), &verdict);
+	r = act(context, tx, &rental, live ? &actual : NULL, &verdict, &again);
+	if (r == 0)
+		*ret_again = again;
+	return r;
+}
+
+int rental_settle(const struct context *context, struct tx *tx, struct rental_id id)
+{
+	bool again = true;
+	int r = 0;
+
+	for (int i = 0; r == 0 && again && i < SETTLE_STEPS_MAX; i++)
+		r = rental_step(context, tx, id, &again);
+	return r;
+}
+
+int rental_ask_stop(struct tx *tx, struct rental *rental, enum rental_reason reason)
+{
+	if (rental->stop != RENTAL_REASON_NONE || rental_ended(rental))
+		return 0;
+	rental->stop = reason;
+	return store_rental_update(tx, rental);
+}
+
+/* ---- making one ---- */
+
+static int new_rental(const struct context *context, struct account_id tenant,
+		      const struct order *order, struct rental *ret_rental)
+{
+	struct rental rental = {
+		.tenant = tenant,
+		.state = RENTAL_QUEUED,
+		.detail = "",
+		.pinned = order_pinned(order),
+		.stop_timeout_ms = order->stop_timeout_s * 1000,
+		.term_ms = order->term_s * 1000,
+		.created_ms = clock_now_ms(context->clock),
+	};
+	int r = rental_id_make(context->clock, context->random, &rental.id);
+
+	if (r == 0)
+		*ret_rental = rental;
+	return r;
+}
+
+static int write_first_move(const struct context *context, struct tx *tx, struct rental *rental)
+{
+	struct rental_move move = {
+		.to = RENTAL_QUEUED,
+		.first = true,
+		.at_ms = rental->created_ms,
+		.reason = "",
+		.caused_by = rental_reason_row(RENTAL_REASON_NONE)->caused_by,
+		.detail = placed_text(tx, rental),
+	};
+
+	if (!move.detail)
+		return -ENOMEM;
+	rental->check_ms = rental->created_ms + context->settings->place_deadline_ms;
+	return write_move(context, tx, rental, &move);
+}
+
+int rental_create(const struct context *context, struct tx *tx, struct account_id tenant,
+		  const struct order *order, struct rental_id *ret_id, const char **ret_why)
+{
+	struct rental rental;
+	int64_t live;
+	int r = store_live_count(tx, tenant, &live);
+
+	if (r != 0)
+		return r;
+	if (live >= RENTALS_LIVE_MAX)
+		return SERVICE_E_TOO_MANY;
+	r = new_rental(context, tenant, order, &rental);
+	if (r == 0)
+		r = store_rental_insert(tx, &rental, order);
+	if (r == 0)
+		r = rental_place(context, tx, &rental, order);
+	if (r == SERVICE_E_NO_CAPACITY) {
+		r = rental_place_why(context, tx, order, ret_why);
+		return r < 0 ? r : SERVICE_E_NO_CAPACITY;
+	}
+	if (r == 0)
+		r = write_first_move(context, tx, &rental);
+	if (r == 0)
+		*ret_id = rental.id;
+	return r;
+}
