@@ -24,6 +24,8 @@ int db_open(const char *url, unsigned int connections, struct db **ret_db)
 		return -EINVAL;
 	if (strncmp(url, "sqlite:", 7) == 0 && url[7])
 		return db_open_sqlite(url + 7, connections, ret_db);
+	if (strncmp(url, "postgres://", 11) == 0 || strncmp(url, "postgresql://", 13) == 0)
+		return db_open_postgres(url, connections, ret_db);
 	log_error("db_url", log_text("remedy", "use sqlite:PATH or postgresql://..."));
 	return -EINVAL;
 }
@@ -53,6 +55,22 @@ static void db_leave(struct db *db)
 	atomic_fetch_sub(&db->running, 1);
 }
 
+static int run_until_serialised(struct db *db, enum tx_mode mode, struct arena *arena, db_fn *fn,
+				void *arg)
+{
+	int r = db->driver->run(db, mode, arena, fn, arg);
+
+	for (unsigned int tries = 1; r == -EAGAIN; tries++) {
+		if (tries == DB_TRIES_MAX)
+			return -EBUSY;
+		if (atomic_load(&db->closing))
+			return -ESHUTDOWN;
+		db_pause(tries);
+		r = db->driver->run(db, mode, arena, fn, arg);
+	}
+	return r;
+}
+
 int db_run(struct db *db, enum tx_mode mode, struct arena *arena, db_fn *fn, void *arg)
 {
 	int r;
@@ -63,17 +81,7 @@ int db_run(struct db *db, enum tx_mode mode, struct arena *arena, db_fn *fn, voi
 	r = db_enter(db);
 	if (r < 0)
 		return r;
-	r = db->driver->run(db, mode, arena, fn, arg);
-	for (unsigned int tries = 1; r == -EAGAIN; tries++) {
-		if (tries == DB_TRIES_MAX)
-			r = -EBUSY;
-		else if (atomic_load(&db->closing))
-			r = -ESHUTDOWN;
-		else {
-			db_pause(tries);
-			r = db->driver->run(db, mode, arena, fn, arg);
-		}
-	}
+	r = run_until_serialised(db, mode, arena, fn, arg);
 	db_leave(db);
 	return r;
 }
@@ -87,7 +95,10 @@ int db_submit(struct db *db, struct arena *arena, db_fn *fn, void (*done)(void *
 	r = db_enter(db);
 	if (r < 0)
 		return r;
-	r = db->driver->submit(db, arena, fn, done, arg);
+	if (db->driver->submit)
+		r = db->driver->submit(db, arena, fn, done, arg);
+	else
+		tx_call_done(done, arg, run_until_serialised(db, TX_WRITE, arena, fn, arg));
 	db_leave(db);
 	return r;
 }
@@ -170,6 +181,8 @@ static int tx_statement(struct tx *tx, const struct sql_call *call, struct sql_r
 
 	if (tx->fault < 0)
 		return tx->fault;
+	if (call->n_params > SQL_PARAMS_MAX)
+		return -EINVAL;
 	r = db_fault_due(tx->db, DB_FAULT_STATEMENT);
 	if (r == 0)
 		r = tx->db->driver->statement(tx, call, ret_rows, &changed);

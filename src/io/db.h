@@ -81,6 +81,8 @@ static inline struct sql_value sql_null(void)
 		sizeof((const struct sql_value[]){ __VA_ARGS__ }) / sizeof(struct sql_value)
 #define SQL_NO_PARAMS NULL, 0
 
+enum { SQL_PARAMS_MAX = 256 };
+
 struct sql_rows;
 
 enum { SQL_ROWS_MAX = 100000 };

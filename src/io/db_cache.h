@@ -4,7 +4,7 @@
 
 #include "base/base.h"
 
-enum { DB_CACHE_SETS = 128, DB_CACHE_WAYS = 4 };
+enum { DB_CACHE_SETS = 256, DB_CACHE_WAYS = 4 };
 
 struct db_cache_entry {
 	uint64_t hash;

@@ -16,6 +16,7 @@ struct sql_call {
 struct db_driver {
 	/* One try of one transaction. -EAGAIN: it may be tried again. */
 	int (*run)(struct db *db, enum tx_mode mode, struct arena *arena, db_fn *fn, void *arg);
+	/* NULL: the caller's thread does the work. */
 	int (*submit)(struct db *db, struct arena *arena, db_fn *fn,
 		      void (*done)(void *arg, int result), void *arg);
 	/* @ret_rows may be NULL. */

@@ -1,7 +1,6 @@
 #include "io/db_sqlite.h"
 
 #include <fcntl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -13,10 +12,7 @@ struct sqlite_db {
 	struct sqlite_writer *writer;
 	bool in_memory;
 
-	pthread_mutex_t lock;
-	pthread_cond_t freed; /* a reader came back */
-	struct sqlite_connection *idle;
-	unsigned int n_readers, max_readers;
+	struct db_pool readers;
 };
 
 /* ---- connections ---- */
@@ -336,49 +332,6 @@ int sqlite_command(struct sqlite_connection *connection, const char *sql)
 
 /* ---- readers ---- */
 
-static int reader_take(struct sqlite_db *sqlite, struct sqlite_connection **ret_reader)
-{
-	struct sqlite_connection *reader;
-	struct timespec until;
-	int r = 0;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += DB_WAIT_MS / 1000;
-	pthread_mutex_lock(&sqlite->lock);
-	while (!sqlite->idle && sqlite->n_readers == sqlite->max_readers && r == 0)
-		r = pthread_cond_timedwait(&sqlite->freed, &sqlite->lock, &until);
-	reader = sqlite->idle;
-	if (reader)
-		sqlite->idle = reader->next;
-	else if (r == 0)
-		sqlite->n_readers++;
-	pthread_mutex_unlock(&sqlite->lock);
-	if (!reader && r != 0)
-		return -EBUSY;
-	if (reader) {
-		*ret_reader = reader;
-		return 0;
-	}
-
-	r = sqlite_connect(sqlite->path, ret_reader);
-	if (r < 0) {
-		pthread_mutex_lock(&sqlite->lock);
-		sqlite->n_readers--;
-		pthread_cond_signal(&sqlite->freed);
-		pthread_mutex_unlock(&sqlite->lock);
-	}
-	return r;
-}
-
-static void reader_give(struct sqlite_db *sqlite, struct sqlite_connection *reader)
-{
-	pthread_mutex_lock(&sqlite->lock);
-	reader->next = sqlite->idle;
-	sqlite->idle = reader;
-	pthread_cond_signal(&sqlite->freed);
-	pthread_mutex_unlock(&sqlite->lock);
-}
-
 static int read_on(struct sqlite_db *sqlite, struct sqlite_connection *reader, struct arena *arena,
 		   db_fn *fn, void *arg)
 {
@@ -404,20 +357,30 @@ static int read_on(struct sqlite_db *sqlite, struct sqlite_connection *reader, s
 
 /* ---- the driver ---- */
 
+static int sqlite_read(struct sqlite_db *sqlite, struct arena *arena, db_fn *fn, void *arg)
+{
+	struct sqlite_connection *reader;
+	void *taken;
+	int r;
+
+	r = db_pool_take(&sqlite->readers, &taken);
+	if (r < 0)
+		return r;
+	reader = taken;
+	r = reader ? 0 : sqlite_connect(sqlite->path, &reader);
+	if (r == 0)
+		r = read_on(sqlite, reader, arena, fn, arg);
+	db_pool_give(&sqlite->readers, reader);
+	return r;
+}
+
 static int sqlite_run(struct db *db, enum tx_mode mode, struct arena *arena, db_fn *fn, void *arg)
 {
 	struct sqlite_db *sqlite = (struct sqlite_db *)db;
-	struct sqlite_connection *reader;
-	int r;
 
 	if (mode == TX_WRITE || sqlite->in_memory)
 		return sqlite_writer_run(sqlite->writer, mode, arena, fn, arg);
-	r = reader_take(sqlite, &reader);
-	if (r < 0)
-		return r;
-	r = read_on(sqlite, reader, arena, fn, arg);
-	reader_give(sqlite, reader);
-	return r;
+	return sqlite_read(sqlite, arena, fn, arg);
 }
 
 static int sqlite_submit(struct db *db, struct arena *arena, db_fn *fn,
@@ -426,20 +389,20 @@ static int sqlite_submit(struct db *db, struct arena *arena, db_fn *fn,
 	return sqlite_writer_submit(((struct sqlite_db *)db)->writer, arena, fn, done, arg);
 }
 
-static void sqlite_close(struct db *db)
+static void sqlite_free(struct sqlite_db *sqlite)
 {
-	struct sqlite_db *sqlite = (struct sqlite_db *)db;
-	struct sqlite_connection *reader;
-
-	while ((reader = sqlite->idle)) {
-		sqlite->idle = reader->next;
+	if (sqlite->writer)
+		sqlite_writer_free(sqlite->writer);
+	for (void *reader; (reader = db_pool_drain(&sqlite->readers));)
 		sqlite_disconnect(reader);
-	}
-	sqlite_writer_free(sqlite->writer);
-	pthread_cond_destroy(&sqlite->freed);
-	pthread_mutex_destroy(&sqlite->lock);
+	db_pool_done(&sqlite->readers);
 	free(sqlite->path);
 	free(sqlite);
+}
+
+static void sqlite_close(struct db *db)
+{
+	sqlite_free((struct sqlite_db *)db);
 }
 
 static const struct db_driver sqlite_driver = {
@@ -486,26 +449,23 @@ static int start_writer(struct sqlite_db *sqlite)
 int db_open_sqlite(const char *path, unsigned int connections, struct db **ret_db)
 {
 	struct sqlite_db *sqlite = calloc(1, sizeof(*sqlite));
-	pthread_condattr_t monotonic;
 	int r;
 
 	if (!sqlite)
 		return -ENOMEM;
+	r = db_pool_init(&sqlite->readers, connections);
+	if (r < 0) {
+		free(sqlite);
+		return r;
+	}
 	sqlite->db.driver = &sqlite_driver;
-	sqlite->max_readers = connections;
 	sqlite->in_memory = strcmp(path, ":memory:") == 0;
 	sqlite->path = strdup(path);
 	r = sqlite->path ? start_writer(sqlite) : -ENOMEM;
 	if (r < 0) {
-		free(sqlite->path);
-		free(sqlite);
+		sqlite_free(sqlite);
 		return r;
 	}
-	pthread_mutex_init(&sqlite->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&sqlite->freed, &monotonic);
-	pthread_condattr_destroy(&monotonic);
 	*ret_db = &sqlite->db;
 	return 0;
 }

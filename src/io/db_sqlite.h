@@ -9,12 +9,12 @@
 
 #include "io/db_cache.h"
 #include "io/db_driver.h"
+#include "io/db_pool.h"
 
 struct sqlite_connection {
 	sqlite3 *handle;
 	struct db_cache statements;
 	int64_t deadline_ms; /* of the statement that runs, by the monotonic clock */
-	struct sqlite_connection *next; /* in the pool */
 };
 
 int sqlite_connect(const char *path, struct sqlite_connection **ret_connection);

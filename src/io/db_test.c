@@ -75,7 +75,7 @@ static int64_t count(struct store *store, const char *sql)
 
 /* ---- values ---- */
 
-static int values_fn(struct tx *tx, void *arg)
+static int values_fn(struct tx *tx, void *arg _unused_)
 {
 	static const uint8_t bytes[] = { 0, 1, 0xff, 0 };
 	struct sql_rows *rows;
@@ -83,7 +83,6 @@ static int values_fn(struct tx *tx, void *arg)
 	size_t len;
 	int64_t changed;
 
-	(void)arg;
 	assert_int_equal(tx_exec(tx, "INSERT INTO thing VALUES ($1, $2, $3, $4)",
 				 SQL_PARAMS(sql_int(INT64_MIN), sql_int(INT64_MAX),
 					    sql_text("größe"), sql_blob(bytes, sizeof(bytes))),
@@ -124,11 +123,10 @@ static void test_values(void **state)
 	assert_int_equal(run(*state, TX_WRITE, values_fn, NULL), 0);
 }
 
-static int names_fn(struct tx *tx, void *arg)
+static int names_fn(struct tx *tx, void *arg _unused_)
 {
 	struct sql_rows *rows;
 
-	(void)arg;
 	/* By position, $10 would be the first and $2 the third. */
 	assert_int_equal(tx_query(tx,
 				  "SELECT $10 + 0 AS ten, $1 + 0 AS one, $2 + 0 AS two, "
@@ -151,17 +149,16 @@ static void test_names_decide(void **state)
 	assert_int_equal(run(*state, TX_READ, names_fn, NULL), 0);
 }
 
-static int aggregates_fn(struct tx *tx, void *arg)
+static int aggregates_fn(struct tx *tx, void *arg _unused_)
 {
+	const struct sql_value sets[][2] = { { sql_int(1), sql_int(-123456789012345) },
+					     { sql_int(2), sql_int(20000) },
+					     { sql_int(3), sql_null() } };
 	struct sql_rows *rows;
 
-	(void)arg;
-	assert_int_equal(tx_exec_many(tx, "INSERT INTO thing (id, number) VALUES ($1, $2)",
-				      SQL_PARAMS(sql_int(1), sql_int(-123456789012345), sql_int(2),
-						 sql_int(20000), sql_int(3), sql_null()) /
-					      3,
-				      3),
-			 0);
+	assert_int_equal(
+		tx_exec_many(tx, "INSERT INTO thing (id, number) VALUES ($1, $2)", sets[0], 2, 3),
+		0);
 	assert_int_equal(tx_query(tx,
 				  "SELECT sum(number) AS total, count(*) AS n, max(id) AS most, "
 				  "coalesce(sum(number), 0) AS safe, id > 0 AS yes, "
@@ -235,7 +232,7 @@ static void test_too_many_rows_are_refused(void **state)
 
 /* ---- conflicts and roll-backs ---- */
 
-static int conflicts_fn(struct tx *tx, void *arg)
+static int conflicts_fn(struct tx *tx, void *arg _unused_)
 {
 	static const char *const refused[] = {
 		"INSERT INTO thing (id) VALUES (1)",
@@ -249,7 +246,6 @@ static int conflicts_fn(struct tx *tx, void *arg)
 	};
 	int64_t changed = -1;
 
-	(void)arg;
 	assert_int_equal(
 		tx_exec(tx, "INSERT INTO thing (id, word) VALUES (1, 'a')", SQL_NO_PARAMS, NULL),
 		0);
@@ -278,14 +274,13 @@ static void test_conflict_leaves_the_transaction_usable(void **state)
 	assert_int_equal(count(*state, "SELECT count(*) AS n FROM thing"), 2);
 }
 
-static int many_conflict_fn(struct tx *tx, void *arg)
+static int many_conflict_fn(struct tx *tx, void *arg _unused_)
 {
+	const struct sql_value ids[] = { sql_int(1), sql_int(2), sql_int(4), sql_int(5) };
 	int r = tx_exec(tx, "INSERT INTO thing (id) VALUES (4)", SQL_NO_PARAMS, NULL);
 
-	(void)arg;
 	assert_int_equal(r, 0);
-	r = tx_exec_many(tx, "INSERT INTO thing (id) VALUES ($1)",
-			 SQL_PARAMS(sql_int(1), sql_int(2), sql_int(4), sql_int(5)) / 4, 4);
+	r = tx_exec_many(tx, "INSERT INTO thing (id) VALUES ($1)", ids, 1, ARRAY_SIZE(ids));
 	if (r < 0)
 		return r;
 	assert_int_equal(r, SQL_E_CONFLICT);
@@ -330,11 +325,10 @@ static void test_results_decide(void **state)
 	assert_int_equal(count(*state, "SELECT count(*) AS n FROM thing"), 1);
 }
 
-static int swallow_fn(struct tx *tx, void *arg)
+static int swallow_fn(struct tx *tx, void *arg _unused_)
 {
 	int r = tx_exec(tx, "INSERT INTO thing (id) VALUES (1)", SQL_NO_PARAMS, NULL);
 
-	(void)arg;
 	assert_int_equal(r, 0);
 	r = tx_exec(tx, "SELECT no_such_column FROM thing", SQL_NO_PARAMS, NULL);
 	assert_true(r < 0);
@@ -421,12 +415,11 @@ static int workers_run(struct store *store, db_fn *fn, int rounds)
 }
 
 /* Reads, then writes what it read plus one: wrong under anything weaker than SERIALIZABLE. */
-static int increment_fn(struct tx *tx, void *arg)
+static int increment_fn(struct tx *tx, void *arg _unused_)
 {
 	struct sql_rows *rows;
 	int r;
 
-	(void)arg;
 	r = tx_query(tx, "SELECT number FROM thing WHERE id = 1", SQL_NO_PARAMS, &rows);
 	if (r != 0)
 		return r;
@@ -475,15 +468,11 @@ static void test_write_skew_is_refused(void **state)
 	}
 }
 
-static int snapshot_fn(struct tx *tx, void *arg)
+static int snapshot_fn(struct tx *tx, void *arg _unused_)
 {
-	pthread_t thread;
-	struct worker writer = { arg, exec_fn, 0, 0, 0, 0 };
 	struct sql_rows *rows;
 	int64_t before;
 
-	(void)writer;
-	(void)thread;
 	assert_int_equal(tx_query(tx, "SELECT count(*) AS n FROM thing", SQL_NO_PARAMS, &rows), 0);
 	before = rows_int(rows, 0, "n");
 	usleep(5000);
@@ -498,18 +487,11 @@ static int insert_fn(struct tx *tx, void *arg _unused_)
 		       SQL_NO_PARAMS, NULL);
 }
 
-static void *writer_main(void *arg)
-{
-	struct worker *worker = arg;
-
-	return worker_main(worker);
-}
-
 static void test_read_is_a_snapshot(void **state)
 {
 	struct worker writer = { *state, insert_fn, 200, 0, 0, 0 };
 
-	assert_int_equal(pthread_create(&writer.thread, NULL, writer_main, &writer), 0);
+	assert_int_equal(pthread_create(&writer.thread, NULL, worker_main, &writer), 0);
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(run(*state, TX_READ, snapshot_fn, *state), 0);
 	pthread_join(writer.thread, NULL);
