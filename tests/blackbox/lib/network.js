@@ -1,0 +1,201 @@
+// A whole network of one test: a control plane on a store of its own, agents on the suite's container
+// engine, people with wallets. Everything is started on free ports in a temporary folder and ended
+// by process id.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile, readFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
+import { Person } from './person.js'
+
+export const bin = process.env.KAISAR_BIN ?? 'build/asan/src/cmd/kaisar'
+export const engine = process.env.KAISAR_TEST_ENGINE
+export const demoImage = 'localhost/kaisar/demo:1'
+
+// Short periods, so that deadlines and graces happen while a test waits.
+const quick = {
+  heartbeat_ms: 300, charge_every_ms: 1000, offline_after_ms: 2000, lost_after_ms: 6000,
+  place_deadline_ms: 8000, start_deadline_ms: 20000, pull_deadline_ms: 30000, stop_deadline_ms: 20000,
+  hold_seconds: 60,
+}
+
+export async function freePort() {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address()
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+
+// Asks until the answer is true; says what it waited for when the time is over.
+export async function until(what, ask, timeoutMs = 20000) {
+  const deadline = Date.now() + timeoutMs
+  let last
+  while (Date.now() < deadline) {
+    last = await ask()
+    if (last) return last
+    await sleep(50)
+  }
+  throw new Error(`waited ${timeoutMs} ms in vain for ${what}`)
+}
+
+// A program of ours, with its output kept for when something goes wrong.
+export class Program {
+  constructor(name, args, env = {}) {
+    this.name = name
+    this.output = ''
+    this.stdout = ''
+    this.child = spawn(bin, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+    this.child.stdout.on('data', (bytes) => { this.stdout += bytes; this.output += bytes })
+    this.child.stderr.on('data', (bytes) => { this.output += bytes })
+    this.ended = new Promise((resolve) => this.child.on('close', (code, signal) => resolve({ code, signal })))
+    this.ended.then((end) => { this.end = end })
+  }
+
+  async says(text, timeoutMs = 20000) {
+    await until(`${this.name} to say "${text}"`, () => {
+      if (this.end) throw new Error(`${this.name} ended with ${JSON.stringify(this.end)}:\n${this.output}`)
+      return this.output.includes(text)
+    }, timeoutMs)
+  }
+
+  async kill(signal = 'SIGKILL') {
+    if (!this.end) this.child.kill(signal)
+    return this.ended
+  }
+
+  // Ends in an orderly way; a sanitizer's report or an unclean exit fails the test.
+  async stop() {
+    const end = await this.kill('SIGTERM')
+    if (end.code !== 0) throw new Error(`${this.name} ended with ${JSON.stringify(end)}:\n${this.output.slice(-20000)}`)
+  }
+}
+
+async function emptyDatabase() {
+  if (process.env.KAISAR_TEST_STORE !== 'postgres') return null
+  const base = process.env.KAISAR_TEST_POSTGRES
+  const name = `t${process.pid}_${Math.random().toString(36).slice(2, 10)}`
+  const psql = spawn(join(process.env.KAISAR_TEST_POSTGRES_BIN, 'psql'), ['-q', base, '-c', `CREATE DATABASE ${name}`],
+    { stdio: ['ignore', 'inherit', 'inherit'] })
+  const [code] = await once(psql, 'close')
+  if (code !== 0) throw new Error('psql could not create a database')
+  const url = new URL(base)
+  url.pathname = `/${name}`
+  return url.toString()
+}
+
+export class Network {
+  static async start(settings = {}) {
+    const network = new Network()
+    network.dir = await mkdtemp(join(tmpdir(), 'kaisar-net-'))
+    network.port = await freePort()
+    network.url = `http://127.0.0.1:${network.port}`
+    network.domain = `127.0.0.1:${network.port}`
+    network.settings = { ...quick, ...settings }
+    network.db = await emptyDatabase()
+    network.agents = []
+    network.operator = new Person(network, privateKeyToAccount(generatePrivateKey()))
+    await network.startServer()
+    return network
+  }
+
+  async startServer() {
+    const args = ['server', '--listen', `127.0.0.1:${this.port}`, '--data', join(this.dir, 'server'),
+      '--operator', this.operator.address, '--peer-rate', '0']
+    if (this.db) args.push('--db', this.db)
+    for (const [name, value] of Object.entries(this.settings)) args.push('--set', `${name}=${value}`)
+    this.server = new Program('server', args)
+    await this.server.says('serving')
+    this.address ??= (await this.operator.get('/v1/network')).network
+  }
+
+  person() {
+    return new Person(this, privateKeyToAccount(generatePrivateKey()))
+  }
+
+  // Somebody who signed in and has money.
+  async tenant(amount = '10') {
+    const tenant = this.person()
+    await tenant.login()
+    if (amount) await this.credit(tenant, amount)
+    return tenant
+  }
+
+  async credit(person, amount) {
+    if (!this.operator.token) await this.operator.login()
+    await this.operator.post('/v1/admin/credits', { account: person.address, amount, key: `k${Math.random()}`, memo: 'test' }, 201)
+  }
+
+  // A provider whose machine is online with a price. Each agent has a state folder of its own.
+  async worker({ coreHour = '3.6', provider } = {}) {
+    provider ??= await this.tenant(null)
+    const { token } = await provider.post('/v1/workers/tokens', {}, 201)
+    const agent = { provider, dir: join(this.dir, `agent${this.agents.length}`) }
+    this.agents.push(agent)
+    const join_ = new Program('join', ['worker', 'join', this.url, token, '--name', 'test', '--state', agent.dir])
+    const end = await join_.ended
+    if (end.code !== 0) throw new Error(`join failed: ${join_.output}`)
+    this.runAgent(agent)
+    agent.machine = await until('the machine to be online', async () => {
+      const { items } = await provider.get('/v1/workers')
+      const seen = items.find((w) => w.state === 'online' && !this.agents.some((a) => a !== agent && a.machine === w.machine))
+      return seen?.machine
+    })
+    await provider.patch(`/v1/workers/${agent.machine}`, { core_hour: coreHour })
+    return agent
+  }
+
+  runAgent(agent) {
+    agent.program = new Program('agent', ['worker', 'run', '--state', agent.dir, '--engine', `unix://${engine}`])
+  }
+
+  // Ends everything in order; what leaked or broke fails here.
+  async stop() {
+    try {
+      for (const agent of this.agents) if (agent.program && !agent.program.end) await agent.program.stop()
+      if (!this.server.end) await this.server.stop()
+    } finally {
+      await this.removeContainers()
+      await rm(this.dir, { recursive: true, force: true })
+    }
+  }
+
+  async removeContainers() {
+    for (const container of await labelled())
+      if (container.Labels['kaisar.network']?.toLowerCase() === this.address.toLowerCase())
+        await engineCall('DELETE', `/containers/${container.Id}?force=true`)
+  }
+}
+
+// The engine itself, to see what is really there and to break it.
+export async function engineCall(method, path) {
+  const { request } = await import('node:http')
+  return new Promise((resolve, reject) => {
+    const call = request({ socketPath: engine, method, path: `/v1.40${path}` }, (answer) => {
+      let text = ''
+      answer.on('data', (bytes) => { text += bytes })
+      answer.on('end', () => {
+        try { resolve(text ? JSON.parse(text) : null) } catch { resolve(text) }
+      })
+    })
+    call.on('error', reject)
+    call.end()
+  })
+}
+
+function labelled() {
+  return engineCall('GET', `/containers/json?all=true&filters=${encodeURIComponent('{"label":["kaisar.lease"]}')}`)
+}
+
+export async function containersOf(rental) {
+  const all = await labelled()
+  return all.filter((c) => c.Labels['kaisar.rental'] === rental)
+}
+
+export { writeFile, readFile, join }
