@@ -1,0 +1,7 @@
+/* commands.h - the subcommands' entry points: main.c's table, one composition root each. argv[0] is the
+ * subcommand's own name. They return the exit status: 0 done, 1 failed, 2 usage, 3 not found, 4 no
+ * capacity, 5 balance, 6 time-out, 7 denied. */
+#pragma once
+
+int cmd_migrate(int argc, char **argv);
+int cmd_server(int argc, char **argv);

@@ -1,0 +1,312 @@
+/* server.c - the control plane's composition root: puts store, loop, pools, modules and the HTTP face
+ * together, and takes them apart in the other order. */
+#include <signal.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "base/log.h"
+#include "cmd/commands.h"
+#include "cmd/file.h"
+#include "cmd/options.h"
+#include "cmd/server_keys.h"
+#include "cmd/server_settings.h"
+#include "io/loop.h"
+#include "io/migrate.h"
+#include "io/pool.h"
+#include "modules/billing/billing.h"
+#include "modules/iam/iam.h"
+#include "modules/logging/logging.h"
+#include "modules/service/service.h"
+#include "modules/worker/worker.h"
+
+enum {
+	PATH_BYTES = 4096,
+	OPERATORS_MAX = 16,
+	PEOPLE_THREADS = 8,
+	AGENT_THREADS = 4,
+	BACKGROUND_THREADS = 4,
+	QUEUE_LIMIT = 4096,
+	DRAIN_MS = 10000,
+};
+
+static const struct module *const modules[] = {
+	&logging_module, &iam_module, &billing_module, &worker_module, &service_module,
+};
+
+static const struct option_row rows[] = {
+	{ "listen", 'l', "HOST:PORT", "numeric address to serve on (127.0.0.1:7070)" },
+	{ "data", 'd', "DIR", "keys and the SQLite store (./kaisar-data)" },
+	{ "db", 0, "URL", "sqlite:PATH or postgres://... (sqlite:DIR/kaisar.db)" },
+	{ "url", 0, "URL", "how people reach it (http://HOST:PORT)" },
+	{ "domain", 0, "NAME", "shown in sign-in messages (URL's host and port)" },
+	{ "operator", 0, "ADDRESS", "a wallet with the operator role; may be repeated" },
+	{ "chain-id", 0, "N", "in sign-in messages (3338, peaq)" },
+	{ "peer-rate", 0, "N", "requests a second from one address, 0: no limit (500)" },
+	{ "set", 0, "NAME=VALUE", "a network parameter; may be repeated" },
+	{ "log-json", 0, NULL, "log JSON lines" },
+	{ "parameters", 0, NULL, "list the network parameters and end" },
+	{ "routes", 0, NULL, "print the route tables as JSON and end" },
+	{ 0 },
+};
+static const struct option_table table = {
+	.usage = "kaisar server [OPTIONS]",
+	.about = "Runs the control plane. SIGTERM lets what runs finish, then ends it.",
+	.rows = rows,
+};
+
+struct server {
+	struct options options;
+	char host[64];
+	uint16_t port;
+	char data[PATH_BYTES], db_url[PATH_BYTES + 16], url[256], domain[256];
+	struct address operators[OPERATORS_MAX];
+	struct settings settings;
+	struct server_keys keys;
+	struct context context;
+	struct api *api;
+	bool draining;
+};
+
+/* ---- configuration ---- */
+
+static int read_listen(struct server *server)
+{
+	const char *listen = options_get(&server->options, "listen", "127.0.0.1:7070");
+	const char *colon = strrchr(listen, ':');
+	char *end = NULL;
+	long port = colon ? strtol(colon + 1, &end, 10) : -1;
+
+	if (!colon || colon == listen || end == colon + 1 || *end || port < 1 || port > 65535 ||
+	    (size_t)(colon - listen) >= sizeof(server->host))
+		return options_refuse(&table, "--listen must be HOST:PORT, port 1 to 65535");
+	snprintf(server->host, sizeof(server->host), "%.*s", (int)(colon - listen), listen);
+	server->port = (uint16_t)port;
+	return 0;
+}
+
+static int read_names(struct server *server)
+{
+	const char *data = options_get(&server->options, "data", "kaisar-data");
+	const char *db = options_get(&server->options, "db", NULL);
+	const char *url = options_get(&server->options, "url", NULL);
+	const char *domain = options_get(&server->options, "domain", NULL);
+	const char *host;
+
+	if (strlen(data) > PATH_BYTES - 64 || (db && strlen(db) >= sizeof(server->db_url)) ||
+	    (url && strlen(url) > 200) || (domain && strlen(domain) > 200))
+		return options_refuse(&table, "--data, --db, --url or --domain is too long");
+	snprintf(server->data, sizeof(server->data), "%s", data);
+	if (db)
+		snprintf(server->db_url, sizeof(server->db_url), "%s", db);
+	else
+		snprintf(server->db_url, sizeof(server->db_url), "sqlite:%s/kaisar.db", data);
+	if (url)
+		snprintf(server->url, sizeof(server->url), "%s", url);
+	else
+		snprintf(server->url, sizeof(server->url), "http://%s:%u", server->host,
+			 server->port);
+	host = strstr(server->url, "://");
+	if (!host)
+		return options_refuse(&table, "--url must start with http:// or https://");
+	if (domain)
+		snprintf(server->domain, sizeof(server->domain), "%s", domain);
+	else
+		snprintf(server->domain, sizeof(server->domain), "%.*s",
+			 (int)strcspn(host + 3, "/"), host + 3);
+	return 0;
+}
+
+static int read_operators(struct server *server)
+{
+	const char *text;
+	size_t n = 0;
+
+	for (; (text = options_nth(&server->options, "operator", n)); n++) {
+		if (n == OPERATORS_MAX)
+			return options_refuse(&table, "at most %d operators", OPERATORS_MAX);
+		if (address_parse(text, &server->operators[n]) < 0)
+			return options_refuse(&table, "--operator %s is not an address", text);
+	}
+	server->settings.operators = server->operators;
+	server->settings.n_operators = n;
+	return 0;
+}
+
+static int read_settings(struct server *server)
+{
+	const char *text;
+	int64_t chain_id;
+
+	server_settings_init(&server->settings);
+	if (options_int(&server->options, "chain-id", 1, INT64_MAX, 3338, &chain_id) != 0)
+		return EXIT_USAGE;
+	server->settings.chain_id = (uint64_t)chain_id;
+	server->settings.domain = server->domain;
+	server->settings.url = server->url;
+	for (size_t i = 0; (text = options_nth(&server->options, "set", i)); i++)
+		if (server_settings_set(&server->settings, text) < 0)
+			return EXIT_USAGE;
+	return read_operators(server);
+}
+
+/* ---- life ---- */
+
+static void on_drained(void *arg)
+{
+	struct server *server = arg;
+
+	loop_stop(server->context.loop);
+}
+
+static void on_signal(void *arg, int signal)
+{
+	struct server *server = arg;
+
+	if (server->draining)
+		return;
+	server->draining = true;
+	log_info("server.draining", log_int("signal", signal));
+	api_drain(server->api, DRAIN_MS, on_drained, server);
+}
+
+static int store_open(struct server *server)
+{
+	unsigned int connections = PEOPLE_THREADS + AGENT_THREADS + BACKGROUND_THREADS;
+	int r, applied;
+
+	r = file_make_dirs(server->data, 0700);
+	if (r == 0)
+		r = db_open(server->db_url, connections, &server->context.db);
+	if (r == 0)
+		r = migrate(server->context.db, migrations, &applied);
+	return r;
+}
+
+static int pools_open(struct context *context)
+{
+	int r = pool_new("people", PEOPLE_THREADS, QUEUE_LIMIT, &context->people);
+
+	if (r == 0)
+		r = pool_new("agents", AGENT_THREADS, QUEUE_LIMIT, &context->agents);
+	if (r == 0)
+		r = pool_new("background", BACKGROUND_THREADS, QUEUE_LIMIT, &context->background);
+	return r;
+}
+
+static int face_open(struct server *server)
+{
+	struct api_config config = {
+		.context = &server->context,
+		.modules = modules,
+		.n_modules = ARRAY_SIZE(modules),
+		.authenticate = iam_authenticate,
+	};
+	int64_t rate;
+
+	if (options_int(&server->options, "peer-rate", 0, 1000000, 500, &rate) != 0)
+		return -EINVAL;
+	config.peer_rate = (double)rate;
+	http_server_config_init(&config.http);
+	config.http.host = server->host;
+	config.http.port = server->port;
+	return api_start(&config, &server->api);
+}
+
+static int server_open(struct server *server)
+{
+	struct context *context = &server->context;
+	char keys[PATH_BYTES + 8];
+	int r;
+
+	*context = (struct context){ .clock = &clock_system,
+				     .random = &random_system,
+				     .settings = &server->settings };
+	snprintf(keys, sizeof(keys), "%s/keys", server->data);
+	r = store_open(server);
+	if (r == 0)
+		r = server_keys_load(keys, &random_system, &server->keys);
+	if (r < 0)
+		return r;
+	server->settings.token_key = server->keys.token;
+	server->settings.network_key = server->keys.network;
+	server->settings.network = *secp_key_address(server->keys.network);
+	r = loop_new(&context->loop);
+	if (r == 0)
+		r = pools_open(context);
+	if (r == 0)
+		r = loop_on_signal(context->loop, on_signal, server);
+	return r == 0 ? face_open(server) : r;
+}
+
+static void server_close(struct server *server)
+{
+	struct context *context = &server->context;
+
+	if (context->people)
+		pool_free(context->people);
+	if (context->agents)
+		pool_free(context->agents);
+	if (context->background)
+		pool_free(context->background);
+	/* What was submitted still answers through the face, so the store ends first. */
+	if (context->db)
+		db_close(context->db);
+	api_free(server->api);
+	if (context->loop)
+		loop_free(context->loop);
+	server_keys_done(&server->keys);
+}
+
+static int server_run(struct server *server)
+{
+	char network[ADDRESS_TEXT_SIZE];
+	int r = server_open(server);
+
+	if (r == 0) {
+		address_text(&server->settings.network, network);
+		log_info("server.serving", log_text("url", server->url),
+			 log_text("network", network));
+		printf("serving %s\n", server->url);
+		fflush(stdout);
+		r = loop_run(server->context.loop);
+	}
+	server_close(server);
+	if (r < 0)
+		log_error("server.failed", log_fault(r));
+	return r < 0 ? 1 : 0;
+}
+
+static int print_routes(void)
+{
+	json_t *routes;
+
+	if (api_describe(modules, ARRAY_SIZE(modules), &routes) < 0)
+		return 1;
+	json_dumpf(routes, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(routes);
+	return 0;
+}
+
+int cmd_server(int argc, char **argv)
+{
+	static struct server server;
+	int status;
+
+	if (options_read(&table, argc, argv, &server.options, &status) != 0)
+		return status;
+	if (options_has(&server.options, "parameters")) {
+		server_settings_print(stdout);
+		return 0;
+	}
+	if (options_has(&server.options, "routes"))
+		return print_routes();
+	log_init(options_has(&server.options, "log-json"), LOG_INFO);
+	signal(SIGPIPE, SIG_IGN);
+	status = read_listen(&server);
+	if (status == 0)
+		status = read_names(&server);
+	if (status == 0)
+		status = read_settings(&server);
+	return status ? status : server_run(&server);
+}

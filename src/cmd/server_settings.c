@@ -1,0 +1,87 @@
+#include "cmd/server_settings.h"
+
+struct parameter {
+	const char *name;
+	size_t offset;
+	int64_t fallback, min, max;
+	const char *help;
+};
+
+#define MINUTE_MS (60 * INT64_C(1000))
+#define HOUR_MS (60 * MINUTE_MS)
+#define DAY_MS (24 * HOUR_MS)
+#define PARAMETER(name, fallback, min, max, help)                                \
+	{                                                                        \
+#name, offsetof(struct settings, name), fallback, min, max, help \
+	}
+
+static const struct parameter parameters[] = {
+	PARAMETER(access_token_ms, 15 * MINUTE_MS, 1000, DAY_MS, "life of an access token"),
+	PARAMETER(refresh_token_ms, 30 * DAY_MS, MINUTE_MS, 365 * DAY_MS, "life of a session"),
+	PARAMETER(nonce_ms, 5 * MINUTE_MS, 1000, HOUR_MS, "time to sign in with a nonce"),
+	PARAMETER(join_token_ms, HOUR_MS, 1000, 30 * DAY_MS, "time to use a join token"),
+	PARAMETER(fee_basis_points, 1000, 0, 10000, "the network's share of a charge, 1/10000"),
+	PARAMETER(hold_seconds, 3600, 1, 30 * 86400, "a new rental sets so much of its rate aside"),
+	PARAMETER(charge_every_ms, 10000, 200, HOUR_MS, "how often agents report usage"),
+	PARAMETER(keep_stopped_ms, DAY_MS, 0, 30 * DAY_MS, "an ended container is kept so long"),
+	PARAMETER(heartbeat_ms, 5000, 100, 5 * MINUTE_MS, "how often agents say that they live"),
+	PARAMETER(offline_after_ms, 20000, 300, HOUR_MS, "silence after which nothing is placed"),
+	PARAMETER(lost_after_ms, 10 * MINUTE_MS, 1000, DAY_MS,
+		  "silence after which rentals are lost"),
+	PARAMETER(place_deadline_ms, MINUTE_MS, 500, HOUR_MS, "for an agent to take a rental up"),
+	PARAMETER(pull_deadline_ms, 30 * MINUTE_MS, 500, DAY_MS, "for an image to be pulled"),
+	PARAMETER(start_deadline_ms, 2 * MINUTE_MS, 500, HOUR_MS, "for a container to start"),
+	PARAMETER(stop_deadline_ms, 2 * MINUTE_MS, 500, HOUR_MS, "for a container to stop"),
+};
+
+static int64_t *value_at(struct settings *settings, const struct parameter *p)
+{
+	return (int64_t *)(void *)((char *)settings + p->offset);
+}
+
+void server_settings_init(struct settings *settings)
+{
+	*settings = (struct settings){ .issuer = "kaisar", .chain_id = 3338 };
+	for (size_t i = 0; i < ARRAY_SIZE(parameters); i++)
+		*value_at(settings, &parameters[i]) = parameters[i].fallback;
+}
+
+static const struct parameter *find(const char *name, size_t len)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(parameters); i++)
+		if (strlen(parameters[i].name) == len && memcmp(parameters[i].name, name, len) == 0)
+			return &parameters[i];
+	return NULL;
+}
+
+int server_settings_set(struct settings *settings, const char *assignment)
+{
+	const char *equals = strchr(assignment, '=');
+	const struct parameter *p = equals ? find(assignment, (size_t)(equals - assignment)) : NULL;
+	long long value;
+	char *end;
+
+	if (!p) {
+		fprintf(stderr,
+			"--set %s: unknown parameter; `kaisar server --parameters` lists them\n",
+			assignment);
+		return -EINVAL;
+	}
+	errno = 0;
+	value = strtoll(equals + 1, &end, 10);
+	if (errno || end == equals + 1 || *end || value < p->min || value > p->max) {
+		fprintf(stderr, "--set %s: must be %" PRId64 " to %" PRId64 "\n", p->name, p->min,
+			p->max);
+		return -EINVAL;
+	}
+	*value_at(settings, p) = value;
+	return 0;
+}
+
+void server_settings_print(FILE *out)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(parameters); i++)
+		fprintf(out, "%-20s %12" PRId64 "  %" PRId64 "..%" PRId64 "  %s\n",
+			parameters[i].name, parameters[i].fallback, parameters[i].min,
+			parameters[i].max, parameters[i].help);
+}

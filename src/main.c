@@ -1,0 +1,45 @@
+/* main.c - the table of subcommands, nothing else. */
+#include "base/base.h"
+#include "cmd/commands.h"
+
+static const struct {
+	const char *name, *help;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ "server", "run the control plane", cmd_server },
+	{ "migrate", "bring the store's tables up to date", cmd_migrate },
+};
+
+static int usage(FILE *out)
+{
+	fputs("usage: kaisar COMMAND [OPTIONS]\n\n", out);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].help);
+	fputs("\n`kaisar COMMAND --help` says more.\n", out);
+	return out == stdout ? 0 : 2;
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+
+	if (strcmp(name, "--version") == 0) {
+		puts("kaisar " KAISAR_VERSION);
+		return 0;
+	}
+	if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0) {
+		/* `kaisar help run` is `kaisar run --help`. */
+		char *help[] = { argv[argc > 2 ? 2 : 0], (char[]){ "--help" }, NULL };
+
+		for (size_t i = 0; argc > 2 && i < ARRAY_SIZE(commands); i++)
+			if (strcmp(argv[2], commands[i].name) == 0)
+				return commands[i].run(2, help);
+		return usage(stdout);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (strcmp(name, commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	if (*name)
+		fprintf(stderr, "kaisar: no command '%s'\n", name);
+	return usage(stderr);
+}
