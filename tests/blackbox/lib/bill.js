@@ -1,0 +1,58 @@
+// The bill recomputed by somebody else: viem and a few lines, from the documents' layout alone
+// (src/wire/sign.h). It shares no code with the program.
+import assert from 'node:assert/strict'
+import { concat, hexToBytes, keccak256, pad, recoverAddress, stringToBytes, toBytes } from 'viem'
+
+const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
+
+// "rnt-..." to its 16 bytes.
+export function idBytes(text) {
+  let value = 0n
+  for (const digit of text.split('-')[1]) value = value * 32n + BigInt(alphabet.indexOf(digit))
+  return toBytes(value, { size: 16 })
+}
+
+export function micro(text) {
+  const [, sign, whole, places = ''] = /^(-?)(\d+)(?:\.(\d{1,6}))?$/.exec(text)
+  return BigInt(`${sign}${whole}${places.padEnd(6, '0')}`)
+}
+
+const tag = (name) => pad(stringToBytes(name), { size: 16, dir: 'right' })
+const number = (value) => toBytes(BigInt(value), { size: 8 })
+const address = (text) => hexToBytes(text)
+
+export function usageDigest(network, lease, usage) {
+  return keccak256(concat([tag('kaisar-usage-1'), address(network), address(lease.machine), idBytes(lease.lease),
+    idBytes(lease.rental), number(usage.sequence), number(usage.started_at_ms), number(usage.until_ms),
+    number(usage.seconds), Uint8Array.of(usage.final ? 1 : 0)]))
+}
+
+async function signedBy(digest, signature, expected, what) {
+  const signer = await recoverAddress({ hash: digest, signature })
+  assert.equal(signer.toLowerCase(), expected.toLowerCase(), what)
+}
+
+// Checks every signature and charge; the total in micro-units and the seconds.
+export async function checkBill(bill, network) {
+  let total = 0n, seconds = 0
+  assert.equal(bill.network.toLowerCase(), network.toLowerCase())
+  for (const lease of bill.leases) {
+    const terms = keccak256(concat([tag('kaisar-terms-1'), address(network), idBytes(bill.rental), idBytes(lease.lease),
+      address(bill.tenant), address(lease.machine), number(micro(lease.rate_hour)), number(lease.fee_basis_points),
+      number(lease.placed_at_ms)]))
+    await signedBy(terms, lease.terms_signature, network, 'the network signed the terms')
+    if (!lease.usage) {
+      assert.equal(micro(lease.charged), 0n)
+      continue
+    }
+    const digest = usageDigest(network, { ...lease, rental: bill.rental }, lease.usage)
+    await signedBy(digest, lease.usage.signature, lease.machine, 'the machine signed the usage')
+    const receipt = keccak256(concat([tag('kaisar-receipt-1'), hexToBytes(digest), number(micro(lease.charged))]))
+    await signedBy(receipt, lease.receipt_signature, network, 'the network signed the receipt')
+    assert.equal(micro(lease.charged), micro(lease.rate_hour) * BigInt(lease.usage.seconds) / 3600n)
+    if (lease.billed) total += micro(lease.charged)
+    seconds += lease.usage.seconds
+  }
+  assert.equal(micro(bill.total), total)
+  return { total, seconds }
+}
