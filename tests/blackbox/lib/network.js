@@ -167,6 +167,7 @@ export class Network {
   }
 
   async removeContainers() {
+    if (!this.agents.length) return
     for (const container of await labelled())
       if (container.Labels['kaisar.network']?.toLowerCase() === this.address.toLowerCase())
         await engineCall('DELETE', `/containers/${container.Id}?force=true`)
