@@ -250,8 +250,8 @@ static void test_headers_refused(void **state)
 		"{\"alg\":\"ES256\",\"typ\":\"JWT\",\"kid\":\"oKIywvGUpTVTyxMR\"}",
 		"{\"alg\":\"ES256\",\"typ\":\"JWT\"}",
 		"{\"alg\":\"ES256\",\"kid\":\"oKIywvGUpTVTyxMQ\"}",
-		"{\"alg\":\"ES256\",\"alg\":\"ES256\",\"typ\":\"JWT\",\"kid\":"
-		"\"oKIywvGUpTVTyxMQ\"}",
+		("{\"alg\":\"ES256\",\"alg\":\"ES256\",\"typ\":\"JWT\","
+		 "\"kid\":\"oKIywvGUpTVTyxMQ\"}"),
 		"{\"alg\":\"ES256\",\"typ\":\"JWT\",\"kid\":\"oKIywvGUpTVTyxMQ\",\"crit\":[]}",
 		"{\"alg\":\"ES256\",\"typ\":\"JWT\",\"kid\":\"oKIywvGUpTVTyxMQ\"} x",
 		"{\"alg\":[\"ES256\"],\"typ\":\"JWT\",\"kid\":\"oKIywvGUpTVTyxMQ\"}",
