@@ -8,6 +8,7 @@ static const struct {
 } commands[] = {
 	{ "server", "run the control plane", cmd_server },
 	{ "migrate", "bring the store's tables up to date", cmd_migrate },
+	{ "verify-bill", "check a bill without asking anybody", cmd_verify_bill },
 };
 
 static int usage(FILE *out)

@@ -1,0 +1,303 @@
+#include "cmd/bill.h"
+
+#include "base/codec.h"
+#include "security/secp.h"
+
+enum {
+	SIGNATURE_LEN = 2 + 2 * SIGNATURE_SIZE,
+	/* The network's own rule for what it accepts: see modules/billing/README.md. */
+	SKEW_MS = 5000,
+};
+
+#define TIME_MAX_MS INT64_C(253402300799999) /* the end of the year 9999 */
+#define AMOUNT_MAX_MICRO INT64_C(1000000000000000)
+
+/* ---- reading ---- */
+
+#define SIGNATURE_FIELD(type, member)                                                          \
+	FIELD_TEXT, offsetof(struct type, member), .min = SIGNATURE_LEN, .max = SIGNATURE_LEN, \
+						   .charset = "0123456789abcdefABCDEFx"
+
+static const struct field usage_fields[] = {
+	{ "sequence", FIELD_INT, offsetof(struct bill_usage, sequence), .required = true, .min = 1,
+	  .max = INT64_MAX },
+	{ "started_at_ms", FIELD_INT, offsetof(struct bill_usage, started_at_ms), .required = true,
+	  .max = TIME_MAX_MS },
+	{ "until_ms", FIELD_INT, offsetof(struct bill_usage, until_ms), .required = true,
+	  .max = TIME_MAX_MS },
+	{ "seconds", FIELD_INT, offsetof(struct bill_usage, seconds), .required = true,
+	  .max = TIME_MAX_MS / 1000 },
+	{ "final", FIELD_BOOL, offsetof(struct bill_usage, final), .required = true },
+	{ "signature", SIGNATURE_FIELD(bill_usage, signature), .required = true },
+	{ 0 },
+};
+
+static const struct field lease_fields[] = {
+	{ "lease", FIELD_ID, offsetof(struct bill_lease, lease), .required = true,
+	  .prefix = "lse" },
+	{ "machine", FIELD_ADDRESS, offsetof(struct bill_lease, machine), .required = true },
+	{ "provider", FIELD_ADDRESS, offsetof(struct bill_lease, provider), .required = true },
+	{ "rate_hour", FIELD_AMOUNT, offsetof(struct bill_lease, rate_hour), .required = true,
+	  .max = AMOUNT_MAX_MICRO },
+	{ "fee_basis_points", FIELD_INT, offsetof(struct bill_lease, fee_basis_points),
+	  .required = true, .max = 10000 },
+	{ "placed_at_ms", FIELD_INT, offsetof(struct bill_lease, placed_at_ms), .required = true,
+	  .min = 1, .max = TIME_MAX_MS },
+	{ "terms_signature", SIGNATURE_FIELD(bill_lease, terms_signature), .required = true },
+	{ "billed", FIELD_BOOL, offsetof(struct bill_lease, billed), .required = true },
+	{ "ended_at_ms", FIELD_INT, offsetof(struct bill_lease, ended_at_ms), .min = 1,
+	  .max = TIME_MAX_MS },
+	{ "usage", FIELD_OBJECT, offsetof(struct bill_lease, usage), .fields = usage_fields },
+	{ "receipt_signature", SIGNATURE_FIELD(bill_lease, receipt_signature) },
+	{ "charged", FIELD_AMOUNT, offsetof(struct bill_lease, charged), .required = true,
+	  .max = AMOUNT_MAX_MICRO },
+	{ "unpaid", FIELD_AMOUNT, offsetof(struct bill_lease, unpaid), .required = true,
+	  .max = AMOUNT_MAX_MICRO },
+	{ 0 },
+};
+
+static const struct field bill_fields[] = {
+	{ "version", FIELD_INT, offsetof(struct bill, version), .required = true, .min = 1,
+	  .max = 1 },
+	{ "network", FIELD_ADDRESS, offsetof(struct bill, network), .required = true },
+	{ "rental", FIELD_ID, offsetof(struct bill, rental), .required = true, .prefix = "rnt" },
+	{ "tenant", FIELD_ADDRESS, offsetof(struct bill, tenant), .required = true },
+	{ "leases", FIELD_OBJECTS, offsetof(struct bill, leases), .required = true,
+	  .count = BILL_LEASES_MAX, .size = sizeof(struct bill_lease), .fields = lease_fields },
+	{ "total", FIELD_AMOUNT, offsetof(struct bill, total), .required = true, .max = INT64_MAX },
+	{ 0 },
+};
+
+int bill_read(const char *json, size_t len, struct arena *arena, struct bill *ret_bill,
+	      struct field_error *ret_error)
+{
+	struct bill bill = { 0 };
+	int r;
+
+	if (len > BILL_JSON_MAX) {
+		field_error_set(ret_error, "", "a bill has at most 1 MiB");
+		return BILL_E_MALFORMED;
+	}
+	r = field_decode(json, len, bill_fields, arena, &bill, ret_error);
+	if (r < 0)
+		return r;
+	if (r > 0)
+		return BILL_E_MALFORMED;
+	*ret_bill = bill;
+	return 0;
+}
+
+/* ---- checking ---- */
+
+struct checker {
+	const struct bill *bill;
+	const struct address *network;
+	struct arena *arena;
+	struct bill_findings *findings;
+};
+
+static int find(struct checker *c, const struct bill_lease *lease, const char *check,
+		const char *expected, const char *actual)
+{
+	if (!expected || !actual)
+		return -ENOMEM;
+	if (c->findings->n < BILL_FINDINGS_MAX)
+		c->findings->items[c->findings->n++] = (struct bill_finding){ lease, check,
+									      expected, actual };
+	return 0;
+}
+
+static const char *keep_amount(struct checker *c, struct amount amount)
+{
+	char text[AMOUNT_TEXT_SIZE];
+
+	amount_text(amount, text);
+	return arena_text(c->arena, text, strlen(text));
+}
+
+static const char *keep_address(struct checker *c, const struct address *address)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	address_text(address, text);
+	return arena_text(c->arena, text, strlen(text));
+}
+
+static int require(struct checker *c, const struct bill_lease *lease, bool holds, const char *check,
+		   const char *expected, const char *actual)
+{
+	return holds ? 0 : find(c, lease, check, expected, actual);
+}
+
+static int require_amount(struct checker *c, const struct bill_lease *lease, const char *check,
+			  struct amount expected, struct amount actual)
+{
+	if (amount_compare(expected, actual) == 0)
+		return 0;
+	return find(c, lease, check, keep_amount(c, expected), keep_amount(c, actual));
+}
+
+/* @ret_holds says whether @signer signed @digest; a finding says who did. */
+static int require_signer(struct checker *c, const struct bill_lease *lease, const char *check,
+			  const uint8_t digest[static SIGN_DIGEST_SIZE], const char *text,
+			  const struct address *signer, bool *ret_holds)
+{
+	uint8_t signature[SIGNATURE_SIZE];
+	struct address actual;
+	int r = SECP_E_BAD;
+
+	if (strncmp(text, "0x", 2) == 0 &&
+	    hex_decode(text + 2, strlen(text + 2), signature, sizeof(signature)) == 0)
+		r = secp_recover(digest, signature, &actual);
+	if (r < 0)
+		return r;
+	*ret_holds = r == 0 && address_equal(&actual, signer);
+	if (*ret_holds)
+		return 0;
+	return find(c, lease, check, keep_address(c, signer),
+		    r == 0 ? keep_address(c, &actual) : "no signature of anybody");
+}
+
+static int check_terms(struct checker *c, const struct bill_lease *lease, bool *ret_signed)
+{
+	const struct terms_statement terms = {
+		.network = *c->network,
+		.rental = c->bill->rental,
+		.lease = lease->lease,
+		.tenant = c->bill->tenant,
+		.machine = lease->machine,
+		.rate_hour = lease->rate_hour,
+		.fee_basis_points = lease->fee_basis_points,
+		.placed_at_ms = lease->placed_at_ms,
+	};
+	uint8_t digest[SIGN_DIGEST_SIZE];
+
+	terms_digest(&terms, digest);
+	return require_signer(c, lease, "terms signature", digest, lease->terms_signature,
+			      c->network, ret_signed);
+}
+
+static int check_usage(struct checker *c, const struct bill_lease *lease, bool *ret_signed)
+{
+	const struct usage_statement usage = {
+		.network = *c->network,
+		.machine = lease->machine,
+		.lease = lease->lease,
+		.rental = c->bill->rental,
+		.sequence = (uint64_t)lease->usage.sequence,
+		.started_at_ms = lease->usage.started_at_ms,
+		.until_ms = lease->usage.until_ms,
+		.seconds = lease->usage.seconds,
+		.final = lease->usage.final,
+	};
+	struct receipt_statement receipt = { .charged = lease->charged };
+	uint8_t digest[SIGN_DIGEST_SIZE];
+	bool by_machine, by_network;
+	int r;
+
+	*ret_signed = false;
+	if (!lease->receipt_signature)
+		return find(c, lease, "receipt signature", keep_address(c, c->network), "none");
+	usage_digest(&usage, receipt.usage_digest);
+	receipt_digest(&receipt, digest);
+	r = require_signer(c, lease, "usage signature", receipt.usage_digest,
+			   lease->usage.signature, &lease->machine.address, &by_machine);
+	if (r == 0)
+		r = require_signer(c, lease, "receipt signature", digest, lease->receipt_signature,
+				   c->network, &by_network);
+	if (r == 0)
+		*ret_signed = by_machine && by_network;
+	return r;
+}
+
+/* Whether the seconds fit into the time. */
+static int check_times(struct checker *c, const struct bill_lease *lease)
+{
+	const struct bill_usage *usage = &lease->usage;
+	int64_t most = (usage->until_ms - usage->started_at_ms) / 1000 + 1;
+	int r;
+
+	r = require(c, lease, usage->started_at_ms >= lease->placed_at_ms - SKEW_MS, "start",
+		    "not before the placing", "before it");
+	if (r == 0)
+		r = require(c, lease, usage->until_ms >= usage->started_at_ms, "until",
+			    "not before the start", "before it");
+	if (r == 0 && usage->seconds > most)
+		r = find(c, lease, "seconds", arena_printf(c->arena, "at most %" PRId64, most),
+			 arena_printf(c->arena, "%" PRId64, usage->seconds));
+	return r;
+}
+
+/* Only what was used before the end is charged, a begun second included. */
+static int64_t seconds_to_charge(const struct bill_lease *lease)
+{
+	const struct bill_usage *usage = &lease->usage;
+	int64_t room;
+
+	if (!lease->billed || usage->sequence == 0)
+		return 0;
+	if (!lease->ended_at_ms)
+		return usage->seconds;
+	if (lease->ended_at_ms < usage->started_at_ms)
+		return 0;
+	room = (lease->ended_at_ms - usage->started_at_ms) / 1000 + 1;
+	return usage->seconds < room ? usage->seconds : room;
+}
+
+static int check_charge(struct checker *c, struct bill_lease *lease)
+{
+	struct amount sum;
+	int r;
+
+	lease->seconds = seconds_to_charge(lease);
+	r = amount_for_seconds(lease->rate_hour, lease->seconds, &lease->recomputed);
+	if (r == -ERANGE)
+		return find(c, lease, "charge", "an amount", "more than can be counted");
+	if (r == 0)
+		r = amount_add(lease->charged, lease->unpaid, &sum);
+	return r < 0 ? r : require_amount(c, lease, "charge", lease->recomputed, sum);
+}
+
+static int check_unique(struct checker *c, const struct bill_lease *lease)
+{
+	for (const struct bill_lease *other = bill_leases(c->bill); other < lease; other++)
+		if (lease_id_equal(other->lease, lease->lease))
+			return find(c, lease, "lease", "once", "twice");
+	return 0;
+}
+
+static int check_lease(struct checker *c, struct bill_lease *lease)
+{
+	bool usage_signed = true;
+	int r;
+
+	r = check_unique(c, lease);
+	if (r == 0)
+		r = check_terms(c, lease, &lease->signed_);
+	if (r == 0 && lease->usage.sequence > 0) {
+		r = check_usage(c, lease, &usage_signed);
+		if (r == 0)
+			r = check_times(c, lease);
+	}
+	lease->signed_ = r == 0 && lease->signed_ && usage_signed;
+	return r == 0 ? check_charge(c, lease) : r;
+}
+
+int bill_check(struct bill *bill, const struct address *network, struct arena *arena,
+	       struct bill_findings *ret_findings)
+{
+	struct checker c = { bill, network ? network : &bill->network, arena, ret_findings };
+	struct amount total = AMOUNT_ZERO;
+	int r = 0;
+
+	ret_findings->n = 0;
+	if (!address_equal(c.network, &bill->network))
+		r = find(&c, NULL, "network", keep_address(&c, c.network),
+			 keep_address(&c, &bill->network));
+	for (size_t i = 0; r == 0 && i < bill->leases.n; i++) {
+		r = check_lease(&c, &bill_leases(bill)[i]);
+		if (r == 0)
+			r = amount_add(total, bill_leases(bill)[i].charged, &total);
+	}
+	return r < 0 ? r : require_amount(&c, NULL, "total", total, bill->total);
+}

@@ -1,0 +1,74 @@
+/* bill.h - checks a bill without asking anybody: who signed what, and whether each charge is what rate
+ * and seconds make it. The bill is what GET /v1/bills/{rental} answers.
+ *
+ * It trusts nothing but the network's address: terms and receipts must be signed by it, usage by the
+ * machine that the terms name. Pure: no I/O. */
+#pragma once
+
+#include "base/field.h"
+#include "wire/sign.h"
+
+enum { BILL_JSON_MAX = 1 << 20, BILL_LEASES_MAX = 64, BILL_FINDINGS_MAX = 16 * BILL_LEASES_MAX };
+
+struct bill_usage {
+	int64_t sequence; /* 0: the machine has not reported */
+	int64_t started_at_ms, until_ms, seconds;
+	bool final;
+	const char *signature; /* "0x" and 130 digits, as the bill has them */
+};
+
+struct bill_lease {
+	struct lease_id lease;
+	struct machine_id machine;
+	struct account_id provider;
+	struct amount rate_hour;
+	int64_t fee_basis_points;
+	int64_t placed_at_ms;
+	const char *terms_signature;
+	bool billed;
+	int64_t ended_at_ms; /* 0: not closed */
+	struct bill_usage usage;
+	const char *receipt_signature; /* NULL without usage */
+	struct amount charged, unpaid;
+
+	/* What bill_check found out. */
+	int64_t seconds; /* that may be charged */
+	struct amount recomputed;
+	bool signed_;
+};
+
+struct bill {
+	int64_t version;
+	struct address network;
+	struct rental_id rental;
+	struct account_id tenant;
+	struct field_objects leases; /* of struct bill_lease */
+	struct amount total;
+};
+
+enum bill_outcome { BILL_E_MALFORMED = 1 }; /* ret_error names the field and the rule */
+
+/* Texts and leases live in @arena. -ENOMEM. */
+_must_check_ int bill_read(const char *json, size_t len, struct arena *arena, struct bill *ret_bill,
+			   struct field_error *ret_error);
+
+/* A rule that does not hold. */
+struct bill_finding {
+	const struct bill_lease *lease; /* NULL: of the whole bill */
+	const char *check; /* "usage signature" */
+	const char *expected, *actual;
+};
+
+struct bill_findings {
+	struct bill_finding items[BILL_FINDINGS_MAX];
+	size_t n; /* 0: the bill holds */
+};
+
+/* @network: the address that must have signed; NULL: the one that the bill states. -ENOMEM. */
+_must_check_ int bill_check(struct bill *bill, const struct address *network, struct arena *arena,
+			    struct bill_findings *ret_findings);
+
+static inline struct bill_lease *bill_leases(const struct bill *bill)
+{
+	return bill->leases.items;
+}
