@@ -14,14 +14,18 @@ def literal(text):
     return "\n".join(f'\t  "{line}\\n"' for line in escaped.splitlines())
 
 
-def entry(path, number):
+def number_of(path):
     match = re.fullmatch(r"(\d{4})_[a-z0-9_]+", path.stem)
-    if not match or int(match[1]) != number:
-        sys.exit(f"{path}: must be called {number:04}_name.sql, so that numbers run without gaps")
-    text = path.read_text(encoding="ascii")
+    if not match or int(match[1]) == 0:
+        sys.exit(f"{path}: must be called NNNN_name.sql, from 0001 on")
+    return int(match[1])
+
+
+def entry(path):
+    text = path.read_text(encoding="utf-8")
     if not text.endswith(";\n"):
         sys.exit(f"{path}: must end with a statement and a newline")
-    return f'\t{{ {number}, "{path.stem}",\n{literal(text)} }},\n'
+    return f'\t{{ {number_of(path)}, "{path.stem}",\n{literal(text)} }},\n'
 
 
 def main():
@@ -30,10 +34,14 @@ def main():
             print(path.name)
         return
     output, *sources = map(pathlib.Path, sys.argv[1:])
-    entries = [entry(path, number) for number, path in enumerate(sorted(sources), 1)]
-    output.write_text(
+    sources.sort()
+    for before, after in zip(sources, sources[1:]):
+        if number_of(before) == number_of(after):
+            sys.exit(f"{after}: has the number of {before.name}")
+    text = (
         '#include "io/migrate.h"\n\nconst struct migration migrations[] = {\n'
-        + "".join(entries) + "\t{ 0 },\n};\n")
+        + "".join(map(entry, sources)) + "\t{ 0 },\n};\n")
+    output.write_text(text, encoding="utf-8")
 
 
 main()

@@ -105,7 +105,7 @@ int db_submit(struct db *db, struct arena *arena, db_fn *fn, void (*done)(void *
 
 void db_pause(unsigned int n)
 {
-	uint64_t most = 1000000ull << (n < 9 ? n - 1 : 8), ns = most / 2;
+	uint64_t most = 2000000ull << (n < 8 ? n - 1 : 7), ns = most / 2;
 	struct timespec pause;
 
 	/* Without randomness the pause is merely less well spread. */

@@ -72,7 +72,7 @@ int db_fault_due(struct db *db, enum db_fault_place place);
 
 enum { DB_TRIES_MAX = 12, DB_STATEMENT_MS = 30000, DB_WAIT_MS = 15000 };
 
-/* Sleeps before try @n (1, 2, ...): up to 1, 2, 4 ... 256 ms, at random. */
+/* Sleeps before try @n (1, 2, ...): up to 2, 4, 8 ... 256 ms, at random. */
 void db_pause(unsigned int n);
 
 /* A failed statement, with the database's words. */

@@ -153,6 +153,11 @@ static int pg_statement(struct tx *tx, const struct sql_call *call, struct sql_r
 		r = send_sets(tx, call, ret_rows, ret_changed);
 	if (r < 0 && connection->n_queued > 0)
 		connection->broken = true; /* half a round trip is queued */
+	if (r == 0 && PQtransactionStatus(connection->handle) != PQTRANS_INTRANS) {
+		db_log_failure("sql_ended", call->sql, "a statement must not end its transaction");
+		connection->broken = true;
+		return -EIO;
+	}
 	if (r != SQL_E_CONFLICT)
 		return r;
 	if (connection->careful)

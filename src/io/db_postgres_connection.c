@@ -146,7 +146,7 @@ int pg_queue_statement(struct pg_connection *connection, const char *sql,
 {
 	struct pg_params *params = &connection->params;
 	const char *name;
-	size_t key_len;
+	size_t key_len = 0;
 	int r;
 
 	r = pg_params_set(params, values, n_values);
@@ -211,7 +211,9 @@ static int refused(struct pg_connection *connection, const char *sql, const PGre
 		return lost(connection);
 	if (strncmp(state, "40", 2) == 0)
 		return -EAGAIN;
-	if (strncmp(state, "23", 2) == 0 || strcmp(state, "42P07") == 0)
+	/* A table or its type has been created meanwhile, despite IF NOT EXISTS. */
+	if (strncmp(state, "23", 2) == 0 || strcmp(state, "42P07") == 0 ||
+	    strcmp(state, "42710") == 0)
 		return SQL_E_CONFLICT;
 	/* A statement was prepared before its table changed. */
 	if (strcmp(state, "0A000") == 0 && connection->n_new == 0) {

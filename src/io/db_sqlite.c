@@ -304,6 +304,10 @@ int sqlite_statement(struct tx *tx, const struct sql_call *call, struct sql_rows
 	}
 	before = sqlite3_total_changes64(connection->handle);
 	r = call->n_sets > 1 ? run_many(tx, stmt, call) : run_sets(tx, stmt, call, rows);
+	if (r == 0 && sqlite3_get_autocommit(connection->handle)) {
+		db_log_failure("sql_ended", call->sql, "a statement must not end its transaction");
+		return -EIO;
+	}
 	if (r != 0)
 		return r;
 	if (sqlite3_total_changes64(connection->handle) != before)

@@ -1,76 +1,33 @@
 #include "io/db.h"
 
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "io/db_fault.h"
+#include "io/db_fixture.h"
 
-/* Every test runs on each store: a file, memory, and PostgreSQL where the environment names one. */
-struct store {
-	const char *url;
-	struct db *db;
-	struct arena *arena;
-};
-
-static int run(struct store *store, enum tx_mode mode, db_fn *fn, void *arg)
+static int setup(void **state)
 {
-	return db_run(store->db, mode, store->arena, fn, arg);
+	struct store *store = *state;
+
+	store_open(store, store->kind);
+	store_exec(store, "CREATE TABLE thing (id BIGINT PRIMARY KEY, number BIGINT, "
+			  "word TEXT UNIQUE, bytes BYTEA, CHECK (number <> 13))");
+	store_exec(store, "CREATE TABLE child (thing BIGINT NOT NULL REFERENCES thing (id))");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	store_close(*state);
+	return 0;
 }
 
 static int exec_fn(struct tx *tx, void *arg)
 {
 	return tx_exec(tx, arg, SQL_NO_PARAMS, NULL);
-}
-
-static void exec(struct store *store, const char *sql)
-{
-	assert_int_equal(run(store, TX_WRITE, exec_fn, (void *)sql), 0);
-}
-
-static int store_open(void **state)
-{
-	struct store *store = *state;
-
-	assert_int_equal(db_open(store->url, 8, &store->db), 0);
-	assert_int_equal(arena_new(64 << 20, &store->arena), 0);
-	exec(store, "DROP TABLE IF EXISTS child");
-	exec(store, "DROP TABLE IF EXISTS thing");
-	exec(store, "CREATE TABLE thing (id BIGINT PRIMARY KEY, number BIGINT, word TEXT UNIQUE, "
-		    "bytes BYTEA, CHECK (number <> 13))");
-	exec(store, "CREATE TABLE child (thing BIGINT NOT NULL REFERENCES thing (id))");
-	return 0;
-}
-
-static int store_close(void **state)
-{
-	struct store *store = *state;
-
-	db_close(store->db);
-	arena_free(store->arena);
-	return 0;
-}
-
-static int64_t count_result;
-
-static int count_fn(struct tx *tx, void *arg)
-{
-	struct sql_rows *rows;
-	int r = tx_query(tx, arg, SQL_NO_PARAMS, &rows);
-
-	if (r == 0)
-		count_result = rows_int(rows, 0, "n");
-	return r;
-}
-
-static int64_t count(struct store *store, const char *sql)
-{
-	assert_int_equal(run(store, TX_READ, count_fn, (void *)sql), 0);
-	return count_result;
 }
 
 /* ---- values ---- */
@@ -120,7 +77,7 @@ static int values_fn(struct tx *tx, void *arg _unused_)
 
 static void test_values(void **state)
 {
-	assert_int_equal(run(*state, TX_WRITE, values_fn, NULL), 0);
+	assert_int_equal(store_run(*state, TX_WRITE, values_fn, NULL), 0);
 }
 
 static int names_fn(struct tx *tx, void *arg _unused_)
@@ -146,7 +103,7 @@ static int names_fn(struct tx *tx, void *arg _unused_)
 
 static void test_names_decide(void **state)
 {
-	assert_int_equal(run(*state, TX_READ, names_fn, NULL), 0);
+	assert_int_equal(store_run(*state, TX_READ, names_fn, NULL), 0);
 }
 
 static int aggregates_fn(struct tx *tx, void *arg _unused_)
@@ -178,7 +135,7 @@ static int aggregates_fn(struct tx *tx, void *arg _unused_)
 
 static void test_aggregates_are_integers(void **state)
 {
-	assert_int_equal(run(*state, TX_WRITE, aggregates_fn, NULL), 0);
+	assert_int_equal(store_run(*state, TX_WRITE, aggregates_fn, NULL), 0);
 }
 
 static int large_fn(struct tx *tx, void *arg)
@@ -207,7 +164,7 @@ static void test_large_blob(void **state)
 
 	for (size_t i = 0; i < 8 << 20; i++)
 		bytes[i] = (uint8_t)(i * 31 >> 3);
-	assert_int_equal(run(*state, TX_WRITE, large_fn, bytes), 0);
+	assert_int_equal(store_run(*state, TX_WRITE, large_fn, bytes), 0);
 	free(bytes);
 }
 
@@ -225,9 +182,9 @@ static void test_too_many_rows_are_refused(void **state)
 {
 	int most = SQL_ROWS_MAX, more = SQL_ROWS_MAX + 1;
 
-	assert_int_equal(run(*state, TX_READ, rows_limit_fn, &most), 0);
-	assert_int_equal(run(*state, TX_READ, rows_limit_fn, &more), -E2BIG);
-	assert_int_equal(run(*state, TX_READ, rows_limit_fn, &(int){ 3 }), 0);
+	assert_int_equal(store_run(*state, TX_READ, rows_limit_fn, &most), 0);
+	assert_int_equal(store_run(*state, TX_READ, rows_limit_fn, &more), -E2BIG);
+	assert_int_equal(store_run(*state, TX_READ, rows_limit_fn, &(int){ 3 }), 0);
 }
 
 /* ---- conflicts and roll-backs ---- */
@@ -270,8 +227,8 @@ static int conflicts_fn(struct tx *tx, void *arg _unused_)
 
 static void test_conflict_leaves_the_transaction_usable(void **state)
 {
-	assert_int_equal(run(*state, TX_WRITE, conflicts_fn, NULL), 0);
-	assert_int_equal(count(*state, "SELECT count(*) AS n FROM thing"), 2);
+	assert_int_equal(store_run(*state, TX_WRITE, conflicts_fn, NULL), 0);
+	assert_int_equal(store_number(*state, "SELECT count(*) AS n FROM thing"), 2);
 }
 
 static int many_conflict_fn(struct tx *tx, void *arg _unused_)
@@ -289,8 +246,8 @@ static int many_conflict_fn(struct tx *tx, void *arg _unused_)
 
 static void test_many_happen_together_or_not(void **state)
 {
-	assert_int_equal(run(*state, TX_WRITE, many_conflict_fn, NULL), 0);
-	assert_int_equal(count(*state, "SELECT count(*) AS n FROM thing"), 1);
+	assert_int_equal(store_run(*state, TX_WRITE, many_conflict_fn, NULL), 0);
+	assert_int_equal(store_number(*state, "SELECT count(*) AS n FROM thing"), 1);
 }
 
 static void hook(void *arg)
@@ -316,13 +273,13 @@ static void test_results_decide(void **state)
 {
 	struct refuse outcome = { .result = 7 }, fault = { .result = -EPERM }, good = { 0 };
 
-	assert_int_equal(run(*state, TX_WRITE, refuse_fn, &outcome), 7);
-	assert_int_equal(run(*state, TX_WRITE, refuse_fn, &fault), -EPERM);
-	assert_int_equal(count(*state, "SELECT count(*) AS n FROM thing"), 0);
+	assert_int_equal(store_run(*state, TX_WRITE, refuse_fn, &outcome), 7);
+	assert_int_equal(store_run(*state, TX_WRITE, refuse_fn, &fault), -EPERM);
+	assert_int_equal(store_number(*state, "SELECT count(*) AS n FROM thing"), 0);
 	assert_int_equal(outcome.hooks + fault.hooks, 0);
-	assert_int_equal(run(*state, TX_WRITE, refuse_fn, &good), 0);
+	assert_int_equal(store_run(*state, TX_WRITE, refuse_fn, &good), 0);
 	assert_int_equal(good.hooks, 1);
-	assert_int_equal(count(*state, "SELECT count(*) AS n FROM thing"), 1);
+	assert_int_equal(store_number(*state, "SELECT count(*) AS n FROM thing"), 1);
 }
 
 static int swallow_fn(struct tx *tx, void *arg _unused_)
@@ -337,15 +294,16 @@ static int swallow_fn(struct tx *tx, void *arg _unused_)
 
 static void test_swallowed_fault_does_not_commit(void **state)
 {
-	assert_int_equal(run(*state, TX_WRITE, swallow_fn, NULL), -EIO);
-	assert_int_equal(count(*state, "SELECT count(*) AS n FROM thing"), 0);
-	exec(*state, "INSERT INTO thing (id) VALUES (1)");
+	assert_int_equal(store_run(*state, TX_WRITE, swallow_fn, NULL), -EIO);
+	assert_int_equal(store_number(*state, "SELECT count(*) AS n FROM thing"), 0);
+	store_exec(*state, "INSERT INTO thing (id) VALUES (1)");
 }
 
 static void test_read_cannot_write(void **state)
 {
-	assert_true(run(*state, TX_READ, exec_fn, (void *)"INSERT INTO thing (id) VALUES (1)") < 0);
-	assert_int_equal(count(*state, "SELECT count(*) AS n FROM thing"), 0);
+	assert_true(store_run(*state, TX_READ, exec_fn,
+			      (void *)"INSERT INTO thing (id) VALUES (1)") < 0);
+	assert_int_equal(store_number(*state, "SELECT count(*) AS n FROM thing"), 0);
 }
 
 static void test_faults_come_when_asked_for(void **state)
@@ -354,219 +312,28 @@ static void test_faults_come_when_asked_for(void **state)
 	struct refuse none = { 0 };
 
 	db_fault_at(store->db, DB_FAULT_STATEMENT, 2, -EIO);
-	exec(store, "INSERT INTO thing (id) VALUES (1)");
-	assert_int_equal(run(store, TX_WRITE, exec_fn, (void *)"INSERT INTO thing (id) VALUES (2)"),
-			 -EIO);
+	store_exec(store, "INSERT INTO thing (id) VALUES (1)");
+	assert_int_equal(
+		store_run(store, TX_WRITE, exec_fn, (void *)"INSERT INTO thing (id) VALUES (2)"),
+		-EIO);
 	db_fault_at(store->db, DB_FAULT_COMMIT, 1, -EIO);
-	assert_int_equal(run(store, TX_WRITE, exec_fn, (void *)"INSERT INTO thing (id) VALUES (3)"),
-			 -EIO);
+	assert_int_equal(
+		store_run(store, TX_WRITE, exec_fn, (void *)"INSERT INTO thing (id) VALUES (3)"),
+		-EIO);
 	db_fault_at(store->db, DB_FAULT_STATEMENT, 1, -EAGAIN);
-	exec(store, "INSERT INTO thing (id) VALUES (4)");
+	store_exec(store, "INSERT INTO thing (id) VALUES (4)");
 	db_fault_at(store->db, DB_FAULT_COMMIT, 1, -EAGAIN);
-	exec(store, "DELETE FROM thing WHERE id = 1");
-	assert_int_equal(run(store, TX_WRITE, refuse_fn, &none), 0);
-	assert_int_equal(count(store, "SELECT count(*) AS n FROM thing"), 2);
+	store_exec(store, "DELETE FROM thing WHERE id = 1");
+	assert_int_equal(store_run(store, TX_WRITE, refuse_fn, &none), 0);
+	assert_int_equal(store_number(store, "SELECT count(*) AS n FROM thing"), 2);
 }
 
-/* ---- threads ---- */
-
-enum { THREADS = 8, ROUNDS = 200 };
-
-struct worker {
-	struct store *store;
-	db_fn *fn;
-	int rounds;
-	int number;
-	int failed;
-	pthread_t thread;
-};
-
-static void *worker_main(void *arg)
+static int test_store(enum store_kind kind)
 {
-	struct worker *worker = arg;
-	struct arena *arena;
-
-	if (arena_new(1 << 20, &arena) < 0)
-		abort();
-	for (int i = 0; i < worker->rounds; i++) {
-		worker->failed += db_run(worker->store->db, TX_WRITE, arena, worker->fn, worker) !=
-				  0;
-		arena_reset(arena);
-	}
-	arena_free(arena);
-	return NULL;
-}
-
-static int workers_run(struct store *store, db_fn *fn, int rounds)
-{
-	struct worker workers[THREADS];
-	int failed = 0;
-
-	for (int i = 0; i < THREADS; i++) {
-		workers[i] = (struct worker){ store, fn, rounds, i, 0, 0 };
-		assert_int_equal(pthread_create(&workers[i].thread, NULL, worker_main, &workers[i]),
-				 0);
-	}
-	for (int i = 0; i < THREADS; i++) {
-		pthread_join(workers[i].thread, NULL);
-		failed += workers[i].failed;
-	}
-	return failed;
-}
-
-/* Reads, then writes what it read plus one: wrong under anything weaker than SERIALIZABLE. */
-static int increment_fn(struct tx *tx, void *arg _unused_)
-{
-	struct sql_rows *rows;
-	int r;
-
-	r = tx_query(tx, "SELECT number FROM thing WHERE id = 1", SQL_NO_PARAMS, &rows);
-	if (r != 0)
-		return r;
-	return tx_exec(tx, "UPDATE thing SET number = $1 + 1 WHERE id = 1",
-		       SQL_PARAMS(sql_int(rows_int(rows, 0, "number"))), NULL);
-}
-
-static void test_counter_loses_nothing(void **state)
-{
-	int failed;
-
-	exec(*state, "INSERT INTO thing (id, number) VALUES (1, 1000)");
-	failed = workers_run(*state, increment_fn, ROUNDS);
-	assert_int_equal(count(*state, "SELECT number AS n FROM thing"),
-			 1000 + THREADS * ROUNDS - failed);
-	/* Giving up under such contention is allowed, but must stay rare. */
-	assert_true(failed < THREADS * ROUNDS / 100);
-}
-
-/* Each may go off duty while another is on. */
-static int off_duty_fn(struct tx *tx, void *arg)
-{
-	struct worker *worker = arg;
-	struct sql_rows *rows;
-	int r;
-
-	r = tx_query(tx, "SELECT count(*) AS n FROM thing WHERE number = 1", SQL_NO_PARAMS, &rows);
-	if (r != 0)
-		return r;
-	if (rows_int(rows, 0, "n") < 2)
-		return 0;
-	usleep(2000);
-	return tx_exec(tx, "UPDATE thing SET number = 0 WHERE id = $1",
-		       SQL_PARAMS(sql_int(worker->number)), NULL);
-}
-
-static void test_write_skew_is_refused(void **state)
-{
-	for (int round = 0; round < 10; round++) {
-		exec(*state, "DELETE FROM thing");
-		exec(*state, "INSERT INTO thing (id, number) VALUES (0, 1), (1, 1), (2, 1), "
-			     "(3, 1), (4, 1), (5, 1), (6, 1), (7, 1)");
-		assert_int_equal(workers_run(*state, off_duty_fn, 1), 0);
-		assert_int_equal(count(*state, "SELECT count(*) AS n FROM thing WHERE number = 1"),
-				 1);
-	}
-}
-
-static int snapshot_fn(struct tx *tx, void *arg _unused_)
-{
-	struct sql_rows *rows;
-	int64_t before;
-
-	assert_int_equal(tx_query(tx, "SELECT count(*) AS n FROM thing", SQL_NO_PARAMS, &rows), 0);
-	before = rows_int(rows, 0, "n");
-	usleep(5000);
-	assert_int_equal(tx_query(tx, "SELECT count(*) AS n FROM thing", SQL_NO_PARAMS, &rows), 0);
-	assert_int_equal(rows_int(rows, 0, "n"), before);
-	return 0;
-}
-
-static int insert_fn(struct tx *tx, void *arg _unused_)
-{
-	return tx_exec(tx, "INSERT INTO thing (id) SELECT coalesce(max(id), 0) + 1 FROM thing",
-		       SQL_NO_PARAMS, NULL);
-}
-
-static void test_read_is_a_snapshot(void **state)
-{
-	struct worker writer = { *state, insert_fn, 200, 0, 0, 0 };
-
-	assert_int_equal(pthread_create(&writer.thread, NULL, worker_main, &writer), 0);
-	for (int i = 0; i < 10; i++)
-		assert_int_equal(run(*state, TX_READ, snapshot_fn, *state), 0);
-	pthread_join(writer.thread, NULL);
-	assert_int_equal(writer.failed, 0);
-}
-
-/* ---- submitted writes ---- */
-
-struct submitted {
-	int64_t id;
-	struct arena *arena;
-	atomic_int *finished;
-	int result;
-	int hooks;
-};
-
-static int submitted_fn(struct tx *tx, void *arg)
-{
-	struct submitted *one = arg;
-	int r;
-
-	r = tx_on_commit(tx, hook, &one->hooks);
-	if (r < 0)
-		return r;
-	r = tx_exec(tx, "INSERT INTO thing (id) VALUES ($1)", SQL_PARAMS(sql_int(one->id)), NULL);
-	if (r != 0)
-		return r;
-	return one->id % 10 == 3 ? -EPERM : 0;
-}
-
-static void submitted_done(void *arg, int result)
-{
-	struct submitted *one = arg;
-
-	one->result = result;
-	atomic_fetch_add(one->finished, 1);
-}
-
-static void test_a_failed_job_leaves_its_neighbours_alone(void **state)
-{
-	enum { JOBS = 1000 };
-	struct store *store = *state;
-	struct submitted *jobs = calloc(JOBS, sizeof(*jobs));
-	atomic_int finished = 0;
-
-	for (int i = 0; i < JOBS; i++) {
-		/* Every fifth of them meets the row of the one before. */
-		jobs[i] = (struct submitted){ .id = i % 5 == 4 ? i - 1 : i, .finished = &finished };
-		assert_int_equal(arena_new(1 << 16, &jobs[i].arena), 0);
-		while (db_submit(store->db, jobs[i].arena, submitted_fn, submitted_done,
-				 &jobs[i]) == -EAGAIN)
-			usleep(1000);
-	}
-	for (int waited = 0; atomic_load(&finished) < JOBS && waited < 20000; waited++)
-		usleep(1000);
-	for (int i = 0; i < JOBS; i++) {
-		int expected = i % 10 == 3   ? -EPERM
-			       : i % 10 == 4 ? -EPERM
-			       : i % 5 == 4  ? SQL_E_CONFLICT
-					     : 0;
-
-		assert_int_equal(jobs[i].result, expected);
-		assert_int_equal(jobs[i].hooks, expected == 0);
-		arena_free(jobs[i].arena);
-	}
-	free(jobs);
-	assert_int_equal(count(store, "SELECT count(*) AS n FROM thing"), JOBS * 7 / 10);
-}
-
-static int test_store(const char *name, const char *url)
-{
-	struct store store = { .url = url };
-#define TEST(f)                                        \
-	{                                              \
-#f, f, store_open, store_close, &store \
+	struct store store = { .kind = kind };
+#define TEST(f)                                \
+	{                                      \
+#f, f, setup, teardown, &store \
 	}
 	const struct CMUnitTest tests[] = {
 		TEST(test_values),
@@ -580,30 +347,12 @@ static int test_store(const char *name, const char *url)
 		TEST(test_swallowed_fault_does_not_commit),
 		TEST(test_read_cannot_write),
 		TEST(test_faults_come_when_asked_for),
-		TEST(test_counter_loses_nothing),
-		TEST(test_write_skew_is_refused),
-		TEST(test_read_is_a_snapshot),
-		TEST(test_a_failed_job_leaves_its_neighbours_alone),
 	};
 
-	print_message("store: %s\n", name);
-	return cmocka_run_group_tests_name(name, tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }
 
 int main(void)
 {
-	const char *postgres = getenv("KAISAR_TEST_POSTGRES");
-	char folder[] = "/tmp/kaisar-db-XXXXXX", url[64], command[64];
-	int failed;
-
-	if (!mkdtemp(folder))
-		return 1;
-	snprintf(url, sizeof(url), "sqlite:%s/store", folder);
-	failed = test_store("file", url);
-	snprintf(command, sizeof(command), "rm -r %s", folder);
-	failed += system(command) != 0;
-	failed += test_store("memory", "sqlite::memory:");
-	if (postgres)
-		failed += test_store("postgres", postgres);
-	return failed != 0;
+	return store_each(test_store) != 0;
 }

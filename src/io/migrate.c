@@ -71,17 +71,20 @@ static int check(struct tx *tx, void *arg)
 
 /* ---- applying one ---- */
 
-/* The length of the statement at the start of @sql: up to a ";" that ends a line which is not a
- * comment; 0 if none is left. */
+/* The length of the statement at the start of @sql: up to a ";" that ends a line, comments aside;
+ * 0 if none is left. */
 static size_t statement_length(const char *sql)
 {
-	for (const char *line = sql, *end; *line; line = end + 1) {
+	for (const char *line = sql, *end; *line; line = *end ? end + 1 : end) {
+		const char *code;
+
 		end = strchrnul(line, '\n');
-		if (strncmp(line + strspn(line, " \t"), "--", 2) != 0 && end > line &&
-		    end[-1] == ';')
-			return (size_t)(end - sql);
-		if (!*end)
-			break;
+		code = memmem(line, (size_t)(end - line), "--", 2);
+		code = code ? code : end;
+		while (code > line && (code[-1] == ' ' || code[-1] == '\t'))
+			code--;
+		if (code > line && code[-1] == ';')
+			return (size_t)(code - sql);
 	}
 	return 0;
 }
@@ -96,7 +99,9 @@ static int run_statements(struct tx *tx, const struct migration *migration)
 		int r = statement ? tx_exec(tx, statement, SQL_NO_PARAMS, NULL) : -ENOMEM;
 
 		if (r != 0)
-			return r > 0 ? refuse(migration->name, "the store's rows break a rule") : r;
+			return r > 0 ? refuse(migration->name, "the store refused a statement: a "
+							       "rule is broken, or a name is taken")
+				     : r;
 	}
 	if (sql[strspn(sql, " \t\n")])
 		return refuse(migration->name, "text after the last \";\" at a line's end");
@@ -137,6 +142,17 @@ static int apply(struct tx *tx, void *arg)
 	return run_statements(tx, migration);
 }
 
+/* One step in a transaction of its own. */
+static int step(struct db *db, enum tx_mode mode, struct arena *arena, db_fn *fn, void *arg,
+		const char *name)
+{
+	int r = db_run(db, mode, arena, fn, arg);
+
+	if (r < 0)
+		log_error("migration_failed", log_text("step", name), log_fault(r));
+	return r;
+}
+
 static int apply_missing(struct db *db, const struct migration *list, struct arena *arena,
 			 int *ret_applied)
 {
@@ -144,24 +160,21 @@ static int apply_missing(struct db *db, const struct migration *list, struct are
 	int applied = 0;
 	int r;
 
-	r = db_run(db, TX_WRITE, arena, create_table, NULL);
+	r = step(db, TX_WRITE, arena, create_table, NULL, "create schema_migrations");
 	if (r == 0)
-		r = db_run(db, TX_READ, arena, check, &checked);
+		r = step(db, TX_READ, arena, check, &checked, "compare");
 	for (size_t i = checked.applied; r == 0 && list[i].number != 0; i++) {
 		struct apply one = { .migration = &list[i] };
 
-		r = db_run(db, TX_WRITE, arena, apply, &one);
+		r = step(db, TX_WRITE, arena, apply, &one, list[i].name);
 		if (r == 0 && !one.already) {
 			applied++;
 			log_info("migration_applied", log_text("migration", list[i].name));
-		} else if (r < 0) {
-			log_error("migration_failed", log_text("migration", list[i].name),
-				  log_fault(r));
 		}
 	}
 	/* Another process may be a newer one. */
 	if (r == 0)
-		r = db_run(db, TX_READ, arena, check, &checked);
+		r = step(db, TX_READ, arena, check, &checked, "compare");
 	if (r == 0)
 		*ret_applied = applied;
 	return r;
