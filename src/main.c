@@ -9,6 +9,7 @@ static const struct {
 	{ "server", "run the control plane", cmd_server },
 	{ "migrate", "bring the store's tables up to date", cmd_migrate },
 	{ "verify-bill", "check a bill without asking anybody", cmd_verify_bill },
+	{ "wallet", "make, import, export and choose the keys that sign you in", cmd_wallet },
 };
 
 static int usage(FILE *out)

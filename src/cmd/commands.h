@@ -6,3 +6,4 @@
 int cmd_migrate(int argc, char **argv);
 int cmd_server(int argc, char **argv);
 int cmd_verify_bill(int argc, char **argv);
+int cmd_wallet(int argc, char **argv);
