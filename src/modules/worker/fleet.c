@@ -399,6 +399,17 @@ bool fleet_heard(struct fleet *fleet, struct machine_id machine, bool engine_up,
 	return member != NULL;
 }
 
+void fleet_generation(struct fleet *fleet, struct machine_id machine, int64_t generation)
+{
+	struct member *member;
+
+	pthread_mutex_lock(&fleet->mutex);
+	member = find(fleet, machine);
+	if (member && generation > member->machine.generation)
+		member->machine.generation = generation;
+	pthread_mutex_unlock(&fleet->mutex);
+}
+
 void fleet_latency(struct fleet *fleet, struct machine_id machine, int64_t latency_ms)
 {
 	struct member *member;

@@ -37,6 +37,7 @@ struct fleet_machine {
 	int64_t generation; /* of its desired set */
 	bool paused;
 	bool lost; /* the store says so */
+	bool seen; /* at any time before */
 	int64_t gpu_hour, core_hour; /* micro-units; 0: not offered */
 	int64_t cpu_milli, memory_bytes, disk_bytes; /* free */
 	int64_t quality; /* 0..1000 */
@@ -67,6 +68,9 @@ size_t fleet_count(struct fleet *fleet);
 /* A sign of life now. @ret_generation: of its desired set. False: not known. */
 bool fleet_heard(struct fleet *fleet, struct machine_id machine, bool engine_up,
 		 int64_t *ret_generation);
+
+/* Its desired set has this generation; an older one changes nothing. */
+void fleet_generation(struct fleet *fleet, struct machine_id machine, int64_t generation);
 void fleet_latency(struct fleet *fleet, struct machine_id machine, int64_t latency_ms);
 
 /* An unknown machine was never heard. */

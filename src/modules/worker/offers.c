@@ -239,3 +239,17 @@ void offers_explain(struct fleet *fleet, const struct fleet_query *query, struct
 	if (ret_why->fitting == 0 && most >= 0)
 		write_hint(&e, (enum offer_condition)most, ret_why->hint);
 }
+
+json_t *offer_why_excluded(const struct offer_why *why)
+{
+	json_t *excluded = json_object();
+
+	for (size_t c = 0; excluded && c < OFFER_CONDITIONS; c++)
+		if (why->excluded[c] > 0 &&
+		    json_object_set_new(excluded, offer_condition_names[c],
+					json_integer(why->excluded[c])) < 0) {
+			json_decref(excluded);
+			return NULL;
+		}
+	return excluded;
+}

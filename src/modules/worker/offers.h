@@ -3,6 +3,8 @@
  * walk the fleet. */
 #pragma once
 
+#include <jansson.h>
+
 #include "modules/worker/fleet.h"
 
 /* In the order in which people are told. */
@@ -55,3 +57,6 @@ struct offer_why {
 
 void offers_explain(struct fleet *fleet, const struct fleet_query *query,
 		    struct offer_why *ret_why);
+
+/* {condition: count} without zeros; owned by the caller; NULL without memory. */
+json_t *offer_why_excluded(const struct offer_why *why);

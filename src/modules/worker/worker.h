@@ -15,6 +15,7 @@ enum worker_outcome {
 	WORKER_E_TOO_MANY,
 	WORKER_E_BUSY, /* cannot be removed while it holds leases */
 	WORKER_E_OFFLINE, /* the machine is not connected now */
+	WORKER_E_CONTAINER, /* past the bounds of wire.h, alone or beside the machine's others */
 };
 
 /* ---- placing ---- */
@@ -71,12 +72,13 @@ struct worker_container {
 	int64_t stop_timeout_s;
 };
 
-/* Sets what the placed @lease should run (once) and hints its machine. */
+/* Sets what the placed @lease should run (once) and hints its machine. WORKER_E_BUSY: done before.
+ * WORKER_E_CONTAINER: it cannot be told to the machine; another may have room. */
 _must_check_ int worker_lease_start(const struct context *context, struct tx *tx,
 				    struct lease_id lease,
 				    const struct worker_container *container);
 
-/* Changes what is wanted; the same again changes nothing. */
+/* Changes what is wanted; the same again changes nothing. Before worker_lease_start: nothing, too. */
 _must_check_ int worker_lease_want(const struct context *context, struct tx *tx,
 				   struct lease_id lease, enum worker_want want);
 
