@@ -23,6 +23,6 @@ struct http_answer {
 };
 
 /* Faults: -ECONNREFUSED, -EHOSTUNREACH, -ETIMEDOUT, -EMSGSIZE (answer too long), -EPROTO (TLS or
- * framing), -ENOMEM. */
+ * framing), -EINVAL (the URL or a header), -ENOMEM. */
 _must_check_ int http_call(const struct http_call *call, struct arena *arena,
 			   struct http_answer *ret_answer);

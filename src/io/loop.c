@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <uv.h>
 
+#include "io/loop_owned.h"
+
 /* Far above what a healthy server holds; a loop that is so far behind is lost. */
 enum { LOOP_POSTS_MAX = 1 << 20 };
 
@@ -19,8 +21,7 @@ struct posts {
 
 struct loop_timer {
 	uv_timer_t handle;
-	struct loop *loop;
-	struct loop_timer *prev, *next;
+	struct loop_owned owned;
 	void (*fn)(void *arg);
 	void *arg;
 };
@@ -33,7 +34,7 @@ struct loop {
 	struct posts running; /* swapped with waiting, so that a wake-up costs one lock */
 	bool stopped;
 	bool stop_asked;
-	struct loop_timer *timers;
+	struct loop_owned *owned;
 	uv_signal_t signals[2];
 	void (*on_signal)(void *arg, int signal);
 	void *on_signal_arg;
@@ -100,8 +101,8 @@ void loop_free(struct loop *loop)
 {
 	if (!loop)
 		return;
-	while (loop->timers)
-		loop_timer_free(loop->timers);
+	while (loop->owned)
+		loop->owned->end(loop->owned);
 	uv_walk(&loop->uv, close_handle, NULL);
 	/* uv_stop leaves a mark that ends the next run at once. */
 	while (uv_run(&loop->uv, UV_RUN_DEFAULT) != 0)
@@ -175,11 +176,34 @@ int loop_post(struct loop *loop, void (*fn)(void *arg), void *arg)
 	return r;
 }
 
+void loop_own(struct loop *loop, struct loop_owned *owned, void (*end)(struct loop_owned *owned))
+{
+	*owned = (struct loop_owned){ .end = end, .loop = loop, .next = loop->owned };
+	if (owned->next)
+		owned->next->prev = owned;
+	loop->owned = owned;
+}
+
+void loop_disown(struct loop_owned *owned)
+{
+	if (owned->prev)
+		owned->prev->next = owned->next;
+	else
+		owned->loop->owned = owned->next;
+	if (owned->next)
+		owned->next->prev = owned->prev;
+}
+
 static void on_timer(uv_timer_t *handle)
 {
 	struct loop_timer *timer = handle->data;
 
 	timer->fn(timer->arg);
+}
+
+static void timer_end(struct loop_owned *owned)
+{
+	loop_timer_free((struct loop_timer *)((char *)owned - offsetof(struct loop_timer, owned)));
 }
 
 int loop_timer_new(struct loop *loop, uint64_t first_ms, uint64_t every_ms, void (*fn)(void *arg),
@@ -189,14 +213,10 @@ int loop_timer_new(struct loop *loop, uint64_t first_ms, uint64_t every_ms, void
 
 	if (!timer)
 		return -ENOMEM;
-	timer->loop = loop;
 	timer->fn = fn;
 	timer->arg = arg;
 	timer->handle.data = timer;
-	timer->next = loop->timers;
-	if (timer->next)
-		timer->next->prev = timer;
-	loop->timers = timer;
+	loop_own(loop, &timer->owned, timer_end);
 	uv_timer_init(&loop->uv, &timer->handle);
 	uv_update_time(&loop->uv);
 	uv_timer_start(&timer->handle, on_timer, first_ms, every_ms);
@@ -213,12 +233,7 @@ void loop_timer_free(struct loop_timer *timer)
 {
 	if (!timer)
 		return;
-	if (timer->prev)
-		timer->prev->next = timer->next;
-	else
-		timer->loop->timers = timer->next;
-	if (timer->next)
-		timer->next->prev = timer->prev;
+	loop_disown(&timer->owned);
 	uv_close((uv_handle_t *)&timer->handle, on_timer_closed);
 }
 

@@ -32,7 +32,8 @@ _must_check_ int ws_client_open(struct loop *loop, const struct ws_client_config
 				const struct ws_client_handler *handler, void *arg,
 				struct ws_client **ret_client);
 
-/* -EAGAIN when the queue is full (the message is not taken). On the loop. */
+/* -EAGAIN when the queue is full (the message is not taken); -EPIPE before on_open and while it
+ * ends; -ENOMEM. On the loop. */
 _must_check_ int ws_client_send(struct ws_client *client, enum ws_kind kind, const void *bytes,
 				size_t len);
 

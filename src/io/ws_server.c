@@ -1,8 +1,7 @@
 #include "io/http_conn.h"
 
-#include <openssl/evp.h>
-
 #include "base/log.h"
+#include "io/ws_handshake.h"
 #include "io/ws_stream.h"
 
 enum { WS_CLOSE_MS = 5000 }; /* for the peer to answer a close frame */
@@ -161,27 +160,13 @@ static const struct ws_stream_handler stream_handler = {
 	.on_message = on_message,
 };
 
-static void accept_text(const char *key, char ret_text[static 29])
-{
-	static const char magic[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned int digest_len;
-	char text[64];
-	int len;
-
-	len = snprintf(text, sizeof(text), "%s%s", key, magic);
-	if (EVP_Digest(text, (size_t)len, digest, &digest_len, EVP_sha1(), NULL) != 1)
-		abort();
-	EVP_EncodeBlock((unsigned char *)ret_text, digest, (int)digest_len);
-}
-
 static bool say_101(struct http_conn *conn, const char *protocol)
 {
-	char text[512], accept[29];
+	char text[512], accept[WS_ACCEPT_SIZE];
 	uv_buf_t buf;
 	int len;
 
-	accept_text(conn->key, accept);
+	ws_handshake_accept(conn->key, accept);
 	len = snprintf(text, sizeof(text),
 		       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
 		       "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n%s%s%s\r\n",

@@ -49,6 +49,9 @@ static void on_msg(_unused_ wslay_event_context_ptr frames,
 {
 	struct ws_stream *stream = arg;
 
+	/* wslay takes half a close code for none. */
+	if (msg->opcode == WSLAY_CONNECTION_CLOSE && msg->msg_length == 1)
+		stream->broken = true;
 	if (msg->opcode == WSLAY_CONNECTION_CLOSE && msg->msg_length > 2)
 		snprintf(stream->reason, sizeof(stream->reason), "%.*s", (int)(msg->msg_length - 2),
 			 (const char *)msg->msg + 2);
@@ -96,6 +99,12 @@ int ws_stream_receive(struct ws_stream *stream, const void *bytes, size_t len)
 		r = wslay_event_recv(stream->frames);
 	stream->input = NULL;
 	stream->input_len = 0;
+	if (r == WSLAY_ERR_CALLBACK_FAILURE) {
+		/* on_recv never fails: the frame's header was malformed, and wslay has queued a
+		 * close frame without a code. */
+		stream->broken = true;
+		r = 0;
+	}
 	return r == 0 ? 0 : -ENOMEM;
 }
 
@@ -165,6 +174,8 @@ bool ws_stream_ended(const struct ws_stream *stream)
 
 uint16_t ws_stream_code(const struct ws_stream *stream)
 {
+	if (stream->broken)
+		return WSLAY_CODE_PROTOCOL_ERROR;
 	if (wslay_event_get_close_received(stream->frames))
 		return wslay_event_get_status_code_received(stream->frames);
 	if (!wslay_event_get_read_enabled(stream->frames))

@@ -20,6 +20,7 @@ struct ws_stream {
 	const uint8_t *input;
 	size_t input_len;
 	bool deaf;
+	bool broken; /* by the peer */
 	char reason[124]; /* of the peer's close frame */
 };
 
