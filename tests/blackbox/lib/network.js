@@ -85,9 +85,7 @@ async function emptyDatabase() {
     { stdio: ['ignore', 'inherit', 'inherit'] })
   const [code] = await once(psql, 'close')
   if (code !== 0) throw new Error('psql could not create a database')
-  const url = new URL(base)
-  url.pathname = `/${name}`
-  return url.toString()
+  return base.replace('/postgres?', `/${name}?`)
 }
 
 export class Network {

@@ -1,0 +1,36 @@
+// Runs the benches by name (all without one), prints a line each, and appends JSON lines to
+// build/bench.jsonl: name, value, unit, peer, peer_value, ratio, goal, holds.
+import { appendFileSync, mkdirSync } from 'node:fs'
+import { agentRss } from './agent_rss.js'
+import { durableRentals } from './durable_rentals.js'
+import { httpPing } from './http_ping.js'
+import { ledgerPostgres, ledgerSqlite } from './ledger.js'
+import { startLatency } from './start_latency.js'
+
+const benches = {
+  start_latency: startLatency, durable_rentals: durableRentals, ledger_sqlite: ledgerSqlite,
+  ledger_postgres: ledgerPostgres, http_ping: httpPing, agent_rss: agentRss,
+}
+
+const names = process.argv.slice(2)
+for (const name of names) {
+  if (!benches[name]) {
+    console.error(`no bench '${name}'; there are: ${Object.keys(benches).join(' ')}`)
+    process.exit(2)
+  }
+}
+
+const round = (x) => (x === undefined || x === null ? null : Number(x.toPrecision(4)))
+mkdirSync('build', { recursive: true })
+for (const name of names.length ? names : Object.keys(benches)) {
+  const figure = await benches[name]()
+  const row = {
+    name, value: round(figure.value), unit: figure.unit, peer: figure.peer ?? null, peer_value: round(figure.peerValue),
+    ratio: figure.peerValue ? round(figure.value / figure.peerValue) : null, goal: figure.goal ?? null,
+    holds: figure.holds ? figure.holds(figure.value, figure.value / figure.peerValue) : null,
+  }
+  appendFileSync('build/bench.jsonl', `${JSON.stringify(row)}\n`)
+  const peer = row.peer ? `, ${row.peer} ${row.peer_value}, ratio ${row.ratio}` : ''
+  const goal = row.goal ? ` (goal ${row.goal}: ${row.holds ? 'holds' : 'missed'})` : ''
+  console.log(`${name.padEnd(16)} ${row.value} ${row.unit}${peer}${goal}`)
+}
