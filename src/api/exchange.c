@@ -482,8 +482,8 @@ void exchange_begin(void *arg, const struct http_request *http)
 {
 	const struct exchange_host *host = arg;
 	struct router_match match = { 0 };
+	struct exchange *x = NULL;
 	struct problem problem;
-	struct exchange *x;
 	int r;
 
 	arena_reset(host->scratch);
