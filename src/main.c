@@ -6,6 +6,14 @@ static const struct {
 	const char *name, *help;
 	int (*run)(int argc, char **argv);
 } commands[] = {
+	{ "login", "sign in with this machine's wallet", cmd_login },
+	{ "logout", "end the session", cmd_logout },
+	{ "run", "rent a container", cmd_run },
+	{ "ps", "list your rentals", cmd_ps },
+	{ "inspect", "all about a rental", cmd_inspect },
+	{ "logs", "what a rental wrote", cmd_logs },
+	{ "stop", "stop a rental", cmd_stop },
+	{ "rm", "remove an ended rental", cmd_rm },
 	{ "server", "run the control plane", cmd_server },
 	{ "migrate", "bring the store's tables up to date", cmd_migrate },
 	{ "verify-bill", "check a bill without asking anybody", cmd_verify_bill },

@@ -1,0 +1,72 @@
+/* client.h - the CLI's side of the API: one call at a time, signed in, with every failure said once
+ * on standard error and turned into an exit code. */
+#pragma once
+
+#include <jansson.h>
+
+#include "base/arena.h"
+
+/* Exit codes, the same for every command: scripts rely on them. Functions that return one have said
+ * why on standard error. */
+enum cli_exit {
+	CLI_FAILED = 1,
+	CLI_USAGE, /* wrong arguments, or a field that the API refused */
+	CLI_NOT_FOUND,
+	CLI_NO_CAPACITY,
+	CLI_BALANCE,
+	CLI_TIMEOUT,
+	CLI_DENIED, /* not signed in, or not allowed */
+};
+
+struct client;
+
+/* Whom to talk to: @url, or KAISAR_URL, or the session's URL, or http://127.0.0.1:7070. Who asks:
+ * KAISAR_API_KEY, or the session if it belongs to that URL. 0 or enum cli_exit. */
+_must_check_ int client_open(const char *url, struct client **ret_client);
+void client_close(struct client *client);
+
+const char *client_url(const struct client *client);
+
+/* For texts that live as long as the client. */
+struct arena *client_arena(struct client *client);
+
+struct client_call {
+	const char *method, *path; /* "GET", "/v1/rentals?limit=10" */
+	const json_t *body; /* borrowed; NULL: none */
+	bool creates; /* sends an Idempotency-Key, so that a lost answer may be asked for again */
+	bool anonymous; /* without a token */
+};
+
+/* 0 with the answer, which the caller frees (JSON null where it is empty); or enum cli_exit. */
+_must_check_ int client_call(struct client *client, const struct client_call *call,
+			     json_t **ret_answer);
+_must_check_ int client_get(struct client *client, const char *path, json_t **ret_answer);
+
+/* Every page of a list in one array; stops after @max items (0: all, at most 10,000). @path may hold
+ * a query. */
+_must_check_ int client_list(struct client *client, const char *path, size_t max,
+			     json_t **ret_items);
+
+/* "Bearer ...", refreshed if it is about to expire; NULL in *@ret_value when not signed in. For
+ * WebSockets. */
+_must_check_ int client_authorization(struct client *client, const char **ret_value);
+
+/* Takes over a sign-in's answer: keeps it in the session file. 0 or enum cli_exit. */
+_must_check_ int client_signed_in(struct client *client, const json_t *grant);
+
+/* @text percent-encoded for a path or a query; in the client's arena. NULL without memory. */
+_must_check_ const char *client_escape(struct client *client, const char *text);
+
+/* Says "kaisar: ..." on standard error and returns @code. */
+_printf_(2, 3) int cli_fail(int code, const char *format, ...);
+
+/* The same for a fault. */
+int cli_fault(int fault, const char *what);
+
+/* The same for an HTTP status that refused something. */
+int cli_refused(int status, const char *detail);
+
+static inline void client_closep(struct client **client)
+{
+	client_close(*client);
+}
