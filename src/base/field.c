@@ -277,6 +277,31 @@ static int read_texts(struct decoder *d, const struct field *f, const struct pat
 	return 0;
 }
 
+static int read_ints(struct decoder *d, const struct field *f, const struct path *path,
+		     const json_t *value, struct field_ints *ret)
+{
+	size_t n = json_array_size(value);
+	int r;
+
+	if (!json_is_array(value))
+		return refuse(d, path, "must be a list of integers");
+	r = check_count(d, f, path, n);
+	if (r != 0)
+		return r;
+	ret->items = arena_array(d->arena, n, sizeof(*ret->items));
+	if (!ret->items)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		struct path at = path_element(path, i);
+
+		r = read_int(d, f, &at, json_array_get(value, i), &ret->items[i]);
+		if (r != 0)
+			return r;
+	}
+	ret->n = n;
+	return 0;
+}
+
 static int read_objects(struct decoder *d, const struct field *f, const struct path *path,
 			const json_t *value, struct field_objects *ret)
 {
@@ -370,6 +395,8 @@ static int decode_value(struct decoder *d, const struct field *f, const struct p
 		return decode_fields(d, path, value, f->fields, to);
 	case FIELD_TEXTS:
 		return read_texts(d, f, path, value, to);
+	case FIELD_INTS:
+		return read_ints(d, f, path, value, to);
 	case FIELD_OBJECTS:
 		return read_objects(d, f, path, value, to);
 	case FIELD_PAIRS:
@@ -549,9 +576,9 @@ int field_decode_query(const char *query, size_t len, const struct field *fields
 
 static const char *kind_name(enum field_kind kind)
 {
-	static const char *const names[] = { "text",   "integer", "boolean", "amount",
-					     "size",   "address", "id",      "word",
-					     "object", "texts",   "objects", "pairs" };
+	static const char *const names[] = { "text",     "integer", "boolean", "amount", "size",
+					     "address",  "id",      "word",    "object", "texts",
+					     "integers", "objects", "pairs" };
 
 	return names[kind];
 }

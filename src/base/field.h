@@ -28,6 +28,7 @@ enum field_kind {
 	FIELD_WORD, /* int, the index in .words */
 	FIELD_OBJECT, /* the nested struct by .fields */
 	FIELD_TEXTS, /* struct field_texts; at most .count, each min..max bytes */
+	FIELD_INTS, /* struct field_ints; at most .count, each min..max */
 	FIELD_OBJECTS, /* struct field_objects; at most .count, each by .fields and .size */
 	FIELD_PAIRS, /* struct field_pairs from an object of strings; at most .count, values
 			 * min..max bytes, names 1..128 bytes of [A-Za-z0-9_.-] */
@@ -51,6 +52,11 @@ struct field {
 
 struct field_texts {
 	const char **items;
+	size_t n;
+};
+
+struct field_ints {
+	int64_t *items;
 	size_t n;
 };
 

@@ -16,6 +16,7 @@ struct sample {
 	struct address who;
 	int color;
 	struct field_texts words;
+	struct field_ints numbers;
 	struct field_objects ports;
 	struct field_pairs env;
 	struct port inner;
@@ -36,6 +37,7 @@ static const struct field fields[] = {
 	{ "who", FIELD_ADDRESS, offsetof(struct sample, who) },
 	{ "color", FIELD_WORD, offsetof(struct sample, color), .words = colors, .fallback = 1 },
 	{ "words", FIELD_TEXTS, offsetof(struct sample, words), .max = 4, .count = 2 },
+	{ "numbers", FIELD_INTS, offsetof(struct sample, numbers), .min = 1, .max = 9, .count = 2 },
 	{ "ports", FIELD_OBJECTS, offsetof(struct sample, ports), .count = 2, .fields = port_fields,
 	  .size = sizeof(struct port) },
 	{ "env", FIELD_PAIRS, offsetof(struct sample, env), .max = 4, .count = 2 },
@@ -63,7 +65,8 @@ static void takes_what_fits(void **state _unused_)
 	assert_int_equal(sample.color, 1);
 	assert_int_equal(
 		decode("{\"name\":\"\xc3\xa9\",\"times\":-5,\"size\":\"2GiB\",\"flag\":true,"
-		       "\"price\":\"5\",\"color\":\"red\",\"words\":[\"a\",\"bcde\"],"
+		       "\"price\":\"5\",\"color\":\"red\",\"words\":[\"a\",\"bcde\"],\"numbers\":["
+		       "1,9],"
 		       "\"ports\":[{\"number\":1},{\"number\":65535}],\"env\":{\"A.b\":\"=\"},"
 		       "\"inner\":{\"number\":7},"
 		       "\"who\":\"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed\"}"),
@@ -74,6 +77,8 @@ static void takes_what_fits(void **state _unused_)
 	assert_int_equal(sample.price.micro, 5000000);
 	assert_int_equal(sample.color, 0);
 	assert_int_equal(sample.words.n, 2);
+	assert_int_equal(sample.numbers.n, 2);
+	assert_int_equal(sample.numbers.items[1], 9);
 	assert_string_equal(sample.words.items[1], "bcde");
 	assert_int_equal(((struct port *)sample.ports.items)[1].number, 65535);
 	assert_string_equal(sample.env.items[0].name, "A.b");
@@ -111,6 +116,9 @@ static void names_the_field_and_the_rule(void **state _unused_)
 		{ "{\"name\":\"x\",\"words\":[\"a\",\"b\",\"c\"]}", "words" },
 		{ "{\"name\":\"x\",\"words\":[\"a\",\"bcdef\"]}", "words[1]" },
 		{ "{\"name\":\"x\",\"words\":\"a\"}", "words" },
+		{ "{\"name\":\"x\",\"numbers\":[1,10]}", "numbers[1]" },
+		{ "{\"name\":\"x\",\"numbers\":[1,2,3]}", "numbers" },
+		{ "{\"name\":\"x\",\"numbers\":[\"1\"]}", "numbers[0]" },
 		{ "{\"name\":\"x\",\"ports\":[{\"number\":1},{\"number\":0}]}", "ports[1].number" },
 		{ "{\"name\":\"x\",\"ports\":[{\"number\":1,\"other\":0}]}", "ports[0].other" },
 		{ "{\"name\":\"x\",\"ports\":[{}]}", "ports[0].number" },
