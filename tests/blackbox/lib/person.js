@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { createSiweMessage } from 'viem/siwe'
 import WebSocket from 'ws'
+import { holdToContract } from './contract.js'
 
 export class Person {
   constructor(network, account) {
@@ -37,6 +38,7 @@ export class Person {
     const text = await answer.text()
     let json = null
     try { json = text ? JSON.parse(text) : null } catch { /* not JSON: the text says more */ }
+    holdToContract(method, path, answer.status, answer.headers.get('content-type'), json)
     return { status: answer.status, headers: answer.headers, text, json }
   }
 
