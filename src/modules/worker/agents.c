@@ -7,6 +7,7 @@
 #include "io/loop.h"
 #include "io/pool.h"
 #include "modules/worker/errand.h"
+#include "modules/worker/streams.h"
 #include "modules/worker/worker_state.h"
 
 enum {

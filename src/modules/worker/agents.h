@@ -8,7 +8,9 @@
 #pragma once
 
 #include "modules/worker/fleet.h"
-#include "modules/worker/streams.h"
+#include "modules/worker/worker.h"
+
+struct streams;
 
 enum {
 	AGENTS_MAX = 16384,
