@@ -124,7 +124,7 @@ int ledger_post_many(const struct context *context, struct tx *tx,
 	if (n > LEDGER_BATCH_MAX)
 		return -EINVAL;
 	r = number(context, tx, postings, n, &numbered);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	r = store_postings_add(tx, numbered, n);
 	if (r != 0)

@@ -102,9 +102,9 @@ static void wake_rentals(void *context)
 }
 
 static int watch_exhausted(const struct context *context, struct tx *tx, struct lease_row *lease,
-			   bool exhausted)
+			   bool exhausted, struct amount left)
 {
-	struct cover cover = { AMOUNT_ZERO, lease->rate_hour };
+	struct cover cover = { left, lease->rate_hour };
 	bool before = lease->exhausted;
 	int r;
 
@@ -218,12 +218,11 @@ int metering_collect(const struct context *context, struct tx *tx, struct lease_
 		return r;
 	if (payment.held.micro + payment.available.micro > 0)
 		r = post_charge(context, tx, lease, &payment);
-	if (r == 0) {
-		after.micro = before.micro - payment.held.micro - payment.available.micro;
-		r = metering_watch(context, tx, lease, before, after, AMOUNT_ZERO);
-	}
+	after.micro = before.micro - payment.held.micro - payment.available.micro;
 	if (r == 0)
-		r = watch_exhausted(context, tx, lease, lease->charged.micro < cost.micro);
+		r = metering_watch(context, tx, lease, before, after, AMOUNT_ZERO);
+	if (r == 0)
+		r = watch_exhausted(context, tx, lease, lease->charged.micro < cost.micro, after);
 	return r;
 }
 
