@@ -6,7 +6,8 @@
 #include "base/random.h"
 #include "io/db_driver.h"
 
-/* What this thread is doing: a transaction inside a transaction would wait for itself. */
+/* What this thread is doing: a transaction inside a transaction would wait for itself, and so would
+ * one inside an on-commit hook. What db_submit calls at its end may submit more. */
 enum { OUTSIDE, IN_TRANSACTION, IN_CALLBACK };
 static _Thread_local int thread_place = OUTSIDE;
 
@@ -38,6 +39,7 @@ void db_close(struct db *db)
 	/* Whoever is inside sees @closing at its next wait and leaves. */
 	while (atomic_load(&db->running) > 0)
 		db_pause(1);
+	pthread_mutex_destroy(&db->losers);
 	db->driver->close(db);
 }
 
@@ -55,19 +57,45 @@ static void db_leave(struct db *db)
 	atomic_fetch_sub(&db->running, 1);
 }
 
+static int run_again(struct db *db, enum tx_mode mode, struct arena *arena, db_fn *fn, void *arg,
+		     unsigned int tries)
+{
+	int r = -EAGAIN;
+
+	for (unsigned int n = 1; r == -EAGAIN && n <= tries; n++) {
+		if (atomic_load(&db->closing))
+			return -ESHUTDOWN;
+		db_pause(n);
+		r = db->driver->run(db, mode, arena, fn, arg);
+	}
+	return r;
+}
+
+/* Whoever lost twice stands in line: a hot row is then fought over by one of them at a time. */
+static int run_in_line(struct db *db, enum tx_mode mode, struct arena *arena, db_fn *fn, void *arg)
+{
+	struct timespec until;
+	int r;
+
+	/* By the wall clock, since ThreadSanitizer does not know pthread_mutex_clocklock. */
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += DB_WAIT_MS / 1000;
+	if (pthread_mutex_timedlock(&db->losers, &until) != 0)
+		return -EBUSY;
+	r = run_again(db, mode, arena, fn, arg, DB_TRIES_MAX - 2);
+	pthread_mutex_unlock(&db->losers);
+	return r == -EAGAIN ? -EBUSY : r;
+}
+
 static int run_until_serialised(struct db *db, enum tx_mode mode, struct arena *arena, db_fn *fn,
 				void *arg)
 {
 	int r = db->driver->run(db, mode, arena, fn, arg);
 
-	for (unsigned int tries = 1; r == -EAGAIN; tries++) {
-		if (tries == DB_TRIES_MAX)
-			return -EBUSY;
-		if (atomic_load(&db->closing))
-			return -ESHUTDOWN;
-		db_pause(tries);
-		r = db->driver->run(db, mode, arena, fn, arg);
-	}
+	if (r == -EAGAIN)
+		r = run_again(db, mode, arena, fn, arg, 1);
+	if (r == -EAGAIN)
+		r = run_in_line(db, mode, arena, fn, arg);
 	return r;
 }
 
@@ -158,7 +186,7 @@ void tx_committed(struct tx *tx)
 {
 	int place = thread_place;
 
-	thread_place = IN_CALLBACK;
+	thread_place = IN_TRANSACTION;
 	for (struct tx_hook *hook = tx->hooks; hook; hook = hook->next)
 		hook->fn(hook->arg);
 	thread_place = place;

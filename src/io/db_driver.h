@@ -1,6 +1,7 @@
 /* db_driver.h - what db.c and the two drivers share; nobody else includes it. */
 #pragma once
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "io/db.h"
@@ -34,6 +35,7 @@ struct db {
 	const struct db_driver *driver;
 	atomic_bool closing;
 	atomic_uint running; /* calls of db_run and db_submit under way */
+	pthread_mutex_t losers;
 	struct db_fault faults[DB_FAULT_PLACES];
 };
 
@@ -72,7 +74,7 @@ int db_fault_due(struct db *db, enum db_fault_place place);
 
 enum { DB_TRIES_MAX = 12, DB_STATEMENT_MS = 30000, DB_WAIT_MS = 15000 };
 
-/* Sleeps before try @n (1, 2, ...): up to 2, 4, 8 ... 256 ms, at random. */
+/* Sleeps before rerun @n (1, 2, ...): up to 2, 4, 8 ... 256 ms, at random. */
 void db_pause(unsigned int n);
 
 /* A failed statement, with the database's words. */

@@ -273,6 +273,7 @@ int db_open_postgres(const char *url, unsigned int connections, struct db **ret_
 	}
 	pthread_mutex_init(&pg->lock, NULL);
 	pg->db.driver = &pg_driver;
+	pthread_mutex_init(&pg->db.losers, NULL);
 	pg->url = strdup(url);
 	/* A wrong URL is better known now. */
 	r = pg->url ? take(pg, &first) : -ENOMEM;

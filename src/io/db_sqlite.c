@@ -463,6 +463,7 @@ int db_open_sqlite(const char *path, unsigned int connections, struct db **ret_d
 		return r;
 	}
 	sqlite->db.driver = &sqlite_driver;
+	pthread_mutex_init(&sqlite->db.losers, NULL);
 	sqlite->in_memory = strcmp(path, ":memory:") == 0;
 	sqlite->path = strdup(path);
 	r = sqlite->path ? start_writer(sqlite) : -ENOMEM;

@@ -2,8 +2,10 @@
 
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -343,6 +345,31 @@ static void test_a_full_queue_takes_nothing(void **state)
 	assert_int_equal(atomic_load(&finished), taken);
 }
 
+static int nested_fn(struct tx *tx, void *arg)
+{
+	return db_run(arg, TX_READ, tx_arena(tx), gate_fn, NULL);
+}
+
+static void test_a_transaction_inside_another_aborts(void **state)
+{
+	struct store *store = *state;
+	int status;
+	pid_t pid;
+
+	db_close(store->db);
+	store->db = NULL;
+	pid = fork();
+	if (pid == 0) {
+		signal(SIGABRT, SIG_DFL);
+		fclose(stderr);
+		if (db_open(store->url, 2, &store->db) == 0)
+			_exit(db_run(store->db, TX_WRITE, store->arena, nested_fn, store->db));
+		_exit(1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
 static int test_store(enum store_kind kind)
 {
 	struct store store = { .kind = kind };
@@ -359,6 +386,7 @@ static int test_store(enum store_kind kind)
 		TEST(test_a_failed_commit_fails_its_batch_and_no_other),
 		TEST(test_close_finishes_what_was_submitted),
 		TEST(test_a_full_queue_takes_nothing),
+		TEST(test_a_transaction_inside_another_aborts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
