@@ -164,8 +164,20 @@ static bool field_holds(const ProtobufCMessage *message, const ProtobufCFieldDes
 	return value_holds(field, bound, value);
 }
 
+/* Fields of a later schema are passed over, but 0 is no field's number: protobuf-c takes it in a
+ * long spelling, though it is not what it would write. */
+static bool unknown_hold(const ProtobufCMessage *message)
+{
+	for (unsigned int i = 0; i < message->n_unknown_fields; i++)
+		if (message->unknown_fields[i].tag == 0)
+			return false;
+	return true;
+}
+
 bool bounds_hold(const ProtobufCMessage *message)
 {
+	if (!unknown_hold(message))
+		return false;
 	for (unsigned int i = 0; i < message->descriptor->n_fields; i++)
 		if (!field_holds(message, &message->descriptor->fields[i]))
 			return false;

@@ -252,6 +252,18 @@ static void test_no_body(void **state)
 			 WIRE_E_MALFORMED);
 }
 
+static void test_unknown_fields(void **state)
+{
+	/* A heartbeat with field 99, then one with field 0 in two bytes. */
+	static const uint8_t later[] = { 0x1a, 0x03, 0x98, 0x06, 0x01 };
+	static const uint8_t zero[] = { 0x1a, 0x03, 0x80, 0x00, 0x01 };
+	Wire__ToServer *back;
+
+	(void)state;
+	assert_int_equal(wire_decode_to_server(later, sizeof(later), arena, &back), 0);
+	assert_int_equal(wire_decode_to_server(zero, sizeof(zero), arena, &back), WIRE_E_MALFORMED);
+}
+
 static void test_exact_sizes(void **state)
 {
 	Wire__Hello hello;
@@ -449,6 +461,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_truncated_everywhere, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_every_byte_flipped, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_body, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_unknown_fields, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_exact_sizes, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_receipt_may_lack_signature, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_lists_bounded, set_up, tear_down),

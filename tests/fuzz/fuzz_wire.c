@@ -1,0 +1,32 @@
+#include "fuzz.h"
+
+#include <assert.h>
+
+#include "wire/bounds.h"
+
+/* The first byte chooses the reader. What it takes is within the bounds, encodes, and reads again. */
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+	_cleanup_(arena_freep) struct arena *arena = NULL;
+	Wire__ToServer *to_server;
+	Wire__ToAgent *to_agent;
+	const void *again;
+	size_t again_len;
+
+	if (len == 0 || arena_new(64 << 20, &arena) < 0)
+		return 0;
+	if (bytes[0] % 2 == 0) {
+		if (wire_decode_to_server(bytes + 1, len - 1, arena, &to_server) != 0)
+			return 0;
+		assert(bounds_hold(&to_server->base));
+		assert(wire_encode_to_server(to_server, arena, &again, &again_len) == 0);
+		assert(wire_decode_to_server(again, again_len, arena, &to_server) == 0);
+	} else {
+		if (wire_decode_to_agent(bytes + 1, len - 1, arena, &to_agent) != 0)
+			return 0;
+		assert(bounds_hold(&to_agent->base));
+		assert(wire_encode_to_agent(to_agent, arena, &again, &again_len) == 0);
+		assert(wire_decode_to_agent(again, again_len, arena, &to_agent) == 0);
+	}
+	return 0;
+}
