@@ -38,6 +38,7 @@ struct ws_client {
 	uint64_t began_at, heard_at;
 	struct ws_stream stream;
 	bool closing, receiving;
+	size_t unsent; /* when the closing deadline was set */
 	char input[BUFFER_BYTES];
 	size_t input_len; /* of the answer to the upgrade */
 	char output[BUFFER_BYTES];
@@ -286,6 +287,19 @@ static void on_poll(uv_poll_t *poll, int status, _unused_ int events)
 		flush(client);
 }
 
+static void closing_deadline(struct ws_client *client)
+{
+	size_t unsent = ws_client_queued(client);
+
+	if (unsent >= client->unsent) {
+		end(client, 1006, "the server did not close in time");
+		return;
+	}
+	/* It still takes what came before the close frame. */
+	client->unsent = unsent;
+	uv_timer_start(&client->timer, on_timer, CLOSE_MS, 0);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
 	struct ws_client *client = timer->data;
@@ -293,7 +307,7 @@ static void on_timer(uv_timer_t *timer)
 	if (client->phase == ASKING)
 		end(client, 1006, "the server did not answer in time");
 	else if (client->closing)
-		end(client, 1006, "the server did not close in time");
+		closing_deadline(client);
 	else if (uv_now(timer->loop) - client->heard_at >= 2 * client->ping_ms)
 		end(client, 1006, "the server fell silent");
 	else if (ws_stream_ping(&client->stream) == -ENOMEM)
@@ -539,8 +553,9 @@ void ws_client_close(struct ws_client *client, uint16_t code)
 	if (client->closing)
 		return;
 	client->closing = true;
-	if (ws_stream_close(&client->stream, code, "") == -ENOMEM) {
-		end(client, 1006, "out of memory");
+	client->unsent = ws_client_queued(client);
+	if (ws_stream_close(&client->stream, code, "") == -EPIPE) {
+		end(client, ws_stream_code(&client->stream), client->stream.reason);
 		return;
 	}
 	uv_timer_start(&client->timer, on_timer, CLOSE_MS, 0);

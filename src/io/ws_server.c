@@ -17,6 +17,7 @@ struct ws_conn {
 	bool receiving; /* wslay is on the stack: the end must wait */
 	bool doomed;
 	bool closing;
+	size_t unsent; /* when the closing deadline was set */
 };
 
 /* ---- the end ---- */
@@ -118,33 +119,51 @@ void ws_conn_received(struct http_conn *conn, const char *bytes, size_t len)
 
 /* ---- deadlines ---- */
 
-void ws_conn_deadline(struct http_conn *conn)
+static size_t unsent(const struct ws_conn *ws)
 {
-	struct ws_conn *ws = conn->ws;
-	uint64_t ping_ms = conn->server->config.ws_ping_ms;
+	return ws_stream_held(&ws->stream) +
+	       uv_stream_get_write_queue_size((uv_stream_t *)&ws->conn->tcp);
+}
 
-	if (ws->closing || uv_now(conn->tcp.loop) - ws->heard_at >= 2 * ping_ms) {
+static void closing_deadline(struct ws_conn *ws)
+{
+	ws->unsent = unsent(ws);
+	http_conn_deadline(ws->conn, WS_CLOSE_MS);
+}
+
+static void ping_deadline(struct ws_conn *ws)
+{
+	uint64_t ping_ms = ws->conn->server->config.ws_ping_ms;
+
+	if (uv_now(ws->conn->tcp.loop) - ws->heard_at >= 2 * ping_ms) {
 		cut(ws);
 		return;
 	}
-	http_conn_deadline(conn, ping_ms);
+	http_conn_deadline(ws->conn, ping_ms);
 	if (ws_stream_ping(&ws->stream) == -ENOMEM)
 		cut(ws);
 	else
 		push(ws);
 }
 
+void ws_conn_deadline(struct http_conn *conn)
+{
+	struct ws_conn *ws = conn->ws;
+
+	if (!ws->closing)
+		ping_deadline(ws);
+	else if (unsent(ws) < ws->unsent)
+		closing_deadline(ws); /* it still takes what came before the close frame */
+	else
+		cut(ws);
+}
+
 static void close_with(struct ws_conn *ws, uint16_t code, const char *reason)
 {
-	int r = ws_stream_close(&ws->stream, code, reason);
-
-	if (r == -ENOMEM) {
-		cut(ws);
+	if (ws->closing || ws_stream_close(&ws->stream, code, reason) < 0)
 		return;
-	}
-	if (!ws->closing)
-		http_conn_deadline(ws->conn, WS_CLOSE_MS);
 	ws->closing = true;
+	closing_deadline(ws);
 	push(ws);
 }
 

@@ -34,7 +34,11 @@ static void on_message(void *arg, struct http_conn_id conn, enum ws_kind kind, c
 	if (len == 5 && memcmp(bytes, "flood", 5) == 0)
 		for (int i = 0; i < 200; i++)
 			ws_send(app->test.server, conn, WS_BINARY, flood, sizeof(flood));
-	else if (len == 5 && memcmp(bytes, "close", 5) == 0)
+	else if (len == 4 && memcmp(bytes, "last", 4) == 0) {
+		for (int i = 0; i < 12; i++)
+			ws_send(app->test.server, conn, WS_BINARY, flood, sizeof(flood));
+		ws_close(app->test.server, conn, 1000, "done");
+	} else if (len == 5 && memcmp(bytes, "close", 5) == 0)
 		ws_close(app->test.server, conn, 4000, "as you wish");
 	else
 		ws_send(app->test.server, conn, kind, bytes, len);
@@ -426,6 +430,28 @@ static void server_closes(void **state)
 	assert_int_equal(last_code(app), 4000);
 }
 
+static void close_waits_for_messages(void **state)
+{
+	struct app *app = *state;
+	int fd = open_ws(app, "/");
+	char *bytes = malloc(70000);
+	size_t len;
+
+	send_frame(fd, FIN | 1, "last", 4);
+	for (int i = 0; i < 12; i++) {
+		assert_int_equal(read_frame(fd, bytes, 70000, &len), FIN | 2);
+		assert_int_equal(len, 65536);
+	}
+	assert_int_equal(read_frame(fd, bytes, 70000, &len), FIN | 8);
+	assert_memory_equal(bytes,
+			    "\x03\xe8"
+			    "done",
+			    6);
+	close(fd);
+	free(bytes);
+	wait_closed(app, app->opened);
+}
+
 static void slow_reader_is_cut(void **state)
 {
 	struct app *app = *state;
@@ -535,6 +561,7 @@ int main(void)
 		cmocka_unit_test(upgraded_later),
 		cmocka_unit_test(upgrade_of_the_gone),
 		cmocka_unit_test(server_closes),
+		cmocka_unit_test(close_waits_for_messages),
 		cmocka_unit_test(slow_reader_is_cut),
 		cmocka_unit_test(silent_peer_is_cut),
 		cmocka_unit_test(drain_says_1001),

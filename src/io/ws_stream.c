@@ -117,6 +117,8 @@ static int queue(struct ws_stream *stream, uint8_t opcode, const void *bytes, si
 {
 	struct wslay_event_msg msg = { opcode, bytes, len };
 
+	if (stream->close_waits)
+		return -EPIPE;
 	switch (wslay_event_queue_msg(stream->frames, &msg)) {
 	case 0:
 		return 0;
@@ -139,19 +141,41 @@ int ws_stream_ping(struct ws_stream *stream)
 
 int ws_stream_close(struct ws_stream *stream, uint16_t code, const char *reason)
 {
-	size_t len = size_min(strlen(reason), 123);
-	int r = wslay_event_queue_close(stream->frames, code, (const uint8_t *)reason, len);
-
-	if (r == WSLAY_ERR_NO_MORE_MSG)
+	if (stream->close_waits || !wslay_event_get_write_enabled(stream->frames))
 		return -EPIPE;
-	return r == 0 ? 0 : -ENOMEM;
+	stream->close_waits = true;
+	stream->close_code = code;
+	snprintf(stream->close_reason, sizeof(stream->close_reason), "%s", reason);
+	return 0;
 }
 
-int ws_stream_flush(struct ws_stream *stream)
+/* wslay sends control frames first: given to it at once, a close frame would drop the messages. */
+static int queue_close(struct ws_stream *stream)
+{
+	int r = wslay_event_queue_close(stream->frames, stream->close_code,
+					(const uint8_t *)stream->close_reason,
+					strlen(stream->close_reason));
+
+	stream->close_waits = false;
+	/* A peer that closed meanwhile has its answer already. */
+	return r == 0 || r == WSLAY_ERR_NO_MORE_MSG ? 0 : -ENOMEM;
+}
+
+static int send_frames(struct ws_stream *stream)
 {
 	if (!wslay_event_want_write(stream->frames))
 		return 0;
 	return wslay_event_send(stream->frames) == 0 ? 0 : -ENOMEM;
+}
+
+int ws_stream_flush(struct ws_stream *stream)
+{
+	int r = send_frames(stream);
+
+	if (r < 0 || !stream->close_waits || wslay_event_want_write(stream->frames))
+		return r;
+	r = queue_close(stream);
+	return r < 0 ? r : send_frames(stream);
 }
 
 size_t ws_stream_queued(const struct ws_stream *stream)

@@ -21,6 +21,9 @@ struct ws_stream {
 	size_t input_len;
 	bool deaf;
 	bool broken; /* by the peer */
+	bool close_waits; /* for what was queued before it */
+	uint16_t close_code;
+	char close_reason[124];
 	char reason[124]; /* of the peer's close frame */
 };
 
@@ -40,6 +43,7 @@ void ws_stream_deafen(struct ws_stream *stream);
 _must_check_ int ws_stream_send(struct ws_stream *stream, enum ws_kind kind, const void *bytes,
 				size_t len);
 _must_check_ int ws_stream_ping(struct ws_stream *stream);
+/* The close frame goes behind everything that is queued. */
 _must_check_ int ws_stream_close(struct ws_stream *stream, uint16_t code, const char *reason);
 
 /* Hands out what is queued until nothing is left or on_output takes no more. -ENOMEM. */
