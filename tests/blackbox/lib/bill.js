@@ -32,6 +32,13 @@ async function signedBy(digest, signature, expected, what) {
   assert.equal(signer.toLowerCase(), expected.toLowerCase(), what)
 }
 
+// What was used before the lease's end, a begun second included; nothing of what could not be used.
+function billedSeconds({ billed, ended_at_ms: ended, usage }) {
+  if (!billed) return 0
+  if (ended === null) return usage.seconds
+  return ended < usage.started_at_ms ? 0 : Math.min(usage.seconds, Math.floor((ended - usage.started_at_ms) / 1000) + 1)
+}
+
 // Checks every signature and charge; the total in micro-units and the seconds.
 export async function checkBill(bill, network) {
   let total = 0n, seconds = 0
@@ -49,9 +56,10 @@ export async function checkBill(bill, network) {
     await signedBy(digest, lease.usage.signature, lease.machine, 'the machine signed the usage')
     const receipt = keccak256(concat([tag('kaisar-receipt-1'), hexToBytes(digest), number(micro(lease.charged))]))
     await signedBy(receipt, lease.receipt_signature, network, 'the network signed the receipt')
-    assert.equal(micro(lease.charged), micro(lease.rate_hour) * BigInt(lease.usage.seconds) / 3600n)
-    if (lease.billed) total += micro(lease.charged)
-    seconds += lease.usage.seconds
+    const billed = billedSeconds(lease)
+    assert.equal(micro(lease.charged) + micro(lease.unpaid), micro(lease.rate_hour) * BigInt(billed) / 3600n)
+    total += micro(lease.charged)
+    seconds += billed
   }
   assert.equal(micro(bill.total), total)
   return { total, seconds }
