@@ -1,0 +1,322 @@
+#include "modules/worker/agent_stage.h"
+
+#include <time.h>
+
+#include "io/loop.h"
+#include "io/pool.h"
+#include "modules/billing/billing.h"
+#include "modules/iam/iam.h"
+#include "modules/logging/logging.h"
+
+struct inbox {
+	struct inbox *next;
+	size_t len;
+	uint8_t bytes[];
+};
+
+enum { PATIENCE_S = 5 };
+
+static struct timespec deadline(void)
+{
+	struct timespec at;
+
+	clock_gettime(CLOCK_REALTIME, &at);
+	at.tv_sec += PATIENCE_S;
+	return at;
+}
+
+/* ---- the stage ---- */
+
+static void *run_loop(void *arg)
+{
+	if (loop_run(arg) < 0)
+		abort();
+	return NULL;
+}
+
+void stage_open(struct stage *stage, struct world *world)
+{
+	static const struct module *const modules[] = { &logging_module, &billing_module,
+							&worker_module };
+	struct context *context = &world->context;
+	struct api_config config = { .context = context,
+				     .modules = modules,
+				     .n_modules = ARRAY_SIZE(modules),
+				     .authenticate = iam_authenticate };
+
+	worker_module.stop();
+	*stage = (struct stage){ .world = world };
+	assert_int_equal(arena_new(64 << 20, &stage->arena), 0);
+	assert_int_equal(loop_new(&context->loop), 0);
+	assert_int_equal(pool_new("people", 2, 64, &context->people), 0);
+	assert_int_equal(pool_new("agents", 2, 64, &context->agents), 0);
+	assert_int_equal(pool_new("background", 2, 64, &context->background), 0);
+	http_server_config_init(&config.http);
+	config.http.host = "127.0.0.1";
+	assert_int_equal(api_start(&config, &stage->api), 0);
+	assert_int_equal(pthread_create(&stage->thread, NULL, run_loop, context->loop), 0);
+}
+
+static void on_drained(void *arg)
+{
+	struct stage *stage = arg;
+
+	loop_stop(stage->world->context.loop);
+}
+
+static void drain(void *arg)
+{
+	struct stage *stage = arg;
+
+	api_drain(stage->api, 2000, on_drained, stage);
+}
+
+void stage_close(struct stage *stage)
+{
+	struct context *context = &stage->world->context;
+
+	assert_int_equal(loop_post(context->loop, drain, stage), 0);
+	pthread_join(stage->thread, NULL);
+	pool_free(context->people);
+	pool_free(context->agents);
+	pool_free(context->background);
+	api_free(stage->api);
+	loop_free(context->loop);
+	arena_free(stage->arena);
+}
+
+struct errand_on_loop {
+	void (*fn)(void *arg);
+	void *arg;
+	pthread_mutex_t mutex;
+	pthread_cond_t done;
+	bool over;
+};
+
+static void do_it(void *arg)
+{
+	struct errand_on_loop *errand = arg;
+
+	errand->fn(errand->arg);
+	pthread_mutex_lock(&errand->mutex);
+	errand->over = true;
+	pthread_cond_signal(&errand->done);
+	pthread_mutex_unlock(&errand->mutex);
+}
+
+void stage_do(struct stage *stage, void (*fn)(void *arg), void *arg)
+{
+	struct errand_on_loop errand = { .fn = fn, .arg = arg };
+
+	pthread_mutex_init(&errand.mutex, NULL);
+	pthread_cond_init(&errand.done, NULL);
+	assert_int_equal(loop_post(stage->world->context.loop, do_it, &errand), 0);
+	pthread_mutex_lock(&errand.mutex);
+	while (!errand.over)
+		pthread_cond_wait(&errand.done, &errand.mutex);
+	pthread_mutex_unlock(&errand.mutex);
+	pthread_mutex_destroy(&errand.mutex);
+	pthread_cond_destroy(&errand.done);
+}
+
+/* ---- an agent ---- */
+
+static void on_open(void *arg _unused_)
+{
+}
+
+static void on_message(void *arg, enum ws_kind kind _unused_, const void *bytes, size_t len)
+{
+	struct agent *agent = arg;
+	struct inbox *letter = malloc(sizeof(*letter) + len);
+
+	if (!letter)
+		abort();
+	*letter = (struct inbox){ .len = len };
+	memcpy(letter->bytes, bytes, len);
+	pthread_mutex_lock(&agent->mutex);
+	*agent->last = letter;
+	agent->last = &letter->next;
+	pthread_cond_signal(&agent->changed);
+	pthread_mutex_unlock(&agent->mutex);
+}
+
+static void on_close(void *arg, int status _unused_, uint16_t code, const char *detail)
+{
+	struct agent *agent = arg;
+
+	pthread_mutex_lock(&agent->mutex);
+	agent->client = NULL;
+	agent->closed = true;
+	agent->code = code;
+	snprintf(agent->detail, sizeof(agent->detail), "%s", detail);
+	pthread_cond_signal(&agent->changed);
+	pthread_mutex_unlock(&agent->mutex);
+}
+
+static const struct ws_client_handler handler = { on_open, on_message, on_close };
+
+static void connect_agent(void *arg)
+{
+	struct agent *agent = arg;
+	const struct context *context = &agent->stage->world->context;
+	char url[64];
+	struct ws_client_config config = { .url = url,
+					   .connect_timeout_ms = 5000,
+					   .ping_ms = 60000,
+					   .max_message_bytes = 1 << 20,
+					   .max_queue_bytes = 1 << 22 };
+
+	snprintf(url, sizeof(url), "ws://127.0.0.1:%u/v1/agent", http_server_port(context->http));
+	assert_int_equal(ws_client_open(context->loop, &config, &handler, agent, &agent->client),
+			 0);
+}
+
+void agent_open(struct agent *agent, struct stage *stage)
+{
+	*agent = (struct agent){ .stage = stage, .last = &agent->first };
+	pthread_mutex_init(&agent->mutex, NULL);
+	pthread_cond_init(&agent->changed, NULL);
+	stage_do(stage, connect_agent, agent);
+}
+
+static void close_agent(void *arg)
+{
+	struct agent *agent = arg;
+
+	if (agent->client)
+		ws_client_close(agent->client, 1000);
+}
+
+static void wait_closed(struct agent *agent)
+{
+	struct timespec until = deadline();
+
+	pthread_mutex_lock(&agent->mutex);
+	while (!agent->closed)
+		if (pthread_cond_timedwait(&agent->changed, &agent->mutex, &until) != 0)
+			break;
+	pthread_mutex_unlock(&agent->mutex);
+	assert_true(agent->closed);
+}
+
+void agent_done(struct agent *agent)
+{
+	stage_do(agent->stage, close_agent, agent);
+	wait_closed(agent);
+	while (agent->first) {
+		struct inbox *letter = agent->first;
+
+		agent->first = letter->next;
+		free(letter);
+	}
+	pthread_mutex_destroy(&agent->mutex);
+	pthread_cond_destroy(&agent->changed);
+}
+
+void agent_expect_closed(struct agent *agent, uint16_t code, const char *part)
+{
+	wait_closed(agent);
+	assert_int_equal(agent->code, code);
+	if (!strstr(agent->detail, part))
+		fail_msg("\"%s\" does not hold \"%s\"", agent->detail, part);
+}
+
+struct sending {
+	struct agent *agent;
+	enum ws_kind kind;
+	const void *bytes;
+	size_t len;
+};
+
+static void send_now(void *arg)
+{
+	struct sending *sending = arg;
+
+	if (sending->agent->client)
+		(void)!ws_client_send(sending->agent->client, sending->kind, sending->bytes,
+				      sending->len);
+}
+
+void agent_send_raw(struct agent *agent, enum ws_kind kind, const void *bytes, size_t len)
+{
+	struct sending sending = { agent, kind, bytes, len };
+
+	stage_do(agent->stage, send_now, &sending);
+}
+
+void agent_send(struct agent *agent, const Wire__ToServer *message)
+{
+	const void *bytes;
+	size_t len;
+
+	assert_int_equal(wire_encode_to_server(message, agent->stage->arena, &bytes, &len), 0);
+	agent_send_raw(agent, WS_BINARY, bytes, len);
+}
+
+const Wire__ToAgent *agent_next(struct agent *agent, Wire__ToAgent__BodyCase expected)
+{
+	struct timespec until = deadline();
+	Wire__ToAgent *message;
+	struct inbox *letter;
+
+	pthread_mutex_lock(&agent->mutex);
+	while (!agent->first && !agent->closed)
+		if (pthread_cond_timedwait(&agent->changed, &agent->mutex, &until) != 0)
+			break;
+	letter = agent->first;
+	if (letter)
+		agent->first = letter->next;
+	if (!agent->first)
+		agent->last = &agent->first;
+	pthread_mutex_unlock(&agent->mutex);
+	if (!letter)
+		fail_msg("no message came: %u %s", agent->code, agent->detail);
+	assert_int_equal(
+		wire_decode_to_agent(letter->bytes, letter->len, agent->stage->arena, &message), 0);
+	free(letter);
+	assert_int_equal(message->body_case, expected);
+	return message;
+}
+
+void agent_challenged(struct agent *agent)
+{
+	const Wire__ToAgent *message = agent_next(agent, WIRE__TO_AGENT__BODY_CHALLENGE);
+
+	assert_memory_equal(message->challenge->network.data,
+			    agent->stage->world->settings.network.bytes, 20);
+	memcpy(agent->nonce, message->challenge->nonce.data, sizeof(agent->nonce));
+}
+
+void agent_hello(struct agent *agent, size_t machine, size_t signer, const uint8_t nonce[static 32])
+{
+	struct world *world = agent->stage->world;
+	struct hello_statement statement = { .network = world->settings.network,
+					     .machine = world->machines[machine] };
+	uint8_t digest[SIGN_DIGEST_SIZE], signature[SIGNATURE_SIZE];
+	Wire__Hello hello = WIRE__HELLO__INIT;
+	Wire__ToServer message = WIRE__TO_SERVER__INIT;
+
+	memcpy(statement.nonce, nonce, sizeof(statement.nonce));
+	hello_digest(&statement, digest);
+	assert_int_equal(secp_sign(world->keys[signer], digest, signature), 0);
+	hello.machine = (ProtobufCBinaryData){ 20, world->machines[machine].address.bytes };
+	hello.signature = (ProtobufCBinaryData){ sizeof(signature), signature };
+	hello.version = (char *)"0.1.0";
+	message.body_case = WIRE__TO_SERVER__BODY_HELLO;
+	message.hello = &hello;
+	agent_send(agent, &message);
+}
+
+void agent_greet(struct agent *agent, struct stage *stage, size_t machine, uint64_t generation)
+{
+	const Wire__ToAgent *message;
+
+	agent_open(agent, stage);
+	agent_challenged(agent);
+	agent_hello(agent, machine, machine, agent->nonce);
+	message = agent_next(agent, WIRE__TO_AGENT__BODY_WELCOME);
+	assert_int_equal(message->welcome->heartbeat_ms, 5000);
+	message = agent_next(agent, WIRE__TO_AGENT__BODY_DESIRED);
+	assert_int_equal(message->desired->generation, generation);
+}
