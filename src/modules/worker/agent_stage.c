@@ -4,9 +4,7 @@
 
 #include "io/loop.h"
 #include "io/pool.h"
-#include "modules/billing/billing.h"
-#include "modules/iam/iam.h"
-#include "modules/logging/logging.h"
+#include "modules/worker/agents.h"
 
 struct inbox {
 	struct inbox *next;
@@ -34,26 +32,66 @@ static void *run_loop(void *arg)
 	return NULL;
 }
 
+/* What api/ does for a row with .ws, without the rest of it. */
+struct door {
+	const struct context *context;
+	void *session;
+};
+
+static void door_open(void *arg, struct http_conn_id conn)
+{
+	struct door *door = arg;
+
+	door->session = agents_route.open(door->context, conn, NULL);
+	assert_non_null(door->session);
+}
+
+static void door_message(void *arg, struct http_conn_id conn _unused_, enum ws_kind message_kind,
+			 const void *bytes, size_t len)
+{
+	struct door *door = arg;
+
+	agents_route.message(door->session, message_kind, bytes, len);
+}
+
+static void door_close(void *arg, struct http_conn_id conn _unused_, uint16_t code)
+{
+	struct door *door = arg;
+
+	if (door->session)
+		agents_route.closed(door->session, code);
+	free(door);
+}
+
+static const struct ws_handler door_handler = { door_open, door_message, door_close };
+
+static void on_request(void *arg, const struct http_request *request)
+{
+	struct stage *stage = arg;
+	struct door *door = calloc(1, sizeof(*door));
+
+	assert_non_null(door);
+	door->context = &stage->world->context;
+	http_upgrade(door->context->http, request->conn, &door_handler, door, NULL);
+}
+
 void stage_open(struct stage *stage, struct world *world)
 {
-	static const struct module *const modules[] = { &logging_module, &billing_module,
-							&worker_module };
 	struct context *context = &world->context;
-	struct api_config config = { .context = context,
-				     .modules = modules,
-				     .n_modules = ARRAY_SIZE(modules),
-				     .authenticate = iam_authenticate };
+	struct http_server_config config;
 
 	worker_module.stop();
 	*stage = (struct stage){ .world = world };
 	assert_int_equal(arena_new(64 << 20, &stage->arena), 0);
 	assert_int_equal(loop_new(&context->loop), 0);
-	assert_int_equal(pool_new("people", 2, 64, &context->people), 0);
 	assert_int_equal(pool_new("agents", 2, 64, &context->agents), 0);
-	assert_int_equal(pool_new("background", 2, 64, &context->background), 0);
-	http_server_config_init(&config.http);
-	config.http.host = "127.0.0.1";
-	assert_int_equal(api_start(&config, &stage->api), 0);
+	http_server_config_init(&config);
+	config.host = "127.0.0.1";
+	config.port = 0;
+	config.on_request = on_request;
+	config.arg = stage;
+	assert_int_equal(http_server_new(context->loop, &config, &context->http), 0);
+	assert_int_equal(worker_module.start(context), 0);
 	assert_int_equal(pthread_create(&stage->thread, NULL, run_loop, context->loop), 0);
 }
 
@@ -68,7 +106,7 @@ static void drain(void *arg)
 {
 	struct stage *stage = arg;
 
-	api_drain(stage->api, 2000, on_drained, stage);
+	http_server_drain(stage->world->context.http, 2000, on_drained, stage);
 }
 
 void stage_close(struct stage *stage)
@@ -77,15 +115,14 @@ void stage_close(struct stage *stage)
 
 	assert_int_equal(loop_post(context->loop, drain, stage), 0);
 	pthread_join(stage->thread, NULL);
-	pool_free(context->people);
 	pool_free(context->agents);
-	pool_free(context->background);
-	api_free(stage->api);
+	worker_module.stop();
+	http_server_free(context->http);
 	loop_free(context->loop);
 	arena_free(stage->arena);
 }
 
-struct errand_on_loop {
+struct turn {
 	void (*fn)(void *arg);
 	void *arg;
 	pthread_mutex_t mutex;
@@ -95,28 +132,28 @@ struct errand_on_loop {
 
 static void do_it(void *arg)
 {
-	struct errand_on_loop *errand = arg;
+	struct turn *turn = arg;
 
-	errand->fn(errand->arg);
-	pthread_mutex_lock(&errand->mutex);
-	errand->over = true;
-	pthread_cond_signal(&errand->done);
-	pthread_mutex_unlock(&errand->mutex);
+	turn->fn(turn->arg);
+	pthread_mutex_lock(&turn->mutex);
+	turn->over = true;
+	pthread_cond_signal(&turn->done);
+	pthread_mutex_unlock(&turn->mutex);
 }
 
 void stage_do(struct stage *stage, void (*fn)(void *arg), void *arg)
 {
-	struct errand_on_loop errand = { .fn = fn, .arg = arg };
+	struct turn turn = { .fn = fn, .arg = arg };
 
-	pthread_mutex_init(&errand.mutex, NULL);
-	pthread_cond_init(&errand.done, NULL);
-	assert_int_equal(loop_post(stage->world->context.loop, do_it, &errand), 0);
-	pthread_mutex_lock(&errand.mutex);
-	while (!errand.over)
-		pthread_cond_wait(&errand.done, &errand.mutex);
-	pthread_mutex_unlock(&errand.mutex);
-	pthread_mutex_destroy(&errand.mutex);
-	pthread_cond_destroy(&errand.done);
+	pthread_mutex_init(&turn.mutex, NULL);
+	pthread_cond_init(&turn.done, NULL);
+	assert_int_equal(loop_post(stage->world->context.loop, do_it, &turn), 0);
+	pthread_mutex_lock(&turn.mutex);
+	while (!turn.over)
+		pthread_cond_wait(&turn.done, &turn.mutex);
+	pthread_mutex_unlock(&turn.mutex);
+	pthread_mutex_destroy(&turn.mutex);
+	pthread_cond_destroy(&turn.done);
 }
 
 /* ---- an agent ---- */

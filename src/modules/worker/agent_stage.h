@@ -1,16 +1,14 @@
-/* agent_stage.h - for tests: the control plane's face with a loop of its own on a thread, and agents
- * that speak to it over real sockets, driven step by step from the test's thread. */
+/* agent_stage.h - for tests: a server that opens agents' sessions, with a loop of its own on a thread,
+ * and agents that speak to it over real sockets, driven step by step from the test's thread. */
 #pragma once
 
 #include <pthread.h>
 
-#include "api/api.h"
 #include "io/ws_client.h"
 #include "modules/worker/worker_world.h"
 
 struct stage {
 	struct world *world;
-	struct api *api;
 	pthread_t thread;
 	struct arena *arena; /* of the messages that agents got; for the whole test */
 };
