@@ -3,6 +3,9 @@
  * capacity, 5 balance, 6 time-out, 7 denied. */
 #pragma once
 
+int cmd_admin(int argc, char **argv);
+int cmd_balance(int argc, char **argv);
+int cmd_exec(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_login(int argc, char **argv);
 int cmd_logout(int argc, char **argv);
@@ -11,7 +14,10 @@ int cmd_migrate(int argc, char **argv);
 int cmd_ps(int argc, char **argv);
 int cmd_rm(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_search(int argc, char **argv);
 int cmd_server(int argc, char **argv);
+int cmd_statement(int argc, char **argv);
+int cmd_stats(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
 int cmd_verify_bill(int argc, char **argv);
 int cmd_wallet(int argc, char **argv);

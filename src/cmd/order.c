@@ -78,26 +78,35 @@ static int set_env(const struct options *options, json_t *body)
 	return r;
 }
 
+static int add_port(const struct options *options, json_t *ports, const char *text)
+{
+	char *end;
+	long port = strtol(text, &end, 10);
+
+	if (strchr(text, ':'))
+		return options_refuse(options->table,
+				      "--publish %s: give the container's port alone; the machine "
+				      "chooses its own",
+				      text);
+	if (end == text || *end || port < 1 || port > 65535)
+		return options_refuse(options->table, "--publish must be 1 to 65535, not '%s'",
+				      text);
+	return json_array_append_new(ports, json_integer(port)) < 0 ? cli_fault(-ENOMEM, "run") : 0;
+}
+
 static int set_ports(const struct options *options, json_t *body)
 {
 	json_t *ports;
-	const char *text;
+	int r = 0;
 
 	if (!options_has(options, "publish"))
 		return 0;
 	ports = json_array();
 	if (!ports || json_object_set_new(body, "ports", ports) < 0)
 		return cli_fault(-ENOMEM, "run");
-	for (size_t i = 0; (text = options_nth(options, "publish", i)); i++) {
-		if (strchr(text, ':'))
-			return options_refuse(options->table,
-					      "--publish %s: give the container's port alone; the "
-					      "machine chooses its own",
-					      text);
-		if (json_array_append_new(ports, json_string(text)) < 0)
-			return cli_fault(-ENOMEM, "run");
-	}
-	return 0;
+	for (size_t i = 0; r == 0 && options_nth(options, "publish", i); i++)
+		r = add_port(options, ports, options_nth(options, "publish", i));
+	return r;
 }
 
 static int set_words(const struct options *options, json_t *body)

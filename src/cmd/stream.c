@@ -43,6 +43,8 @@ static void on_close(void *arg, int status, uint16_t code, const char *detail)
 	stream->end.status = status;
 	stream->end.code = code;
 	snprintf(stream->end.detail, sizeof(stream->end.detail), "%s", detail ? detail : "");
+	if (stream->handler->on_end)
+		stream->handler->on_end(stream, stream->arg);
 	loop_stop(stream->loop);
 }
 

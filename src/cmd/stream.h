@@ -13,6 +13,8 @@ struct stream_handler {
 			   size_t len);
 	/* SIGINT or SIGTERM; without it, either ends the stream. */
 	void (*on_signal)(struct stream *stream, void *arg, int signal);
+	/* The last call, while the loop is still there. */
+	void (*on_end)(struct stream *stream, void *arg);
 };
 
 struct stream_end {
