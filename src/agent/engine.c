@@ -380,10 +380,17 @@ int engine_exec_start(struct engine *engine, const char *exec, bool tty, frames_
 
 int engine_exec_send(struct engine_call *call, const void *bytes, size_t len)
 {
+	if (!call->http)
+		return -EPIPE;
 	if (len > 0)
 		return http_unix_send(call->http, bytes, len);
 	http_unix_finish(call->http);
 	return 0;
+}
+
+size_t engine_exec_queued(const struct engine_call *call)
+{
+	return call->http ? http_unix_queued(call->http) : 0;
 }
 
 void engine_pause(struct engine_call *call)

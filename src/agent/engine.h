@@ -93,8 +93,12 @@ _must_check_ int engine_exec_start(struct engine *engine, const char *exec, bool
 				   frames_fn *on_frame, engine_fn *fn, void *arg,
 				   struct engine_call **ret_call);
 
-/* Input of an exec; nothing (@len 0) ends it. -EAGAIN: the queue is full; -EPIPE: not open. */
+/* Input of an exec, from its start on; nothing (@len 0) ends it. -EAGAIN: the queue is full; -EPIPE:
+ * it has ended. */
 _must_check_ int engine_exec_send(struct engine_call *call, const void *bytes, size_t len);
+
+/* Bytes of input that wait to be sent. */
+size_t engine_exec_queued(const struct engine_call *call);
 
 /* Lets the engine wait with what it sends. */
 void engine_pause(struct engine_call *call);

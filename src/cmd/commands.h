@@ -21,3 +21,4 @@ int cmd_stats(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
 int cmd_verify_bill(int argc, char **argv);
 int cmd_wallet(int argc, char **argv);
+int cmd_worker(int argc, char **argv);

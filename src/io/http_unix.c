@@ -21,7 +21,9 @@ struct http_unix_call {
 	uint64_t idle_ms;
 	size_t queued;
 	int open_handles;
-	bool raw, complete, ended, paused, finishing;
+	bool upgrade, raw, complete, ended, paused, finishing;
+	char *early; /* raw bytes that came before the 101 */
+	size_t early_len;
 	char buffer[READ_SIZE];
 };
 
@@ -39,6 +41,7 @@ static void on_handle_closed(uv_handle_t *handle)
 	if (--call->open_handles > 0)
 		return;
 	free(call->request);
+	free(call->early);
 	free(call);
 }
 
@@ -111,6 +114,8 @@ static const http_parser_settings parser_settings = {
 	.on_message_complete = on_message_complete,
 };
 
+static void release_early(struct http_unix_call *call);
+
 static void take_raw(struct http_unix_call *call, const char *bytes, size_t len)
 {
 	if (len > 0)
@@ -128,12 +133,15 @@ static void take(struct http_unix_call *call, const char *bytes, size_t len)
 	parsed = http_parser_execute(&call->parser, &parser_settings, bytes, len);
 	if (call->ended)
 		return;
-	if (call->raw)
-		take_raw(call, bytes + parsed, len - parsed);
-	else if (HTTP_PARSER_ERRNO(&call->parser) != HPE_OK)
+	if (call->raw) {
+		release_early(call);
+		if (!call->ended)
+			take_raw(call, bytes + parsed, len - parsed);
+	} else if (HTTP_PARSER_ERRNO(&call->parser) != HPE_OK) {
 		end(call, -EPROTO);
-	else if (call->complete)
+	} else if (call->complete) {
 		end(call, 0);
+	}
 }
 
 /* The peer closed: the end of a raw stream, or of a body without a length. */
@@ -205,6 +213,26 @@ static int put(struct http_unix_call *call, const void *bytes, size_t len)
 	}
 	call->queued += len;
 	return 0;
+}
+
+/* libuv shuts down behind the queued writes. */
+static void shut(struct http_unix_call *call)
+{
+	uv_shutdown(&call->shutdown, (uv_stream_t *)&call->pipe, on_shutdown);
+}
+
+/* The 101 is there: what waited for it goes out. */
+static void release_early(struct http_unix_call *call)
+{
+	int r = call->early_len > 0 ? put(call, call->early, call->early_len) : 0;
+
+	free(call->early);
+	call->early = NULL;
+	call->early_len = 0;
+	if (r < 0)
+		end(call, r);
+	else if (call->finishing)
+		shut(call);
 }
 
 static void on_connected(uv_connect_t *connect, int status)
@@ -293,6 +321,7 @@ int http_unix_start(struct loop *loop, const struct http_unix_request *request,
 	call->handler = handler;
 	call->arg = arg;
 	call->idle_ms = request->idle_ms;
+	call->upgrade = request->upgrade;
 	if (request->timeout_ms > 0)
 		uv_timer_start(&call->timer, on_deadline, request->timeout_ms, 0);
 	/* A fault of connecting comes through the callback, too. */
@@ -301,13 +330,37 @@ int http_unix_start(struct loop *loop, const struct http_unix_request *request,
 	return 0;
 }
 
+static int hold(struct http_unix_call *call, const void *bytes, size_t len)
+{
+	char *early;
+
+	if (call->early_len + len > HTTP_UNIX_QUEUE_MAX)
+		return -EAGAIN;
+	early = realloc(call->early, call->early_len + len);
+	if (!early)
+		return -ENOMEM;
+	memcpy(early + call->early_len, bytes, len);
+	call->early = early;
+	call->early_len += len;
+	return 0;
+}
+
 int http_unix_send(struct http_unix_call *call, const void *bytes, size_t len)
 {
-	if (call->ended || call->finishing || !call->raw)
+	if (call->ended || call->finishing || !call->upgrade)
 		return -EPIPE;
+	if (len == 0)
+		return 0;
+	if (!call->raw)
+		return hold(call, bytes, len);
 	if (call->queued + len > HTTP_UNIX_QUEUE_MAX)
 		return -EAGAIN;
 	return put(call, bytes, len);
+}
+
+size_t http_unix_queued(const struct http_unix_call *call)
+{
+	return call->queued + call->early_len;
 }
 
 void http_unix_finish(struct http_unix_call *call)
@@ -315,8 +368,8 @@ void http_unix_finish(struct http_unix_call *call)
 	if (call->ended || call->finishing)
 		return;
 	call->finishing = true;
-	/* libuv shuts down behind the queued writes. */
-	uv_shutdown(&call->shutdown, (uv_stream_t *)&call->pipe, on_shutdown);
+	if (call->raw)
+		shut(call);
 }
 
 void http_unix_pause(struct http_unix_call *call)

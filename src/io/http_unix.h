@@ -26,7 +26,7 @@ struct http_unix_request {
 };
 
 struct http_unix_handler {
-	/* The header is there. @status 101: raw bytes follow, and http_unix_send may be called. */
+	/* The header is there. @status 101: raw bytes follow, and what was sent before goes out. */
 	void (*on_status)(void *arg, int status);
 	/* Borrowed. */
 	void (*on_bytes)(void *arg, const void *bytes, size_t len);
@@ -41,8 +41,12 @@ _must_check_ int http_unix_start(struct loop *loop, const struct http_unix_reque
 				 const struct http_unix_handler *handler, void *arg,
 				 struct http_unix_call **ret_call);
 
-/* Sends raw bytes behind a 101; copies them. -EAGAIN: more than HTTP_UNIX_QUEUE_MAX are waiting. */
+/* Sends raw bytes, or keeps them until the 101 is there; copies them. -EAGAIN: more than
+ * HTTP_UNIX_QUEUE_MAX would wait; -EPIPE: no upgrade was asked for, or our direction has ended. */
 _must_check_ int http_unix_send(struct http_unix_call *call, const void *bytes, size_t len);
+
+/* Bytes not yet sent. */
+size_t http_unix_queued(const struct http_unix_call *call);
 
 /* Ends our direction once what is queued was sent; the other stays open. */
 void http_unix_finish(struct http_unix_call *call);

@@ -1,0 +1,29 @@
+/* agent.h - a provider's machine in the network: keeps the control plane's leases running on the
+ * container engine, tells what is, meters it, and carries logs, exec and stats. */
+#pragma once
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "security/secp.h"
+
+#include "agent/state.h"
+
+struct agent;
+struct loop;
+
+struct agent_config {
+	struct loop *loop;
+	const struct clock *clock;
+	struct random *random;
+	struct state *state; /* joined: config and key are there */
+	const char *folder; /* of the state, to tell how much disk is free */
+	const char *socket; /* of the container engine */
+	const char *version; /* of this program */
+};
+
+/* Starts; everything else happens on the loop. Faults: -ENOENT (not joined), -EBADMSG (state damaged),
+ * -ENOMEM. The configuration's texts and objects outlive the agent. */
+_must_check_ int agent_new(const struct agent_config *config, struct agent **ret_agent);
+
+/* Leaves the containers running. */
+void agent_free(struct agent *agent);

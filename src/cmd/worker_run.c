@@ -1,0 +1,108 @@
+#include "cmd/worker.h"
+
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "base/log.h"
+#include "cmd/client.h"
+#include "cmd/home.h"
+#include "cmd/options.h"
+#include "io/loop.h"
+
+static const struct option_row rows[] = {
+	{ "state", 0, "DIR", "where `kaisar worker join` put this machine's key" },
+	{ "engine", 0, "URL", "the container engine, unix:///run/podman/podman.sock for one" },
+	{ "log-json", 0, NULL, "log lines as JSON" },
+	{ 0 },
+};
+static const struct option_table table = {
+	.usage = "kaisar worker run [OPTIONS]",
+	.about = "Offers this machine to the network it joined, and runs what tenants rent on it. "
+		 "Containers go on when it ends, and it finds them again.",
+	.rows = rows,
+};
+
+enum { HOME_MAX = 65536 };
+
+/* The path of the engine's socket, or NULL. */
+static const char *find_socket(const struct options *options)
+{
+	static const char *const usual[] = { "/run/podman/podman.sock", "/var/run/docker.sock" };
+	const char *url = options_get(options, "engine", NULL);
+
+	if (url)
+		return strncmp(url, "unix:///", 8) == 0 ? url + 7 : NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(usual); i++)
+		if (access(usual[i], R_OK | W_OK) == 0)
+			return usual[i];
+	return NULL;
+}
+
+static void on_signal(void *arg, int signal)
+{
+	log_info("worker.signal", log_int("signal", signal));
+	loop_stop(arg);
+}
+
+static int run(struct state *state, const char *folder, const char *socket)
+{
+	struct agent_config config = {
+		.clock = &clock_system,
+		.random = &random_system,
+		.state = state,
+		.folder = folder,
+		.socket = socket,
+		.version = KAISAR_VERSION,
+	};
+	struct agent *agent = NULL;
+	int r;
+
+	r = loop_new(&config.loop);
+	if (r < 0)
+		return cli_fault(r, "starting the loop");
+	r = loop_on_signal(config.loop, on_signal, config.loop);
+	if (r == 0)
+		r = agent_new(&config, &agent);
+	if (r == 0) {
+		log_info("worker.started", log_text("engine", socket), log_text("state", folder));
+		r = loop_run(config.loop);
+	}
+	agent_free(agent);
+	loop_free(config.loop);
+	if (r == -ENOENT)
+		return cli_fail(CLI_FAILED,
+				"%s holds no machine's key; first: kaisar worker join URL TOKEN",
+				folder);
+	return r < 0 ? cli_fault(r, folder) : 0;
+}
+
+int cmd_worker_run(int argc, char **argv)
+{
+	_cleanup_(arena_freep) struct arena *arena = NULL;
+	_cleanup_(state_closep) struct state *state = NULL;
+	const char *folder = NULL, *socket;
+	struct options options;
+	int r, status;
+
+	if (options_read(&table, argc, argv, &options, &status) != 0)
+		return status;
+	socket = find_socket(&options);
+	if (!socket)
+		return options_refuse(&table, "which container engine? --engine unix:///PATH");
+	log_init(options_has(&options, "log-json"), LOG_INFO);
+	r = arena_new(HOME_MAX, &arena);
+	if (r == 0)
+		r = home_path(arena, "worker", &folder);
+	folder = options_get(&options, "state", folder);
+	if (!folder)
+		return options_refuse(&table, "which folder? --state DIR");
+	if (access(folder, F_OK) < 0)
+		return cli_fail(CLI_FAILED, "%s is not there; first: kaisar worker join URL TOKEN",
+				folder);
+	r = state_open(folder, &state);
+	if (r == -EBUSY)
+		return cli_fail(CLI_FAILED, "another agent is running on %s", folder);
+	if (r < 0)
+		return cli_fault(r, folder);
+	return run(state, folder, socket);
+}
