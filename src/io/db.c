@@ -36,25 +36,8 @@ void db_close(struct db *db)
 	if (!db)
 		return;
 	atomic_store(&db->closing, true);
-	/* Whoever is inside sees @closing at its next wait and leaves. */
-	while (atomic_load(&db->running) > 0)
-		db_pause(1);
 	pthread_mutex_destroy(&db->losers);
 	db->driver->close(db);
-}
-
-static int db_enter(struct db *db)
-{
-	atomic_fetch_add(&db->running, 1);
-	if (!atomic_load(&db->closing))
-		return 0;
-	atomic_fetch_sub(&db->running, 1);
-	return -ESHUTDOWN;
-}
-
-static void db_leave(struct db *db)
-{
-	atomic_fetch_sub(&db->running, 1);
 }
 
 static int run_again(struct db *db, enum tx_mode mode, struct arena *arena, db_fn *fn, void *arg,
@@ -101,34 +84,24 @@ static int run_until_serialised(struct db *db, enum tx_mode mode, struct arena *
 
 int db_run(struct db *db, enum tx_mode mode, struct arena *arena, db_fn *fn, void *arg)
 {
-	int r;
-
 	place_require(thread_place == OUTSIDE, "db_run");
 	if (mode != TX_READ && mode != TX_WRITE)
 		return -EINVAL;
-	r = db_enter(db);
-	if (r < 0)
-		return r;
-	r = run_until_serialised(db, mode, arena, fn, arg);
-	db_leave(db);
-	return r;
+	if (atomic_load(&db->closing))
+		return -ESHUTDOWN;
+	return run_until_serialised(db, mode, arena, fn, arg);
 }
 
 int db_submit(struct db *db, struct arena *arena, db_fn *fn, void (*done)(void *arg, int result),
 	      void *arg)
 {
-	int r;
-
 	place_require(thread_place != IN_TRANSACTION, "db_submit");
-	r = db_enter(db);
-	if (r < 0)
-		return r;
+	if (atomic_load(&db->closing))
+		return -ESHUTDOWN;
 	if (db->driver->submit)
-		r = db->driver->submit(db, arena, fn, done, arg);
-	else
-		tx_call_done(done, arg, run_until_serialised(db, TX_WRITE, arena, fn, arg));
-	db_leave(db);
-	return r;
+		return db->driver->submit(db, arena, fn, done, arg);
+	tx_call_done(done, arg, run_until_serialised(db, TX_WRITE, arena, fn, arg));
+	return 0;
 }
 
 void db_pause(unsigned int n)

@@ -21,7 +21,8 @@ struct tx;
  * @connections: how many threads may read (and, on PostgreSQL, write) at once. */
 _must_check_ int db_open(const char *url, unsigned int connections, struct db **ret_db);
 
-/* After every db_run has returned; finishes what was submitted. */
+/* After every db_run has returned; finishes what was submitted. What that submits in turn is
+ * refused with -ESHUTDOWN. */
 void db_close(struct db *db);
 
 enum tx_mode { TX_NONE, TX_READ, TX_WRITE };
@@ -36,8 +37,8 @@ _must_check_ int db_run(struct db *db, enum tx_mode mode, struct arena *arena, d
 			void *arg);
 
 /* The same for a write without waiting: @done(@arg, result) is called after the commit, on a
- * thread of the database. -EAGAIN when the queue is full: nothing was taken. On PostgreSQL the
- * calling thread does the work and calls @done before returning. */
+ * thread of the database; it must not wait. -EAGAIN when the queue is full: nothing was taken. On
+ * PostgreSQL the calling thread does the work and calls @done before returning. */
 _must_check_ int db_submit(struct db *db, struct arena *arena, db_fn *fn,
 			   void (*done)(void *arg, int result), void *arg);
 
@@ -81,7 +82,7 @@ static inline struct sql_value sql_null(void)
 		sizeof((const struct sql_value[]){ __VA_ARGS__ }) / sizeof(struct sql_value)
 #define SQL_NO_PARAMS NULL, 0
 
-enum { SQL_PARAMS_MAX = 256 };
+enum { SQL_PARAMS_MAX = 256 }; /* of one statement */
 
 struct sql_rows;
 
@@ -89,8 +90,10 @@ enum { SQL_ROWS_MAX = 100000 };
 
 /* Runs one statement; the rows (of SELECT or RETURNING) live in the transaction's arena.
  * Outcome SQL_E_CONFLICT: a UNIQUE, CHECK, NOT NULL or foreign key rule refused it (the statement
- * had no effect; the transaction goes on). Faults: -EIO, -ENOMEM, -E2BIG (more than SQL_ROWS_MAX
- * rows), -EAGAIN (to be passed up: db_run runs the function again). */
+ * had no effect; the transaction goes on). PostgreSQL runs the function again, with savepoints, to
+ * see to that: where a conflict is common, ON CONFLICT is cheaper. Faults: -EIO, -ENOMEM, -E2BIG
+ * (more than SQL_ROWS_MAX rows), -EAGAIN (to be passed up: db_run runs the function again); after
+ * a fault nothing more is run, and nothing is committed. sum() of BIGINT is an integer on both. */
 enum sql_outcome { SQL_E_CONFLICT = 1 };
 _must_check_ int tx_query(struct tx *tx, const char *sql, const struct sql_value *params,
 			  size_t n_params, struct sql_rows **ret_rows);
@@ -99,13 +102,14 @@ _must_check_ int tx_query(struct tx *tx, const char *sql, const struct sql_value
 _must_check_ int tx_exec(struct tx *tx, const char *sql, const struct sql_value *params,
 			 size_t n_params, int64_t *ret_changed);
 
-/* The same statement for @n_sets sets of @n_params parameters: one round trip on PostgreSQL. */
+/* The same statement for @n_sets sets of @n_params parameters, all of them or (SQL_E_CONFLICT)
+ * none: one round trip on PostgreSQL. */
 _must_check_ int tx_exec_many(struct tx *tx, const char *sql, const struct sql_value *params,
 			      size_t n_params, size_t n_sets);
 
 /* Calls @fn(@arg) once after the commit, on the committing thread; not after a roll-back. Hints
- * only: it is lost if the process dies in between. @arg must live in the transaction's arena or
- * longer. -ENOMEM. */
+ * only: it is lost if the process dies in between. @fn must not wait nor use the store. @arg must
+ * live in the transaction's arena or longer. -ENOMEM. */
 _must_check_ int tx_on_commit(struct tx *tx, void (*fn)(void *arg), void *arg);
 
 struct arena *tx_arena(struct tx *tx);

@@ -34,7 +34,6 @@ struct db_fault {
 struct db {
 	const struct db_driver *driver;
 	atomic_bool closing;
-	atomic_uint running; /* calls of db_run and db_submit under way */
 	pthread_mutex_t losers;
 	struct db_fault faults[DB_FAULT_PLACES];
 };
