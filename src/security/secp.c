@@ -34,13 +34,14 @@ static int context_new(secp256k1_context **ret_context)
 	if (r < 0)
 		return r;
 	context = secp256k1_context_create(SECP256K1_CONTEXT_NONE);
-	if (!secp256k1_context_randomize(context, seed)) {
-		secp256k1_context_destroy(context);
-		return -EIO;
-	}
+	if (!secp256k1_context_randomize(context, seed))
+		r = -EIO;
 	OPENSSL_cleanse(seed, sizeof(seed));
-	*ret_context = context;
-	return 0;
+	if (r < 0)
+		secp256k1_context_destroy(context);
+	else
+		*ret_context = context;
+	return r;
 }
 
 int secp_key_from_secret(const uint8_t secret[static SECP_SECRET_SIZE], struct secp_key **ret_key)
@@ -67,17 +68,16 @@ int secp_key_from_secret(const uint8_t secret[static SECP_SECRET_SIZE], struct s
 int secp_key_generate(struct random *random, struct secp_key **ret_key)
 {
 	uint8_t secret[SECP_SECRET_SIZE];
-	int r;
+	int r = -EINVAL;
 
-	do {
+	/* One draw in 2^127 is out of range; a second one means that @random is broken. */
+	for (int tries = 0; r == -EINVAL && tries < 2; tries++) {
 		r = random_fill(random, secret, sizeof(secret));
-		if (r < 0)
-			return r;
-		/* One draw in 2^127 is out of range. */
-		r = secp_key_from_secret(secret, ret_key);
-	} while (r == -EINVAL);
+		if (r == 0)
+			r = secp_key_from_secret(secret, ret_key);
+	}
 	OPENSSL_cleanse(secret, sizeof(secret));
-	return r;
+	return r == -EINVAL ? -EIO : r;
 }
 
 void secp_key_free(struct secp_key *key)

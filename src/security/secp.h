@@ -9,6 +9,7 @@ enum { SECP_SECRET_SIZE = 32, SECP_SIGNATURE_SIZE = 65 };
 
 struct secp_key;
 
+/* -EIO: @random gives what cannot be random. */
 _must_check_ int secp_key_generate(struct random *random, struct secp_key **ret_key);
 
 /* -EINVAL: zero, or not below the group's order. */

@@ -195,6 +195,32 @@ static void test_random_keys_round_trip(void **state)
 	}
 }
 
+static int fill_zeros(struct random *random, void *ret_bytes, size_t len)
+{
+	(void)random;
+	memset(ret_bytes, 0, len);
+	return 0;
+}
+
+static int fill_nothing(struct random *random, void *ret_bytes, size_t len)
+{
+	(void)random;
+	(void)ret_bytes;
+	(void)len;
+	return -ENOSYS;
+}
+
+static void test_broken_random(void **state)
+{
+	struct random zeros = { fill_zeros }, none = { fill_nothing };
+	struct secp_key *key = NULL;
+
+	(void)state;
+	assert_int_equal(secp_key_generate(&zeros, &key), -EIO);
+	assert_int_equal(secp_key_generate(&none, &key), -ENOSYS);
+	assert_null(key);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -205,6 +231,7 @@ int main(void)
 		cmocka_unit_test(test_recover_accepts_v),
 		cmocka_unit_test(test_recover_refuses),
 		cmocka_unit_test(test_random_keys_round_trip),
+		cmocka_unit_test(test_broken_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

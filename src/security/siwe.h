@@ -10,18 +10,18 @@
 enum { SIWE_MESSAGE_MAX = 4096, SIWE_NONCE_MIN = 8, SIWE_NONCE_MAX = 128 };
 
 struct siwe_message {
-	const char *scheme;		/* NULL if absent */
+	const char *scheme; /* NULL if absent */
 	const char *domain;
-	struct address address;		/* EIP-55 spelling required */
-	const char *statement;		/* NULL if absent */
+	struct address address; /* EIP-55 spelling required */
+	const char *statement; /* NULL if absent */
 	const char *uri;
 	const char *version;
 	uint64_t chain_id;
 	const char *nonce;
 	int64_t issued_at_ms;
-	int64_t expires_at_ms;		/* 0 if absent */
-	int64_t not_before_ms;		/* 0 if absent */
-	const char *request_id;		/* NULL if absent */
+	int64_t expires_at_ms; /* 0 if absent */
+	int64_t not_before_ms; /* 0 if absent */
+	const char *request_id; /* NULL if absent */
 	size_t n_resources;
 };
 
@@ -31,8 +31,8 @@ enum siwe_outcome {
 	SIWE_E_URI,
 	SIWE_E_VERSION,
 	SIWE_E_CHAIN,
-	SIWE_E_TIME,		/* issued in the future, expired, or not yet valid */
-	SIWE_E_SIGNATURE,	/* malformed, high s, or by another address */
+	SIWE_E_TIME, /* issued in the future, expired, or not yet valid */
+	SIWE_E_SIGNATURE, /* malformed, high s, or by another address */
 };
 
 /* Texts live in @arena. Outcome SIWE_E_SYNTAX; @ret_detail (may be NULL): which line and
@@ -49,8 +49,8 @@ struct siwe_policy {
 	const char *domain, *uri;
 	uint64_t chain_id;
 	int64_t now_ms;
-	int64_t skew_ms;	/* issued-at may lie so far ahead; 30,000 */
-	int64_t max_age_ms;	/* and so far back */
+	int64_t skew_ms; /* issued-at may lie so far ahead; 30,000 */
+	int64_t max_age_ms; /* and so far back */
 };
 
 /* Compares the fields with the policy (a scheme, where there is one, with that of its URI) and the

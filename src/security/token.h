@@ -27,8 +27,8 @@ void es256_key_free(struct es256_key *key);
 struct token_claims {
 	struct account_id subject;
 	uint8_t session[16];
-	uint32_t permissions;		/* as granted at sign-in: bit 1 << enum permission */
-	int64_t issued_at_ms;		/* whole seconds on the wire */
+	uint32_t permissions; /* as granted at sign-in: bit 1 << enum permission */
+	int64_t issued_at_ms; /* whole seconds on the wire */
 	int64_t expires_at_ms;
 };
 

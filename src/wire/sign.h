@@ -53,7 +53,7 @@ struct usage_statement {
 /* "kaisar-receipt-1": by the network, over the usage it accepted and what it charged for it. */
 struct receipt_statement {
 	uint8_t usage_digest[SIGN_DIGEST_SIZE];
-	struct amount charged;		/* total for the lease */
+	struct amount charged; /* total for the lease */
 };
 
 void hello_digest(const struct hello_statement *hello, uint8_t ret_digest[static SIGN_DIGEST_SIZE]);

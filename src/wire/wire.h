@@ -12,11 +12,11 @@ enum {
 	WIRE_PORTS_MAX = 32,
 	WIRE_ENV_MAX = 256,
 	WIRE_COMMAND_MAX = 256,
-	WIRE_TEXT_MAX = 512,		/* names, models, reasons, details */
-	WIRE_ARGUMENT_MAX = 32768,	/* one word of a command, one variable */
-	WIRE_CHUNK_MAX = 32768,		/* bytes of one StreamData */
+	WIRE_TEXT_MAX = 512, /* names, models, reasons, details */
+	WIRE_ARGUMENT_MAX = 32768, /* one word of a command, one variable */
+	WIRE_CHUNK_MAX = 32768, /* bytes of one StreamData */
 	WIRE_STREAM_WINDOW = 262144,
-	WIRE_MEMORY_MAX = 16 << 20,	/* what decoding one message may take from its arena */
+	WIRE_MEMORY_MAX = 16 << 20, /* what decoding one message may take from its arena */
 };
 
 /* Reason codes of LeaseState: lower-case words joined by '_', stable, for programs. */
@@ -31,7 +31,7 @@ enum {
 #define WIRE_REASON_CONTAINER_GONE "container_gone"
 #define WIRE_REASON_GPU_MISSING "gpu_missing"
 
-enum wire_outcome { WIRE_E_MALFORMED = 1 };	/* not the schema, or past a bound */
+enum wire_outcome { WIRE_E_MALFORMED = 1 }; /* not the schema, or past a bound */
 
 /* The message lives in @arena and has a body; every length is within the bounds above, texts are
  * UTF-8, ids and signatures have their exact sizes (a refused receipt may have no signature), 64-bit
