@@ -147,7 +147,7 @@ static void test_malformed(void **state)
 		{ "\"version\":3", "\"version\":\"3\"" },
 		{ "\"version\":3", "\"version\":3.0" },
 		{ "\"version\":3", "\"version\":3,\"version\":3" },
-		{ "\"version\":3", "\"version\":3,\"crypto\":{}" },
+		{ "\"Crypto\":", "\"Crypto\":{},\"crypto\":" },
 		{ "\"version\":3,", "" },
 		{ "\"Crypto\"", "\"CRYPTO\"" },
 		{ "\"Crypto\":{", "\"Crypto\":[],\"x\":{" },

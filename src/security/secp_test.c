@@ -170,6 +170,23 @@ static void test_recover_refuses(void **state)
 	assert_int_equal(secp_recover(digest, bad, &signer), SECP_E_BAD);
 }
 
+/* r past the order: a curve's point, but no v of Ethereum's says it. */
+static void test_recover_refuses_overflowed_r(void **state)
+{
+	static const uint8_t vs[] = { 2, 3, 29, 30 };
+	uint8_t digest[32] = { 1 }, signature[65] = { [63] = 1 };
+	struct address signer;
+
+	(void)state;
+	for (uint8_t r = 1; r < 32; r++) {
+		signature[31] = r;
+		for (size_t i = 0; i < ARRAY_SIZE(vs); i++) {
+			signature[64] = vs[i];
+			assert_int_equal(secp_recover(digest, signature, &signer), SECP_E_BAD);
+		}
+	}
+}
+
 static void test_random_keys_round_trip(void **state)
 {
 	struct random_seeded seeded;
@@ -230,6 +247,7 @@ int main(void)
 		cmocka_unit_test(test_personal_message),
 		cmocka_unit_test(test_recover_accepts_v),
 		cmocka_unit_test(test_recover_refuses),
+		cmocka_unit_test(test_recover_refuses_overflowed_r),
 		cmocka_unit_test(test_random_keys_round_trip),
 		cmocka_unit_test(test_broken_random),
 	};

@@ -336,6 +336,12 @@ static void test_pem_refused(void **state)
 		"BbWHstgvronna9vCyqa5tPE7rHby1A7aXuCT8S7/+dVpCfsNuTnq/Mok61xONgl0\n"
 		"rgT31QJbftM+Z094bfl0SiWuxUhuk334wuNipa7iBIfN/+j0169Zan0=\n"
 		"-----END PRIVATE KEY-----\n";
+	static const char other_curve[] = /* secp256k1 */
+		"-----BEGIN PRIVATE KEY-----\n"
+		"MIGEAgEAMBAGByqGSM49AgEGBSuBBAAKBG0wawIBAQQgyr8+iZ6AB3faw3rCvDyn\n"
+		"szYvp++kyyJ8QHYryzGy7T2hRANCAARwepu3hHhEy1JpWJ6aHtfTXuwbbPIxTwA8\n"
+		"9i3EO1LyDW+T6H5UZ8ZB/G/9YLqTxn65UObcLJpfB5YFZSEF5zlc\n"
+		"-----END PRIVATE KEY-----\n";
 	static const char encrypted[] =
 		"-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
 		"MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAgusRVGmD+z0gICCAAw\n"
@@ -350,6 +356,7 @@ static void test_pem_refused(void **state)
 	(void)state;
 	assert_int_equal(es256_key_from_pem("", 0, &read), -EINVAL);
 	assert_int_equal(es256_key_from_pem(p384, strlen(p384), &read), -EINVAL);
+	assert_int_equal(es256_key_from_pem(other_curve, strlen(other_curve), &read), -EINVAL);
 	assert_int_equal(es256_key_from_pem(encrypted, strlen(encrypted), &read), -EINVAL);
 	assert_int_equal(es256_key_public_pem(key, arena, &public_pem), 0);
 	assert_int_equal(es256_key_from_pem(public_pem, strlen(public_pem), &read), -EINVAL);
