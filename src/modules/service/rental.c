@@ -5,7 +5,7 @@ enum {
 	/* Changes come as hints; this often a rental is looked at without one. */
 	LOOK_AGAIN_MS = 300000,
 	/* A machine's clock may be ahead; its last usage record says the same time. */
-	CLOCK_SKEW_MS = 60000,
+	CLOCK_SKEW_MS = 5000,
 };
 
 #define BIT(state) (1u << (state))
@@ -181,7 +181,7 @@ static void judge_coming(const struct rental *rental, const struct worker_actual
 		return end(verdict, RENTAL_STOPPED, rental->stop, "", now_ms);
 	if (actual->phase == WORKER_PHASE_FAILED)
 		return give_up(rental, verdict,
-			       rental_reason_reported(actual->reason, RENTAL_START_FAILED),
+			       rental_reason_reported(actual->reason, false, RENTAL_START_FAILED),
 			       actual->detail, now_ms);
 	if (actual->lost)
 		return give_up(rental, verdict, RENTAL_WORKER_LOST, "", now_ms);
@@ -214,7 +214,7 @@ static void judge_running(const struct rental *rental, const struct worker_actua
 			   actual->detail, ended_ms);
 	if (actual->phase == WORKER_PHASE_FAILED)
 		return end(verdict, RENTAL_FAILED,
-			   rental_reason_reported(actual->reason, RENTAL_CONTAINER_GONE),
+			   rental_reason_reported(actual->reason, true, RENTAL_CONTAINER_GONE),
 			   actual->detail, ended_ms);
 	if (actual->lost)
 		return lose(rental, actual, now_ms, verdict);

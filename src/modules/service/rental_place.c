@@ -44,7 +44,9 @@ static int open_lease(const struct context *context, struct tx *tx, const struct
 
 	if (r == 0)
 		r = billing_lease_open(context, tx, &opened);
-	return r;
+	if (r == BILLING_E_INSUFFICIENT)
+		return SERVICE_E_BALANCE;
+	return r > 0 ? -EIO : r;
 }
 
 static int start_lease(const struct context *context, struct tx *tx, struct lease_id lease,
@@ -66,7 +68,19 @@ static int start_lease(const struct context *context, struct tx *tx, struct leas
 	};
 	int r = worker_lease_start(context, tx, lease, &container);
 
+	if (r == WORKER_E_CONTAINER)
+		return SERVICE_E_NO_CAPACITY;
 	return r > 0 ? -EIO : r;
+}
+
+/* Gives the machine back, for @outcome. */
+static int undo(const struct context *context, struct tx *tx, struct lease_id lease, int outcome)
+{
+	int r = worker_lease_remove(context, tx, lease);
+
+	if (r != 0)
+		return r < 0 ? r : -EIO;
+	return outcome;
 }
 
 static void placed_on(struct rental *rental, struct lease_id lease,
@@ -99,15 +113,13 @@ int rental_place(const struct context *context, struct tx *tx, struct rental *re
 	r = worker_place(context, tx, lease, rental->id, &need, &placement);
 	if (r != 0)
 		return r == WORKER_E_NO_CAPACITY ? SERVICE_E_NO_CAPACITY : r < 0 ? r : -EIO;
-	r = open_lease(context, tx, rental, order, lease, &placement);
-	if (r == BILLING_E_INSUFFICIENT) {
-		r = worker_lease_remove(context, tx, lease);
-		return r < 0 ? r : SERVICE_E_BALANCE;
-	}
+	r = start_lease(context, tx, lease, order);
 	if (r == 0)
-		r = start_lease(context, tx, lease, order);
-	if (r != 0)
-		return r < 0 ? r : -EIO;
+		r = open_lease(context, tx, rental, order, lease, &placement);
+	if (r > 0)
+		return undo(context, tx, lease, r);
+	if (r < 0)
+		return r;
 	placed_on(rental, lease, &placement, order, clock_now_ms(context->clock));
 	return store_attempt_insert(tx, rental);
 }

@@ -5,7 +5,7 @@ static const struct rental_reason_row rows[RENTAL_REASONS] = {
 	[RENTAL_REASON_NONE] = { "", "none", false, false, false, "" },
 	[RENTAL_STOPPED_BY_TENANT] = { "stopped_by_tenant", "tenant", true, false, false,
 				       "The tenant stopped it." },
-	[RENTAL_EXITED] = { "exited", "tenant", true, false, true,
+	[RENTAL_EXITED] = { "exited", "tenant", true, false, false,
 			    "The container's process ended." },
 	[RENTAL_BALANCE_EXHAUSTED] = { "balance_exhausted", "tenant", true, false, false,
 				       "The balance did not cover it any longer." },
@@ -54,9 +54,9 @@ enum rental_reason rental_reason_find(const char *name)
 	return RENTAL_REASON_NONE;
 }
 
-enum rental_reason rental_reason_reported(const char *name, enum rental_reason otherwise)
+enum rental_reason rental_reason_reported(const char *name, bool ran, enum rental_reason otherwise)
 {
 	enum rental_reason reason = rental_reason_find(name);
 
-	return rows[reason].reported ? reason : otherwise;
+	return rows[reason].reported && (rows[reason].billed || !ran) ? reason : otherwise;
 }

@@ -42,5 +42,6 @@ const struct rental_reason_row *rental_reason_row(enum rental_reason reason);
 /* The reason called @name; RENTAL_REASON_NONE for "" and for what is not known. */
 enum rental_reason rental_reason_find(const char *name);
 
-/* What a machine gave as its reason, or @otherwise where it may not say so. */
-enum rental_reason rental_reason_reported(const char *name, enum rental_reason otherwise);
+/* What a machine gave as its reason; @otherwise where it may not say so, or where that cannot break
+ * what already @ran. */
+enum rental_reason rental_reason_reported(const char *name, bool ran, enum rental_reason otherwise);

@@ -43,10 +43,9 @@ static int answer_list(json_t *list, const char *next, struct reply *reply)
 	return reply->body ? 0 : -ENOMEM;
 }
 
-static int list_add(json_t *list, int r, json_t *item)
+/* Takes @item over. */
+static int list_add(json_t *list, json_t *item)
 {
-	if (r != 0)
-		return r;
 	return json_array_append_new(list, item) < 0 ? -ENOMEM : 0;
 }
 
@@ -64,8 +63,11 @@ static int get_templates(struct request *request _unused_, struct tx *tx, struct
 	list = json_array();
 	if (!list)
 		return -ENOMEM;
-	for (size_t i = 0; r == 0 && i < n; i++)
-		r = list_add(list, service_template_json(&rows[i], &item), item);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		r = service_template_json(&rows[i], &item);
+		if (r == 0)
+			r = list_add(list, item);
+	}
 	if (r == 0)
 		return answer_list(list, NULL, reply);
 	json_decref(list);
@@ -152,9 +154,11 @@ static int get_rentals(struct request *request, struct tx *tx, struct reply *rep
 	if (!list)
 		return -ENOMEM;
 	shown = size_min(n, (size_t)query->limit);
-	for (size_t i = 0; r == 0 && i < shown; i++)
-		r = list_add(list, service_rental_json(request->context, tx, &rentals[i], &item),
-			     item);
+	for (size_t i = 0; r == 0 && i < shown; i++) {
+		r = service_rental_json(request->context, tx, &rentals[i], &item);
+		if (r == 0)
+			r = list_add(list, item);
+	}
 	if (r != 0) {
 		json_decref(list);
 		return r;
@@ -187,8 +191,11 @@ static int get_history(struct request *request, struct tx *tx, struct reply *rep
 	list = json_array();
 	if (!list)
 		return -ENOMEM;
-	for (size_t i = 0; r == 0 && i < n; i++)
-		r = list_add(list, service_move_json(&moves[i], &item), item);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		r = service_move_json(&moves[i], &item);
+		if (r == 0)
+			r = list_add(list, item);
+	}
 	if (r == 0)
 		return answer_list(list, NULL, reply);
 	json_decref(list);

@@ -43,6 +43,8 @@ struct relay {
 	struct input *input, **input_end;
 	size_t input_bytes;
 	bool closing;
+	bool gone; /* the WebSocket has ended */
+	int busy; /* we are on the stack, so the end must wait: sending may end the WebSocket */
 };
 
 int service_stream_prepare(struct request *request, const struct rental *rental,
@@ -79,24 +81,6 @@ static void hang_up(struct relay *relay, uint16_t code, const char *reason)
 	ws_close(relay->context->http, relay->conn, code, shown);
 }
 
-/* ---- waiting: credit owed to the machine, input that it does not take yet ---- */
-
-static void drop_timer(struct relay *relay)
-{
-	if (relay->timer)
-		loop_timer_free(relay->timer);
-	relay->timer = NULL;
-}
-
-static void give_credit(struct relay *relay)
-{
-	if (!relay->stream || relay->owed == 0 ||
-	    ws_queued(relay->context->http, relay->conn) > QUEUED_MAX)
-		return;
-	worker_stream_credit(relay->stream, relay->owed);
-	relay->owed = 0;
-}
-
 static void pop_input(struct relay *relay)
 {
 	struct input *first = relay->input;
@@ -106,6 +90,41 @@ static void pop_input(struct relay *relay)
 		relay->input_end = &relay->input;
 	relay->input_bytes -= first->len;
 	free(first);
+}
+
+static void drop_timer(struct relay *relay)
+{
+	if (relay->timer)
+		loop_timer_free(relay->timer);
+	relay->timer = NULL;
+}
+
+static void enter(struct relay *relay)
+{
+	relay->busy++;
+}
+
+static void leave(struct relay *relay)
+{
+	if (--relay->busy > 0 || !relay->gone)
+		return;
+	drop_timer(relay);
+	if (relay->stream)
+		worker_stream_close(relay->stream);
+	while (relay->input)
+		pop_input(relay);
+	free(relay);
+}
+
+/* ---- waiting: credit owed to the machine, input that it does not take yet ---- */
+
+static void give_credit(struct relay *relay)
+{
+	if (!relay->stream || relay->owed == 0 ||
+	    ws_queued(relay->context->http, relay->conn) > QUEUED_MAX)
+		return;
+	worker_stream_credit(relay->stream, relay->owed);
+	relay->owed = 0;
 }
 
 static void send_input(struct relay *relay)
@@ -126,10 +145,12 @@ static void on_tick(void *arg)
 {
 	struct relay *relay = arg;
 
+	enter(relay);
 	send_input(relay);
 	give_credit(relay);
 	if (!relay->stream || (relay->owed == 0 && !relay->input))
 		drop_timer(relay);
+	leave(relay);
 }
 
 static void wait_more(struct relay *relay)
@@ -169,6 +190,7 @@ static void on_data(void *arg, enum worker_channel channel, uint64_t sequence, i
 {
 	struct relay *relay = arg;
 
+	enter(relay);
 	switch (relay->request.kind) {
 	case WORKER_STREAM_LOGS:
 		send_text(relay, stream_log_text(channel, sequence, at_ms, bytes, len));
@@ -185,6 +207,7 @@ static void on_data(void *arg, enum worker_channel channel, uint64_t sequence, i
 	give_credit(relay);
 	if (relay->owed > 0)
 		wait_more(relay);
+	leave(relay);
 }
 
 static void say_exit(struct relay *relay, const char *reason, int32_t exit_code)
@@ -200,10 +223,12 @@ static void on_stream_close(void *arg, const char *reason, int32_t exit_code)
 {
 	struct relay *relay = arg;
 
+	enter(relay);
 	relay->stream = NULL;
 	if (relay->request.kind == WORKER_STREAM_EXEC)
 		say_exit(relay, reason, exit_code);
 	hang_up(relay, *reason ? CLOSE_FAULT : CLOSE_NORMAL, reason);
+	leave(relay);
 }
 
 static const struct worker_stream_handler stream_handler = {
@@ -309,13 +334,8 @@ static void start_exec(struct relay *relay, const void *bytes, size_t len)
 		take_stdin(relay, (const uint8_t *)"", 0);
 }
 
-static void exec_message(void *state, enum ws_kind kind, const void *message, size_t len)
+static void take_message(struct relay *relay, enum ws_kind kind, const uint8_t *bytes, size_t len)
 {
-	struct relay *relay = state;
-	const uint8_t *bytes = message;
-
-	if (relay->closing)
-		return;
 	if (!relay->stream) {
 		if (kind != WS_TEXT)
 			return hang_up(relay, CLOSE_POLICY, "the first message names the command");
@@ -331,6 +351,16 @@ static void exec_message(void *state, enum ws_kind kind, const void *message, si
 		hang_up(relay, CLOSE_POLICY, "a client sends on channels 0 and 3");
 }
 
+static void exec_message(void *state, enum ws_kind kind, const void *bytes, size_t len)
+{
+	struct relay *relay = state;
+
+	enter(relay);
+	if (!relay->closing)
+		take_message(relay, kind, bytes, len);
+	leave(relay);
+}
+
 static void ignore_message(void *state _unused_, enum ws_kind kind _unused_,
 			   const void *bytes _unused_, size_t len _unused_)
 {
@@ -338,8 +368,10 @@ static void ignore_message(void *state _unused_, enum ws_kind kind _unused_,
 
 /* ---- a WebSocket's life ---- */
 
+/* @first is called once after @first_ms, never from here: the upgrade is not through yet. */
 static struct relay *relay_new(const struct context *context, struct http_conn_id conn,
-			       struct prepared *prepared)
+			       struct prepared *prepared, uint64_t first_ms,
+			       void (*first)(void *arg))
 {
 	struct relay *relay = calloc(1, sizeof(*relay));
 
@@ -348,50 +380,52 @@ static struct relay *relay_new(const struct context *context, struct http_conn_i
 		relay->conn = conn;
 		relay->request = prepared->request;
 		relay->input_end = &relay->input;
+		if (loop_timer_new(context->loop, first_ms, 0, first, relay, &relay->timer) < 0) {
+			free(relay);
+			relay = NULL;
+		}
 	}
 	free(prepared);
 	return relay;
 }
 
-static void *open_now(const struct context *context, struct http_conn_id conn, void *prepared)
+static void on_begin(void *arg)
 {
-	struct relay *relay = relay_new(context, conn, prepared);
+	struct relay *relay = arg;
 
-	if (relay)
-		open_stream(relay);
-	return relay;
+	enter(relay);
+	drop_timer(relay);
+	open_stream(relay);
+	leave(relay);
 }
 
 static void on_silence(void *arg)
 {
 	struct relay *relay = arg;
 
+	enter(relay);
 	drop_timer(relay);
 	hang_up(relay, CLOSE_POLICY, "no command came");
+	leave(relay);
+}
+
+static void *open_now(const struct context *context, struct http_conn_id conn, void *prepared)
+{
+	return relay_new(context, conn, prepared, 0, on_begin);
 }
 
 static void *open_exec(const struct context *context, struct http_conn_id conn, void *prepared)
 {
-	struct relay *relay = relay_new(context, conn, prepared);
-
-	if (relay && loop_timer_new(context->loop, FIRST_MESSAGE_MS, 0, on_silence, relay,
-				    &relay->timer) < 0) {
-		free(relay);
-		return NULL;
-	}
-	return relay;
+	return relay_new(context, conn, prepared, FIRST_MESSAGE_MS, on_silence);
 }
 
 static void closed(void *state, uint16_t code _unused_)
 {
 	struct relay *relay = state;
 
-	drop_timer(relay);
-	if (relay->stream)
-		worker_stream_close(relay->stream);
-	while (relay->input)
-		pop_input(relay);
-	free(relay);
+	enter(relay);
+	relay->gone = relay->closing = true;
+	leave(relay);
 }
 
 const struct ws_route service_logs = { open_now, ignore_message, closed, discard };
