@@ -242,13 +242,19 @@ static void take_answer(struct ws_client *client, bool ended)
 
 /* ---- the socket ---- */
 
+static void end_with_code(struct ws_client *client)
+{
+	uint16_t code = ws_stream_code(&client->stream);
+
+	end(client, code, code == 1006 ? "the connection broke off" : client->stream.reason);
+}
+
 static void on_ended(struct ws_client *client)
 {
 	if (client->phase == ASKING)
 		take_answer(client, true);
 	else if (client->phase == OPEN)
-		end(client, ws_stream_code(&client->stream),
-		    client->stream.reason[0] ? client->stream.reason : "the connection broke off");
+		end_with_code(client);
 }
 
 /* libcurl may hold decrypted bytes that no poll reports: read until it has none. */

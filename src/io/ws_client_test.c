@@ -164,6 +164,7 @@ static void echoes(_unused_ void **state)
 	assert_string_equal(app.text, "hello");
 	assert_int_equal(app.status, 101);
 	assert_int_equal(app.code, 1000);
+	assert_string_equal(app.detail, "");
 	app_stop(&app);
 }
 

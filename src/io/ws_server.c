@@ -223,8 +223,13 @@ static void upgrade(struct http_server *server, struct http_conn_id id,
 {
 	struct http_conn *conn = http_server_find(server, id);
 
-	if (!conn || conn->phase != HTTP_PHASE_HANDLING || !conn->websocket) {
+	if (!conn || conn->phase != HTTP_PHASE_HANDLING) {
 		handler->on_close(arg, id, 1006);
+		return;
+	}
+	if (!conn->websocket) {
+		handler->on_close(arg, id, 1006);
+		http_conn_refuse(conn, 400, "this is a WebSocket: upgrade to it");
 		return;
 	}
 	if (ws_conn_new(conn, handler, arg) < 0) {

@@ -227,6 +227,11 @@ static void wait_closed(struct app *app, unsigned int n)
 	assert_int_equal(__atomic_load_n(&app->closed, __ATOMIC_SEQ_CST), n);
 }
 
+static unsigned int opened(struct app *app)
+{
+	return __atomic_load_n(&app->opened, __ATOMIC_SEQ_CST);
+}
+
 static unsigned int last_code(struct app *app)
 {
 	return __atomic_load_n(&app->last_code, __ATOMIC_SEQ_CST);
@@ -255,7 +260,7 @@ static void echoes(void **state)
 	send_frame(fd, FIN | 8, "\x03\xe8", 2);
 	expect_close(fd, 1000);
 	close(fd);
-	wait_closed(app, app->opened);
+	wait_closed(app, opened(app));
 	assert_int_equal(last_code(app), 1000);
 	free(bytes);
 	free(back);
@@ -282,7 +287,7 @@ static void split_everywhere(void **state)
 		assert_string_equal(back, "hello");
 	}
 	close(fd);
-	wait_closed(app, app->opened);
+	wait_closed(app, opened(app));
 	assert_int_equal(last_code(app), 1006);
 }
 
@@ -317,7 +322,7 @@ static void refuses_frames(void **state)
 		test_send(fd, rows[i].bytes, rows[i].len);
 		expect_close(fd, rows[i].said);
 		close(fd);
-		wait_closed(app, app->opened);
+		wait_closed(app, opened(app));
 		assert_int_equal(last_code(app), rows[i].code);
 	}
 }
@@ -333,7 +338,7 @@ static void too_long_in_fragments(void **state)
 	expect_close(fd, 1009);
 	close(fd);
 	free(bytes);
-	wait_closed(app, app->opened);
+	wait_closed(app, opened(app));
 	assert_int_equal(last_code(app), 1009);
 }
 
@@ -387,7 +392,7 @@ static void upgraded_later(void **state)
 	send_frame(fd, FIN | 8, "\x03\xf0", 2);
 	assert_int_equal(test_read_all(fd, text, sizeof(text)), 0);
 	close(fd);
-	wait_closed(app, app->opened);
+	wait_closed(app, opened(app));
 	assert_int_equal(last_code(app), 1008);
 	/* All of these find nobody. */
 	ws_send(app->test.server, app->last, WS_TEXT, "x", 1);
@@ -397,7 +402,7 @@ static void upgraded_later(void **state)
 static void upgrade_of_the_gone(void **state)
 {
 	struct app *app = *state;
-	unsigned int before = app->closed;
+	unsigned int before = __atomic_load_n(&app->closed, __ATOMIC_SEQ_CST);
 	struct linger linger = { .l_onoff = 1 };
 	int fd = open_ws(app, "/later");
 
@@ -426,7 +431,7 @@ static void server_closes(void **state)
 	send_frame(fd, FIN | 8, "\x0f\xa0", 2);
 	assert_int_equal(test_read_all(fd, text, sizeof(text)), 0);
 	close(fd);
-	wait_closed(app, app->opened);
+	wait_closed(app, opened(app));
 	assert_int_equal(last_code(app), 4000);
 }
 
@@ -449,7 +454,7 @@ static void close_waits_for_messages(void **state)
 			    6);
 	close(fd);
 	free(bytes);
-	wait_closed(app, app->opened);
+	wait_closed(app, opened(app));
 }
 
 static void slow_reader_is_cut(void **state)
@@ -460,7 +465,7 @@ static void slow_reader_is_cut(void **state)
 
 	/* 13 MB against a queue of 1 MB. */
 	send_frame(fd, FIN | 1, "flood", 5);
-	wait_closed(app, app->opened);
+	wait_closed(app, opened(app));
 	assert_int_equal(last_code(app), 1006);
 	assert_int_equal(test_read_all(fd, bytes, 1 << 24), -ECONNRESET);
 	close(fd);
@@ -485,7 +490,7 @@ static void silent_peer_is_cut(_unused_ void **state)
 		send_frame(fd, FIN | 10, text, len);
 		pings++;
 	}
-	assert_int_equal(app.closed, 0);
+	assert_int_equal(__atomic_load_n(&app.closed, __ATOMIC_SEQ_CST), 0);
 	while (read_frame(fd, text, sizeof(text), &len) == (FIN | 9))
 		;
 	wait_closed(&app, 1);
