@@ -7,6 +7,7 @@
 #include "io/http_write.h"
 #include "io/loop_owned.h"
 #include "io/ws_handshake.h"
+#include "io/ws_request.h"
 #include "io/ws_stream.h"
 
 enum {
@@ -392,79 +393,6 @@ static CURL *connect_handle(struct ws_client *client)
 
 /* ---- opening ---- */
 
-static void url_freep(CURLU **url)
-{
-	curl_url_cleanup(*url);
-}
-
-static void curl_freep(char **text)
-{
-	curl_free(*text);
-}
-
-/* The host as it is said in the Host header, and the path with its query. */
-static int url_parts(const char *text, char **ret_host, char **ret_target)
-{
-	_cleanup_(url_freep) CURLU *url = curl_url();
-	_cleanup_(curl_freep) char *host = NULL, *port = NULL, *path = NULL, *query = NULL;
-	int r;
-
-	if (!url)
-		return -ENOMEM;
-	if (curl_url_set(url, CURLUPART_URL, text, 0) != CURLUE_OK ||
-	    curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
-	    curl_url_get(url, CURLUPART_PATH, &path, 0) != CURLUE_OK)
-		return -EINVAL;
-	/* Absent parts are no errors. */
-	curl_url_get(url, CURLUPART_PORT, &port, 0);
-	curl_url_get(url, CURLUPART_QUERY, &query, 0);
-	r = asprintf(ret_host, "%s%s%s", host, port ? ":" : "", port ? port : "");
-	if (r < 0)
-		return -ENOMEM;
-	r = asprintf(ret_target, "%s%s%s", path, query ? "?" : "", query ? query : "");
-	if (r < 0) {
-		free(*ret_host);
-		*ret_host = NULL;
-		return -ENOMEM;
-	}
-	return 0;
-}
-
-static int make_url(const char *url, char **ret_url)
-{
-	if (strncmp(url, "ws://", 5) != 0 && strncmp(url, "wss://", 6) != 0)
-		return -EINVAL;
-	return asprintf(ret_url, "http%s", url + 2) < 0 ? -ENOMEM : 0;
-}
-
-static int make_request(struct ws_client *client, const struct ws_client_config *config)
-{
-	_cleanup_(freep) char *host = NULL, *target = NULL, *lines = NULL;
-	size_t lines_len;
-	int r;
-
-	r = http_lines_size(config->headers, config->n_headers, &lines_len);
-	if (r == 0)
-		r = ws_handshake_key(client->key);
-	if (r == 0)
-		r = url_parts(client->url, &host, &target);
-	if (r < 0)
-		return r == -E2BIG ? -EINVAL : r;
-	lines = calloc(1, lines_len + 1);
-	if (!lines)
-		return -ENOMEM;
-	http_lines_write(config->headers, config->n_headers, lines);
-	r = asprintf(&client->request,
-		     "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-		     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n%s\r\n",
-		     target, host, client->key, lines);
-	if (r < 0) {
-		client->request = NULL;
-		return -ENOMEM;
-	}
-	return (size_t)r > sizeof(client->output) ? -EINVAL : 0;
-}
-
 static int client_new(const struct ws_client_config *config, struct ws_client **ret_client)
 {
 	struct ws_client *client = calloc(1, sizeof(*client));
@@ -476,9 +404,10 @@ static int client_new(const struct ws_client_config *config, struct ws_client **
 	client->ping_ms = config->ping_ms;
 	client->max_message_bytes = config->max_message_bytes;
 	client->max_queue_bytes = config->max_queue_bytes;
-	r = make_url(config->url, &client->url);
-	if (r == 0)
-		r = make_request(client, config);
+	r = ws_request_make(config->url, config->headers, config->n_headers, client->key,
+			    &client->url, &client->request);
+	if (r == 0 && strlen(client->request) > sizeof(client->output))
+		r = -EINVAL;
 	if (r == 0) {
 		client->curl = connect_handle(client);
 		r = client->curl ? 0 : -ENOMEM;
