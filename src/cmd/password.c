@@ -1,7 +1,6 @@
 #include "cmd/password.h"
 
 #include <fcntl.h>
-#include <openssl/crypto.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -9,7 +8,7 @@
 
 void password_wipe(struct password *password)
 {
-	OPENSSL_cleanse(password, sizeof(*password));
+	explicit_bzero(password, sizeof(*password));
 }
 
 static int keep(const char *text, size_t len, struct password *ret_password)
@@ -39,7 +38,7 @@ static int read_from_file(const char *path, struct password *ret_password)
 		r = -EBADMSG;
 	if (r == 0)
 		r = keep(text, line, ret_password);
-	OPENSSL_cleanse(text, len);
+	explicit_bzero(text, len);
 	return r;
 }
 

@@ -1,5 +1,4 @@
 #include <jansson.h>
-#include <openssl/crypto.h>
 
 #include "base/codec.h"
 #include "cmd/commands.h"
@@ -200,7 +199,7 @@ static int import_secret(const struct options *options, const char *text, struct
 	r = hex_decode(text, strlen(text), secret, sizeof(secret));
 	if (r == 0)
 		r = secp_key_from_secret(secret, &key);
-	OPENSSL_cleanse(secret, sizeof(secret));
+	explicit_bzero(secret, sizeof(secret));
 	if (r == -EINVAL)
 		return options_refuse(options->table, "standard input is neither a keystore nor a "
 						      "key of 64 hexadecimal digits");
@@ -225,7 +224,7 @@ static int import(const struct options *options, struct arena *arena)
 		r = import_keystore(options, text, arena, json);
 	else
 		r = import_secret(options, text, arena, json);
-	OPENSSL_cleanse(text, sizeof(text));
+	explicit_bzero(text, sizeof(text));
 	return r;
 }
 
@@ -279,8 +278,8 @@ static int export_secret(const struct options *options, const struct address *ad
 	secp_key_secret(key, secret);
 	hex_encode(secret, sizeof(secret), text);
 	printf("0x%s\n", text);
-	OPENSSL_cleanse(secret, sizeof(secret));
-	OPENSSL_cleanse(text, sizeof(text));
+	explicit_bzero(secret, sizeof(secret));
+	explicit_bzero(text, sizeof(text));
 	return 0;
 }
 
