@@ -137,6 +137,8 @@ static const struct malformed chunks[] = {
 	{ "1\na\n0\n\n", 400 },
 	{ "1\r\nab\r\n0\r\n\r\n", 400 },
 	{ "1\r\nabb0\r\n\r\n", 400 },
+	{ "1\r\nab\n0\r\n\r\n", 400 },
+	{ "1\r\na\rb0\r\n\r\n", 400 },
 	{ "1\r\na\n0\r\n\r\n", 400 },
 	{ "1;x\ny\r\na\r\n0\r\n\r\n", 400 },
 	{ "1;x\rya\r\n0\r\n\r\n", 400 },
