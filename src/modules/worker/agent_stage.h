@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "io/ws_client.h"
+#include "wire/wire.h"
 #include "modules/worker/worker_world.h"
 
 struct stage {
