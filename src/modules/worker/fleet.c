@@ -3,25 +3,17 @@
 #include <pthread.h>
 
 #include "modules/worker/offers.h"
-#include "modules/worker/segment.h"
+#include "modules/worker/shelf.h"
 
 enum {
-	BANDS = 32 * 4, /* four to each doubling of the price */
 	BANDS_NEAR = 2, /* so many bands above the cheapest are still among the best */
-	CANDIDATES = 16,
+	CANDIDATES = 8,
 	PROBES_MAX = 256, /* rows looked at exactly in one choice and band */
-	NOWHERE = -1,
-};
-
-/* The offers of one model, by price. */
-struct shelf {
-	char model[GPU_NAME_SIZE];
-	struct segment *bands[BANDS]; /* NULL until there is one */
 };
 
 /* Where an offer of a machine lies. */
 struct place {
-	int shelf, band; /* NOWHERE: in no segment */
+	int shelf, band; /* SHELF_NONE: in no segment */
 	uint32_t index;
 };
 
@@ -42,8 +34,7 @@ struct fleet {
 	uint32_t free; /* first unused slot, or NO_SLOT */
 	uint32_t *buckets; /* by machine; as many as members has room for, a power of two */
 	uint64_t hash_key;
-	struct shelf *shelves[FLEET_MODELS_MAX];
-	size_t n_shelves;
+	struct shelves shelves;
 };
 
 static const uint32_t NO_SLOT = UINT32_MAX;
@@ -71,14 +62,7 @@ void fleet_free(struct fleet *fleet)
 {
 	if (!fleet)
 		return;
-	for (size_t s = 0; s < fleet->n_shelves; s++) {
-		for (size_t b = 0; b < BANDS; b++)
-			if (fleet->shelves[s]->bands[b]) {
-				segment_done(fleet->shelves[s]->bands[b]);
-				free(fleet->shelves[s]->bands[b]);
-			}
-		free(fleet->shelves[s]);
-	}
+	shelves_done(&fleet->shelves);
 	pthread_mutex_destroy(&fleet->mutex);
 	free(fleet->members);
 	free(fleet->buckets);
@@ -166,7 +150,7 @@ static int add_member(struct fleet *fleet, struct machine_id machine, struct mem
 		.machine.machine = machine, .machine.revision = -1, .used = true, .engine_up = true
 	};
 	for (size_t k = 0; k < FLEET_KINDS_MAX; k++)
-		member->places[k].shelf = NOWHERE;
+		member->places[k].shelf = SHELF_NONE;
 	link_member(fleet, slot);
 	fleet->used++;
 	*ret_member = member;
@@ -190,78 +174,24 @@ static void pulse_of(const struct fleet *fleet, const struct member *member,
 
 /* ---- shelves ---- */
 
-static int shelf_for(struct fleet *fleet, const char *model)
-{
-	struct shelf *shelf;
-
-	for (size_t i = 0; i < fleet->n_shelves; i++)
-		if (strcmp(fleet->shelves[i]->model, model) == 0)
-			return (int)i;
-	if (fleet->n_shelves == FLEET_MODELS_MAX)
-		return NOWHERE;
-	shelf = calloc(1, sizeof(*shelf));
-	if (!shelf)
-		return NOWHERE;
-	snprintf(shelf->model, sizeof(shelf->model), "%s", model);
-	fleet->shelves[fleet->n_shelves] = shelf;
-	return (int)fleet->n_shelves++;
-}
-
-/* The position of the highest bit, and the two bits below it: steps of 12 to 25 %. */
-static int band_of(int64_t price)
-{
-	int high = 63 - __builtin_clzll((unsigned long long)price);
-	int below = high >= 2 ? (int)(price >> (high - 2) & 3) : (int)(price << (2 - high) & 3);
-
-	return high * 4 + below;
-}
-
-static int32_t to_mib_up(int64_t bytes)
-{
-	int64_t mib = (bytes >> 20) + ((bytes & ((1 << 20) - 1)) != 0);
-
-	return mib > INT32_MAX ? INT32_MAX : (int32_t)mib;
-}
-
-static int32_t clamp(int64_t value)
-{
-	return value > INT32_MAX ? INT32_MAX : value < 0 ? 0 : (int32_t)value;
-}
-
-/* Free space is rounded up and need down: what fits is never missed, what does not is found out
- * exactly behind the scan. */
-static struct segment_row make_row(const struct fleet *fleet, const struct member *member,
-				   size_t kind)
-{
-	const struct fleet_machine *m = &member->machine;
-
-	return (struct segment_row){
-		.gpus = m->n_gpus ? clamp(m->gpus[kind].free) : 0,
-		.cpu_milli = clamp(m->cpu_milli),
-		.memory_mib = to_mib_up(m->memory_bytes),
-		.disk_mib = to_mib_up(m->disk_bytes),
-		.price = clamp(m->n_gpus ? m->gpu_hour : m->core_hour),
-		.slot = (uint32_t)(member - fleet->members),
-	};
-}
-
 static void take_out(struct fleet *fleet, struct member *member, size_t kind)
 {
 	struct place *place = &member->places[kind];
 	struct segment *segment;
 
-	if (place->shelf == NOWHERE)
+	if (place->shelf == SHELF_NONE)
 		return;
-	segment = fleet->shelves[place->shelf]->bands[place->band];
+	segment = fleet->shelves.items[place->shelf]->bands[place->band];
 	if (segment_drop(segment, place->index)) {
 		struct member *moved = &fleet->members[segment->slot[place->index]];
 
 		for (size_t k = 0; k < FLEET_KINDS_MAX; k++)
 			if (moved->places[k].shelf == place->shelf &&
-			    moved->places[k].band == place->band)
+			    moved->places[k].band == place->band &&
+			    moved->places[k].index == segment->n)
 				moved->places[k].index = place->index;
 	}
-	place->shelf = NOWHERE;
+	place->shelf = SHELF_NONE;
 }
 
 /* Only what could be rented lies in a segment. */
@@ -279,30 +209,28 @@ static bool is_open(const struct fleet *fleet, const struct member *member, size
 
 static int put_in(struct fleet *fleet, struct member *member, size_t kind)
 {
+	struct segment_row row = shelf_row(&member->machine, kind,
+					   (uint32_t)(member - fleet->members));
 	struct place *place = &member->places[kind];
-	struct segment_row row = make_row(fleet, member, kind);
-	struct segment **band;
-	int shelf = shelf_for(fleet,
-			      member->machine.n_gpus ? member->machine.gpus[kind].model : "cpu");
-	int at = band_of(row.price), r;
+	const char *model = member->machine.n_gpus ? member->machine.gpus[kind].model : "cpu";
+	int shelf = shelves_find(&fleet->shelves, model), band = shelf_band(row.price), r;
+	struct segment *segment;
 
-	if (shelf == NOWHERE)
-		return 0;
-	if (place->shelf == shelf && place->band == at) {
-		segment_set(fleet->shelves[shelf]->bands[at], place->index, &row);
+	if (shelf == SHELF_NONE)
+		return -ENOMEM;
+	segment = shelves_segment(&fleet->shelves, shelf, band);
+	if (!segment)
+		return -ENOMEM;
+	if (place->shelf == shelf && place->band == band) {
+		segment_set(segment, place->index, &row);
 		return 0;
 	}
 	take_out(fleet, member, kind);
-	band = &fleet->shelves[shelf]->bands[at];
-	if (!*band)
-		*band = calloc(1, sizeof(**band));
-	if (!*band)
-		return -ENOMEM;
-	r = segment_add(*band, &row, &place->index);
+	r = segment_add(segment, &row, &place->index);
 	if (r < 0)
 		return r;
 	place->shelf = shelf;
-	place->band = at;
+	place->band = band;
 	return 0;
 }
 
@@ -470,26 +398,6 @@ struct choice {
 	size_t n;
 };
 
-static struct matcher_need need_of(const struct fleet_query *query)
-{
-	struct matcher_need need = {
-		.gpus = clamp(query->gpus),
-		.cpu_milli = clamp(query->cpu_milli),
-		.memory_mib = clamp(query->memory_bytes >> 20),
-		.disk_mib = clamp(query->disk_bytes >> 20),
-		.price_max = FLEET_PRICE_MAX,
-	};
-	int64_t limit = query->max_rate_hour.micro;
-
-	if (limit > 0 && query->gpus > 0)
-		need.price_max = clamp(limit / query->gpus);
-	else if (limit > 0 && query->cpu_milli > 0 && limit < INT64_MAX / 1000)
-		need.price_max = clamp(limit * 1000 / query->cpu_milli);
-	if (need.price_max > FLEET_PRICE_MAX)
-		need.price_max = FLEET_PRICE_MAX;
-	return need;
-}
-
 /* Holds a row that the scan found against the machine as it is. */
 static void consider(struct choice *choice, uint32_t slot)
 {
@@ -530,26 +438,17 @@ static void scan_segment(struct choice *choice, const struct segment *segment)
 		consider(choice, segment->slot[(start + i) % columns.n]);
 }
 
-static bool is_shelf_meant(const struct fleet_query *query, const struct shelf *shelf)
-{
-	if (query->gpus == 0)
-		return strcmp(shelf->model, "cpu") == 0;
-	if (query->model)
-		return strcmp(shelf->model, query->model) == 0;
-	return strcmp(shelf->model, "cpu") != 0;
-}
-
 /* From the cheapest band upwards, until there are enough among the best. */
 static void scan_shelves(struct choice *choice)
 {
 	struct fleet *fleet = choice->fleet;
 	const struct shelf *meant[FLEET_MODELS_MAX];
 	size_t n = 0, first;
-	int last = BANDS - 1;
+	int last = SHELF_BANDS - 1;
 
-	for (size_t i = 0; i < fleet->n_shelves; i++)
-		if (is_shelf_meant(choice->query, fleet->shelves[i]))
-			meant[n++] = fleet->shelves[i];
+	for (size_t i = 0; i < fleet->shelves.n; i++)
+		if (shelf_is_meant(fleet->shelves.items[i], choice->query))
+			meant[n++] = fleet->shelves.items[i];
 	if (n == 0)
 		return;
 	first = (size_t)(choice->random % n);
@@ -570,7 +469,7 @@ static void scan_shelves(struct choice *choice)
 int fleet_match(struct fleet *fleet, const struct fleet_query *query, struct random *random,
 		bool *ret_found, struct fleet_machine *ret_machine)
 {
-	struct choice choice = { .fleet = fleet, .query = query, .need = need_of(query) };
+	struct choice choice = { .fleet = fleet, .query = query, .need = shelf_need(query) };
 	const struct member *member;
 	uint64_t bits[2];
 	int r;

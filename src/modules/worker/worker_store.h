@@ -79,6 +79,10 @@ _must_check_ int worker_store_take(struct tx *tx, struct machine_id machine,
 _must_check_ int worker_store_give(struct tx *tx, struct machine_id machine,
 				   const struct worker_share *share, int64_t leases);
 
+/* Those that the machine shows now; what is rented and gone stays until its lease gives it back. */
+_must_check_ int worker_store_gpus_put(struct tx *tx, struct machine_id machine,
+				       const struct worker_gpu *gpus, size_t n);
+
 /* Takes @n free GPUs of @model. WORKER_E_NO_CAPACITY: none was taken. */
 _must_check_ int worker_store_gpus_take(struct tx *tx, struct machine_id machine,
 					struct lease_id lease, const char *model, size_t n,
