@@ -4,7 +4,8 @@
 #include <sys/resource.h>
 #include <time.h>
 
-enum { NOFILE_MAX = 1048576, NPROC_MAX = 65536 };
+/* Podman lowers its own limit of processes to 32768, the kernel's usual pid_max. */
+enum { NOFILE_MAX = 1048576, NPROC_MAX = 32768 };
 
 void container_name(const struct lease_id *lease, char ret_name[static CONTAINER_NAME_SIZE])
 {

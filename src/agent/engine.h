@@ -42,7 +42,8 @@ void engine_free(struct engine *engine);
 /* "podman 4.3.1", "" until engine_version has succeeded. */
 const char *engine_name(const struct engine *engine);
 
-/* Asks who it is, and agrees on the API's version: the first call. */
+/* Asks who it is, and agrees on the API's version; until then it is the newest that we know. Podman
+ * takes a second for it: not for the way to a container. */
 _must_check_ int engine_version(struct engine *engine, engine_fn *fn, void *arg,
 				struct engine_call **ret_call);
 

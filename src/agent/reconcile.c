@@ -19,7 +19,8 @@ struct reconcile {
 
 	bool up;
 	int64_t down_since_ms;
-	struct engine_call *call; /* version, then list */
+	struct engine_call *call; /* the list */
+	struct engine_call *asking; /* for the version */
 	struct engine_call *events;
 	struct engine_call *removing; /* a container that belongs to no lease */
 	struct loop_timer *round, *usage, *save;
@@ -357,26 +358,35 @@ static void on_version(void *arg, const struct engine_reply *reply)
 {
 	struct reconcile *reconcile = arg;
 
-	reconcile->call = NULL;
-	if (engine_ok(reply))
-		list(reconcile);
-	else
-		engine_down(reconcile, reply->fault ? reply->fault : -EPROTO);
+	reconcile->asking = NULL;
+	if (!engine_ok(reply)) {
+		log_warn("engine.version", log_text("message", reply->message));
+		return;
+	}
+	log_info("engine.version", log_text("engine", engine_name(reconcile->config.engine)));
+	if (reconcile->up)
+		reconcile->config.on_engine(reconcile->config.arg, true);
+}
+
+/* An engine that comes back may be another one. */
+static void ask_version(struct reconcile *reconcile)
+{
+	int r;
+
+	if (reconcile->asking)
+		return;
+	r = engine_version(reconcile->config.engine, on_version, reconcile, &reconcile->asking);
+	if (r < 0)
+		log_warn("engine.version", log_fault(r));
 }
 
 static void begin_round(struct reconcile *reconcile)
 {
-	int r;
-
 	if (reconcile->call)
 		return;
-	if (reconcile->up) {
-		list(reconcile);
-		return;
-	}
-	r = engine_version(reconcile->config.engine, on_version, reconcile, &reconcile->call);
-	if (r < 0)
-		engine_down(reconcile, r);
+	if (!reconcile->up)
+		ask_version(reconcile);
+	list(reconcile);
 }
 
 /* ---- what is wanted ---- */
@@ -596,6 +606,7 @@ void reconcile_free(struct reconcile *reconcile)
 		lease_free(lease);
 	}
 	engine_cancel(reconcile->call);
+	engine_cancel(reconcile->asking);
 	engine_cancel(reconcile->events);
 	engine_cancel(reconcile->removing);
 	loop_timer_free(reconcile->round);
