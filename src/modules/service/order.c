@@ -29,8 +29,8 @@ const struct field order_fields[] = {
 	  .max = 64 * TIB },
 	{ "shm", FIELD_SIZE, offsetof(struct order, shm_bytes), .min = MIB, .max = 4 * TIB },
 	{ "pids", FIELD_INT, offsetof(struct order, pids), .min = 16, .max = 1 << 20 },
-	{ "ports", FIELD_TEXTS, offsetof(struct order, ports), .min = 1, .max = 5,
-	  .count = ORDER_PORTS_MAX, .charset = "0123456789" },
+	{ "ports", FIELD_INTS, offsetof(struct order, ports), .min = 1, .max = 65535,
+	  .count = ORDER_PORTS_MAX },
 	{ "max_rate_hour", FIELD_AMOUNT, offsetof(struct order, max_rate_hour),
 	  .max = 1000000000000 },
 	{ "machine", FIELD_ADDRESS, offsetof(struct order, machine) },
@@ -120,22 +120,16 @@ size_t order_ports(const struct order *order, struct worker_port *ret_ports)
 	size_t n = 0;
 
 	for (; n < order->ports.n && n < ORDER_PORTS_MAX; n++)
-		ret_ports[n] = (struct worker_port){ .container = (uint16_t)strtoul(
-							     order->ports.items[n], NULL, 10) };
+		ret_ports[n] = (struct worker_port){ .container = (uint16_t)order->ports.items[n] };
 	return n;
 }
 
 static int check_ports(const struct order *order, struct field_error *error)
 {
-	for (size_t i = 0; i < order->ports.n; i++) {
-		unsigned long port = strtoul(order->ports.items[i], NULL, 10);
-
-		if (port < 1 || port > 65535)
-			return refuse(error, "ports", "must be 1 to 65535");
+	for (size_t i = 0; i < order->ports.n; i++)
 		for (size_t j = 0; j < i; j++)
-			if (strtoul(order->ports.items[j], NULL, 10) == port)
+			if (order->ports.items[i] == order->ports.items[j])
 				return refuse(error, "ports", "must differ from each other");
-	}
 	return 0;
 }
 
@@ -188,6 +182,18 @@ bool order_pinned(const struct order *order)
 	return !machine_equal(order->machine, any);
 }
 
+static json_t *ints_json(const struct field_ints *ints)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < ints->n; i++)
+		if (json_array_append_new(list, json_integer(ints->items[i])) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	return list;
+}
+
 static json_t *texts_json(const struct field_texts *texts)
 {
 	json_t *list = json_array();
@@ -229,7 +235,7 @@ static json_t *order_json(const struct order *order)
 			   order->name, "template", order->template_, "image", order->image,
 			   "command", texts_json(&order->command), "env", pairs_json(&order->env),
 			   "gpu_model", order->gpu_model, "gpus", (json_int_t)order->gpus, "ports",
-			   texts_json(&order->ports), "max_rate_hour", rate, "machine",
+			   ints_json(&order->ports), "max_rate_hour", rate, "machine",
 			   order_pinned(order) ? machine : NULL, "stop_timeout_s",
 			   (json_int_t)order->stop_timeout_s);
 	if (object && (set_optional(object, "cpu_milli", order->cpu_milli) < 0 ||

@@ -19,7 +19,7 @@ struct order {
 	const char *gpu_model; /* NULL: any */
 	int64_t gpus; /* -1 before order_resolve: not said; so with 0 below */
 	int64_t cpu_milli, memory_bytes, disk_bytes, shm_bytes, pids;
-	struct field_texts ports; /* decimal numbers */
+	struct field_ints ports;
 	struct amount max_rate_hour; /* 0: any */
 	struct machine_id machine; /* zeros: any */
 	int64_t stop_timeout_s;
@@ -35,7 +35,7 @@ _must_check_ int order_resolve(struct order *order, const struct order *template
 
 bool order_pinned(const struct order *order);
 
-/* The ports as numbers, host 0. Writes at most ORDER_PORTS_MAX. */
+/* The ports, host 0. Writes at most ORDER_PORTS_MAX. */
 size_t order_ports(const struct order *order, struct worker_port *ret_ports);
 
 /* As text for the store, and back. -ENOMEM; decoding: -EIO where it is not one. */

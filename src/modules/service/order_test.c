@@ -127,7 +127,7 @@ static void a_template_gives_way_to_the_order(void **state)
 
 	assert_int_equal(
 		order_decode("{\"image\":\"jupyter\",\"command\":[\"serve\"],\"env\":{\"A\":\"1\","
-			     "\"B\":\"2\"},\"ports\":[\"8888\"],\"gpus\":1,\"memory\":1073741824}",
+			     "\"B\":\"2\"},\"ports\":[8888],\"gpus\":1,\"memory\":1073741824}",
 			     *state, &template_),
 		0);
 	assert_int_equal(
@@ -169,12 +169,11 @@ static void every_bound_is_named(void **state)
 		{ "{\"image\":\"a\",\"term_s\":59}", "term_s" },
 		{ "{\"image\":\"a\",\"term_s\":31536001}", "term_s" },
 		{ "{\"image\":\"a\",\"stop_timeout_s\":601}", "stop_timeout_s" },
-		{ "{\"image\":\"a\",\"ports\":[\"0\"]}", "ports" },
-		{ "{\"image\":\"a\",\"ports\":[\"65536\"]}", "ports" },
-		{ "{\"image\":\"a\",\"ports\":[\"80\",\"080\"]}", "ports" },
+		{ "{\"image\":\"a\",\"ports\":[0]}", "ports[0]" },
+		{ "{\"image\":\"a\",\"ports\":[65536]}", "ports[0]" },
+		{ "{\"image\":\"a\",\"ports\":[80,80]}", "ports" },
 		{ "{\"image\":\"a\",\"ports\":[\"8o\"]}", "ports[0]" },
-		{ "{\"image\":\"a\",\"ports\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\","
-		  "\"9\",\"10\",\"11\",\"12\",\"13\",\"14\",\"15\",\"16\",\"17\"]}",
+		{ "{\"image\":\"a\",\"ports\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]}",
 		  "ports" },
 		{ "{\"image\":\"a\",\"command\":[\"\"]}", "command[0]" },
 		{ "{\"image\":\"a\",\"env\":{\"A B\":\"1\"}}", "env" },
@@ -233,7 +232,7 @@ static void the_store_gives_back_what_was_ordered(void **state)
 		"{\"name\":\"web-1\",\"template\":\"t\",\"image\":\"a:b\",\"command\":[\"sh\","
 		"\"-c\",\"echo \\\"x\\\"\\n\"],\"env\":{\"K\":\"v\\t\"},\"gpu_model\":\"H100\","
 		"\"gpus\":2,\"cpu_milli\":1500,\"memory\":\"1GiB\",\"disk\":\"2GiB\",\"shm\":"
-		"\"1MiB\",\"pids\":77,\"ports\":[\"80\",\"443\"],\"max_rate_hour\":\"1.25\","
+		"\"1MiB\",\"pids\":77,\"ports\":[80,443],\"max_rate_hour\":\"1.25\","
 		"\"machine\":\"0x00000000000000000000000000000000000000aa\",\"stop_timeout_s\":0,"
 		"\"term_s\":60}";
 	struct worker_port ports[ORDER_PORTS_MAX];

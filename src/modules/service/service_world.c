@@ -142,7 +142,7 @@ static int order_fn(struct tx *tx, void *arg)
 
 int world_order(struct world *world, int64_t term_s, struct rental_id *ret_id)
 {
-	static const char *port = "80";
+	static int64_t port = 80;
 	struct call call = { .world = world,
 			     .order = { .image = "busybox",
 					.ports = { &port, 1 },
