@@ -1,6 +1,5 @@
 #include "cmd/client.h"
 
-#include <stdarg.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,23 +33,6 @@ struct answer {
 	int status;
 	json_t *json;
 };
-
-int cli_fail(int code, const char *format, ...)
-{
-	va_list args;
-
-	fprintf(stderr, "kaisar: ");
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	return code;
-}
-
-int cli_fault(int fault, const char *what)
-{
-	return cli_fail(CLI_FAILED, "%s: %s", what, strerror(-fault));
-}
 
 static void closep(int *fd)
 {
@@ -236,68 +218,14 @@ static int exchange(struct client *client, const struct attempt *attempt, struct
 	return r < 0 ? say_unreachable(client, r) : 0;
 }
 
-/* ---- problems ---- */
-
-static int exit_of(int status, const char *type)
-{
-	if (strcmp(type, "no-capacity") == 0)
-		return CLI_NO_CAPACITY;
-	if (strcmp(type, "insufficient-balance") == 0 || status == 402)
-		return CLI_BALANCE;
-	switch (status) {
-	case 400:
-	case 422:
-		return CLI_USAGE;
-	case 401:
-	case 403:
-		return CLI_DENIED;
-	case 404:
-		return CLI_NOT_FOUND;
-	case 408:
-	case 504: /* of a proxy */
-		return CLI_TIMEOUT;
-	default:
-		return CLI_FAILED;
-	}
-}
-
-int cli_refused(int status, const char *detail)
-{
-	return cli_fail(exit_of(status, ""), "%s", detail);
-}
-
-static const char *problem_member(const json_t *problem, const char *name)
-{
-	const char *text = json_string_value(json_object_get(problem, name));
-
-	return text ? text : "";
-}
-
-/* One line: the field and its rule, or what happened and the remedy. */
-static int say_problem(int status, const json_t *problem)
-{
-	static const char urn[] = "urn:kaisar:problem:";
-	const char *type = problem_member(problem, "type");
-	const char *title = problem_member(problem, "title");
-	const char *detail = problem_member(problem, "detail");
-	const char *field = problem_member(problem, "field");
-	const char *rule = problem_member(problem, "rule");
-	int code;
-
-	if (strncmp(type, urn, strlen(urn)) == 0)
-		type += strlen(urn);
-	code = exit_of(status, type);
-	if (*field)
-		return cli_fail(code, "%s: %s", field, rule);
-	if (status >= 500)
-		return cli_fail(code, "%s (status %d, request %s)",
-				*title ? title : "the server failed", status,
-				problem_member(problem, "request_id"));
-	return cli_fail(code, "%s%s%s", *title ? title : "the server refused this",
-			*detail ? " " : "", detail);
-}
-
 /* ---- the session ---- */
+
+static const char *member(struct client *client, const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return arena_printf(client->arena, "%s", text ? text : "");
+}
 
 static int64_t now_ms(void)
 {
@@ -312,9 +240,9 @@ int client_signed_in(struct client *client, const json_t *grant)
 
 	client->session = (struct session){
 		.url = client->url,
-		.account = arena_printf(arena, "%s", problem_member(grant, "account")),
-		.access_token = arena_printf(arena, "%s", problem_member(grant, "access_token")),
-		.refresh_token = arena_printf(arena, "%s", problem_member(grant, "refresh_token")),
+		.account = member(client, grant, "account"),
+		.access_token = member(client, grant, "access_token"),
+		.refresh_token = member(client, grant, "refresh_token"),
 		.expires_at_ms = now_ms() + expires_in_s * 1000,
 	};
 	if (!client->session.account || !client->session.access_token ||
@@ -446,7 +374,7 @@ int client_call(struct client *client, const struct client_call *call, json_t **
 		*ret_answer = answer.json;
 		return 0;
 	}
-	r = say_problem(answer.status, answer.json);
+	r = cli_problem(answer.status, answer.json);
 	json_decref(answer.json);
 	return r;
 }

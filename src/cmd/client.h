@@ -5,18 +5,7 @@
 #include <jansson.h>
 
 #include "base/arena.h"
-
-/* Exit codes, the same for every command: scripts rely on them. Functions that return one have said
- * why on standard error. */
-enum cli_exit {
-	CLI_FAILED = 1,
-	CLI_USAGE, /* wrong arguments, or a field that the API refused */
-	CLI_NOT_FOUND,
-	CLI_NO_CAPACITY,
-	CLI_BALANCE,
-	CLI_TIMEOUT,
-	CLI_DENIED, /* not signed in, or not allowed */
-};
+#include "cmd/failure.h"
 
 struct client;
 
@@ -56,15 +45,6 @@ _must_check_ int client_signed_in(struct client *client, const json_t *grant);
 
 /* @text percent-encoded for a path or a query; in the client's arena. NULL without memory. */
 _must_check_ const char *client_escape(struct client *client, const char *text);
-
-/* Says "kaisar: ..." on standard error and returns @code. */
-_printf_(2, 3) int cli_fail(int code, const char *format, ...);
-
-/* The same for a fault. */
-int cli_fault(int fault, const char *what);
-
-/* The same for an HTTP status that refused something. */
-int cli_refused(int status, const char *detail);
 
 static inline void client_closep(struct client **client)
 {

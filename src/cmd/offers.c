@@ -5,6 +5,7 @@
 #include "cmd/cli.h"
 #include "cmd/commands.h"
 #include "cmd/offer_query.h"
+#include "cmd/why.h"
 
 static const struct option_row rows[] = {
 	{ "gpu", 0, "MODEL", "gpu_name=MODEL" },
@@ -141,29 +142,13 @@ static int filter(json_t *answer, const char *member, int64_t least, const char 
 	return 0;
 }
 
-static void say_why(const json_t *answer)
-{
-	const char *hint = json_string_value(json_object_get(answer, "hint"));
-	json_t *excluded = json_object_get(answer, "excluded"), *count;
-	const char *name, *before = ":";
-
-	fputs("kaisar: no offer fits", stderr);
-	json_object_foreach(excluded, name, count) {
-		if (json_integer_value(count) == 0)
-			continue;
-		fprintf(stderr, "%s %s excluded %" JSON_INTEGER_FORMAT, before, name,
-			json_integer_value(count));
-		before = ",";
-	}
-	fprintf(stderr, ".%s%s\n", hint ? " " : "", hint ? hint : "");
-}
-
 static int search(struct cli *cli)
 {
 	_cleanup_(json_decrefp) json_t *answer = NULL;
 	struct path path = { "" };
 	struct client_call call = { .method = "GET", .path = path.text, .anonymous = true };
 	struct offer_query query;
+	char why[WHY_SIZE];
 	int r;
 
 	offer_query_init(&query);
@@ -178,8 +163,10 @@ static int search(struct cli *cli)
 		r = filter(answer, "quality", query.quality, "quality");
 	if (r != 0)
 		return r;
-	if (json_array_size(json_object_get(answer, "items")) == 0)
-		say_why(answer);
+	if (json_array_size(json_object_get(answer, "items")) == 0) {
+		why_text(answer, why);
+		cli_fail(0, "no offer fits: %s", why);
+	}
 	return cli_print_list(cli, columns, json_object_get(answer, "items"));
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "cmd/bill.h"
+#include "cmd/cli.h"
 #include "cmd/commands.h"
 #include "cmd/file.h"
 #include "cmd/options.h"
@@ -99,13 +100,16 @@ int verify_bill(const char *json, size_t len, const struct address *network)
 
 static const struct option_row rows[] = {
 	{ "network", 0, "ADDRESS", "the network that must have signed; else the bill's own" },
+	{ "save", 0, "PATH", "keep the fetched bill, to check it again without the network" },
+	CLI_URL_ROW,
 	{ 0 },
 };
 static const struct option_table table = {
-	.usage = "kaisar verify-bill [--network ADDRESS] FILE|-",
-	.about =
-		"Checks a bill without asking anybody: recomputes each charge and every signature. "
-		"FILE holds what GET /v1/bills/RENTAL answered; - is standard input.",
+	.usage = "kaisar verify-bill [OPTIONS] RENTAL|FILE|-",
+	.about = "Checks a bill: recomputes each charge and every signature. A RENTAL's bill is "
+		 "fetched\n"
+		 "first; FILE holds one that was kept, and - is standard input: then nobody is "
+		 "asked.",
 	.rows = rows,
 	.words_min = 1,
 	.words_max = 1,
@@ -129,6 +133,53 @@ static int read_stdin(struct arena *arena, char **ret_text, size_t *ret_len)
 	return 0;
 }
 
+/* The bill of the rental @id as the API has it, kept where --save says. 0 or an exit status. */
+static int fetch(const struct options *options, const char *id, struct arena *arena,
+		 char **ret_text, size_t *ret_len)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	_cleanup_(json_decrefp) json_t *bill = NULL;
+	_cleanup_(freep) char *text = NULL;
+	const char *save = options_get(options, "save", NULL);
+	char path[64];
+	int r;
+
+	snprintf(path, sizeof(path), "/v1/bills/%s", id);
+	r = client_open(options_get(options, "url", NULL), &client);
+	if (r == 0)
+		r = client_get(client, path, &bill);
+	if (r != 0)
+		return r;
+	text = json_dumps(bill, JSON_INDENT(1));
+	if (!text)
+		return cli_fault(-ENOMEM, id);
+	*ret_len = strlen(text);
+	*ret_text = arena_text(arena, text, *ret_len);
+	if (!*ret_text)
+		return cli_fault(-ENOMEM, id);
+	r = save ? file_write(save, text, *ret_len, 0644) : 0;
+	return r < 0 ? cli_fault(r, save) : 0;
+}
+
+/* 0 or an exit status. */
+static int read_bill(const struct options *options, struct arena *arena, char **ret_text,
+		     size_t *ret_len)
+{
+	const char *word = options->words[0];
+	struct rental_id id;
+	int r;
+
+	if (rental_id_parse(word, &id) == 0)
+		return fetch(options, word, arena, ret_text, ret_len);
+	if (strcmp(word, "-") == 0)
+		r = read_stdin(arena, ret_text, ret_len);
+	else
+		r = file_read(word, BILL_JSON_MAX, arena, ret_text, ret_len);
+	if (r == -ENOENT)
+		return cli_fail(CLI_NOT_FOUND, "%s: no such file, and no rental's id", word);
+	return r < 0 ? cli_fault(r, word) : 0;
+}
+
 int cmd_verify_bill(int argc, char **argv)
 {
 	_cleanup_(arena_freep) struct arena *arena = NULL;
@@ -145,13 +196,8 @@ int cmd_verify_bill(int argc, char **argv)
 	if (wanted && address_parse(wanted, &network) < 0)
 		return options_refuse(&table, "--network must be 0x and 40 hex digits");
 	r = arena_new(2 * BILL_JSON_MAX, &arena);
-	if (r == 0 && strcmp(options.words[0], "-") == 0)
-		r = read_stdin(arena, &text, &len);
-	else if (r == 0)
-		r = file_read(options.words[0], BILL_JSON_MAX, arena, &text, &len);
-	if (r < 0) {
-		fprintf(stderr, "kaisar verify-bill: %s: %s\n", options.words[0], strerror(-r));
-		return r == -ENOENT ? 3 : 1;
-	}
-	return verify_bill(text, len, wanted ? &network : NULL);
+	if (r < 0)
+		return cli_fault(r, "start");
+	status = read_bill(&options, arena, &text, &len);
+	return status ? status : verify_bill(text, len, wanted ? &network : NULL);
 }

@@ -1,33 +1,20 @@
-#include "base/base.h"
+#include "cmd/cli.h"
 #include "cmd/commands.h"
+#include "cmd/provider.h"
 #include "cmd/worker.h"
-
-static const struct {
-	const char *name, *help;
-	int (*run)(int argc, char **argv);
-} commands[] = {
-	{ "join", "make this machine's key and join a network", cmd_worker_join },
-	{ "run", "offer this machine and run what tenants rent on it", cmd_worker_run },
-};
-
-static int usage(FILE *out)
-{
-	fputs("usage: kaisar worker COMMAND [OPTIONS]\n\n", out);
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].help);
-	return out == stdout ? 0 : 2;
-}
 
 int cmd_worker(int argc, char **argv)
 {
-	const char *name = argc > 1 ? argv[1] : "";
+	static const struct cli_verb verbs[] = {
+		{ "join", "make this machine's key and join a network", cmd_worker_join },
+		{ "run", "offer this machine and run what tenants rent on it", cmd_worker_run },
+		{ "token", "make a one-time token for a machine to join with", provider_token },
+		{ "status", "show your machines", provider_status },
+		{ "price", "set what a machine costs, its name, or pause it", provider_price },
+		{ "earnings", "what your machines earned", provider_earnings },
+		{ "remove", "take a machine out of the network", provider_remove },
+		{ 0 },
+	};
 
-	if (strcmp(name, "--help") == 0)
-		return usage(stdout);
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		if (strcmp(name, commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
-	if (*name)
-		fprintf(stderr, "kaisar worker: no command '%s'\n", name);
-	return usage(stderr);
+	return cli_verbs("worker", verbs, argc, argv);
 }
