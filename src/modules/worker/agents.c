@@ -2,11 +2,11 @@
 
 #include <pthread.h>
 
-#include "api/settings.h"
 #include "base/log.h"
 #include "io/loop.h"
 #include "io/pool.h"
 #include "modules/worker/errand.h"
+#include "modules/worker/greeting.h"
 #include "modules/worker/streams.h"
 #include "modules/worker/worker_state.h"
 
@@ -242,33 +242,6 @@ static void on_retry(void *arg)
 		set_out(s);
 }
 
-static bool send_to(struct session *session, const Wire__ToAgent *message)
-{
-	struct agents *agents = session->agents;
-	const void *bytes;
-	size_t len;
-	int r = wire_encode_to_agent(message, agents->outgoing, &bytes, &len);
-
-	if (r == 0)
-		ws_send(agents->context->http, session->conn, WS_BINARY, bytes, len);
-	arena_reset(agents->outgoing);
-	return r == 0;
-}
-
-static bool send_welcome(struct session *session)
-{
-	const struct settings *settings = session->agents->context->settings;
-	Wire__Welcome welcome = WIRE__WELCOME__INIT;
-	Wire__ToAgent message = WIRE__TO_AGENT__INIT;
-
-	welcome.heartbeat_ms = (uint32_t)settings->heartbeat_ms;
-	welcome.usage_ms = (uint32_t)settings->charge_every_ms;
-	welcome.server_now_ms = clock_now_ms(session->agents->context->clock);
-	message.body_case = WIRE__TO_AGENT__BODY_WELCOME;
-	message.welcome = &welcome;
-	return send_to(session, &message);
-}
-
 static bool post_letter(struct session *session, const void *bytes, size_t len)
 {
 	struct letter *letter;
@@ -312,7 +285,7 @@ static void adopt(struct session *session, struct machine_id machine)
 	fleet_latency(agents->fleet, machine, session->latency_ms);
 	(void)fleet_heard(agents->fleet, machine, true, &generation);
 	session->asked_mono_ms = clock_mono_ms(agents->context->clock);
-	if (!send_welcome(session))
+	if (!greeting_welcome(agents->context, session->conn, agents->outgoing))
 		end(session, 1011, "not possible now; try again later");
 	else
 		(void)post_letter(session, NULL, 0);
@@ -478,20 +451,6 @@ static void on_message(void *state, enum ws_kind kind, const void *bytes, size_t
 
 /* ---- the beginning ---- */
 
-static bool send_challenge(struct session *session)
-{
-	const struct settings *settings = session->agents->context->settings;
-	Wire__Challenge challenge = WIRE__CHALLENGE__INIT;
-	Wire__ToAgent message = WIRE__TO_AGENT__INIT;
-
-	challenge.nonce = (ProtobufCBinaryData){ sizeof(session->nonce), session->nonce };
-	challenge.network = (ProtobufCBinaryData){ sizeof(settings->network.bytes),
-						   (uint8_t *)settings->network.bytes };
-	message.body_case = WIRE__TO_AGENT__BODY_CHALLENGE;
-	message.challenge = &challenge;
-	return send_to(session, &message);
-}
-
 static void insert(struct agents *agents, struct session *session)
 {
 	session->next = agents->sessions;
@@ -538,7 +497,7 @@ static void *on_open(const struct context *context _unused_, struct http_conn_id
 		return NULL;
 	insert(agents, session);
 	agents->greeting++;
-	if (!send_challenge(session))
+	if (!greeting_challenge(agents->context, session->conn, agents->outgoing, session->nonce))
 		end(session, 1011, "not possible now; try again later");
 	return session;
 }
