@@ -1,4 +1,4 @@
-#include "agent/reconcile.h"
+#include "agent/reconcile_internal.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -7,31 +7,6 @@
 #include "io/loop.h"
 
 enum { USAGE_MS = 10000, DESIRED_MEMORY_MAX = 16 << 20 };
-
-struct reconcile {
-	struct reconcile_config config;
-	struct lease_host host;
-	struct lease *leases;
-	uint64_t generation; /* of this session's last desired set; 0: none yet */
-	bool told; /* the control plane said in this session what it wants */
-	void *desired; /* bytes still to be kept */
-	size_t desired_len;
-
-	bool up;
-	int64_t down_since_ms;
-	struct engine_call *call; /* the list */
-	struct engine_call *asking; /* for the version */
-	struct engine_call *events;
-	struct engine_call *removing; /* a container that belongs to no lease */
-	struct loop_timer *round, *usage, *save;
-};
-
-static void begin_round(struct reconcile *reconcile);
-
-static int64_t mono_ms(const struct reconcile *reconcile)
-{
-	return clock_mono_ms(reconcile->config.clock);
-}
 
 struct lease *reconcile_leases(const struct reconcile *reconcile)
 {
@@ -46,23 +21,18 @@ struct lease *reconcile_find(const struct reconcile *reconcile, const uint8_t id
 	return NULL;
 }
 
-static struct lease *find_by_text(const struct reconcile *reconcile, const char *text)
+struct lease *reconcile_find_text(const struct reconcile *reconcile, const char *text)
 {
 	struct lease_id id;
 
 	return text && lease_id_parse(text, &id) == 0 ? reconcile_find(reconcile, id.bytes) : NULL;
 }
 
-bool reconcile_engine_up(const struct reconcile *reconcile)
-{
-	return reconcile->up;
-}
-
 /* ---- keeping ---- */
 
 static void on_save(void *arg);
 
-static void save_soon(struct reconcile *reconcile)
+void reconcile_save_soon(struct reconcile *reconcile)
 {
 	int r;
 
@@ -126,7 +96,7 @@ static void on_change(void *arg, struct lease *lease)
 {
 	struct reconcile *reconcile = arg;
 
-	save_soon(reconcile);
+	reconcile_save_soon(reconcile);
 	reconcile->config.on_change(reconcile->config.arg, lease);
 }
 
@@ -142,251 +112,8 @@ static void on_lines(void *arg, struct lease *lease)
 	struct reconcile *reconcile = arg;
 
 	if (lease->unsaved)
-		save_soon(reconcile);
+		reconcile_save_soon(reconcile);
 	reconcile->config.on_lines(reconcile->config.arg, lease);
-}
-
-/* ---- the engine's health ---- */
-
-static void on_round(void *arg)
-{
-	begin_round(arg);
-}
-
-static void next_round(struct reconcile *reconcile, uint64_t in_ms)
-{
-	int r;
-
-	loop_timer_free(reconcile->round);
-	reconcile->round = NULL;
-	r = loop_timer_new(reconcile->config.loop, in_ms, 0, on_round, reconcile,
-			   &reconcile->round);
-	if (r < 0)
-		log_error("reconcile.timer", log_fault(r));
-}
-
-static void fail_waiting(struct reconcile *reconcile)
-{
-	for (struct lease *lease = reconcile->leases; lease; lease = lease->next)
-		if (lease->wanted && !lease_ended(lease) &&
-		    lease->phase != WIRE__PHASE__PHASE_RUNNING &&
-		    lease->phase != WIRE__PHASE__PHASE_STOPPING)
-			lease_fail(lease, WIRE_REASON_ENGINE_DOWN,
-				   "the container engine does not answer");
-}
-
-static void engine_down(struct reconcile *reconcile, int fault)
-{
-	engine_cancel(reconcile->events);
-	reconcile->events = NULL;
-	if (reconcile->up || reconcile->down_since_ms == 0) {
-		reconcile->down_since_ms = mono_ms(reconcile);
-		log_warn("engine.down", log_fault(fault));
-		reconcile->up = false;
-		for (struct lease *lease = reconcile->leases; lease; lease = lease->next)
-			lease_unsee(lease);
-		reconcile->config.on_engine(reconcile->config.arg, false);
-	}
-	if (mono_ms(reconcile) - reconcile->down_since_ms >= RECONCILE_ENGINE_DOWN_MS)
-		fail_waiting(reconcile);
-	next_round(reconcile, RECONCILE_RETRY_MS);
-}
-
-static void on_engine_fault(void *arg, int fault)
-{
-	engine_down(arg, fault);
-}
-
-/* ---- events ---- */
-
-static void on_event(void *arg, const json_t *event)
-{
-	static const char *const telling[] = { "die", "died", "remove", "destroy", "oom" };
-	struct reconcile *reconcile = arg;
-	const char *action = json_string_value(json_object_get(event, "Action"));
-	const json_t *attributes = json_object_get(json_object_get(event, "Actor"), "Attributes");
-	struct lease *lease = find_by_text(
-		reconcile, json_string_value(json_object_get(attributes, LABEL_LEASE)));
-
-	for (size_t i = 0; lease && action && i < ARRAY_SIZE(telling); i++)
-		if (strcmp(action, telling[i]) == 0)
-			lease_look(lease);
-}
-
-static void on_events_end(void *arg, const struct engine_reply *reply)
-{
-	struct reconcile *reconcile = arg;
-
-	reconcile->events = NULL;
-	engine_down(reconcile, reply->fault ? reply->fault : -EPIPE);
-}
-
-static void watch_events(struct reconcile *reconcile)
-{
-	int r;
-
-	if (reconcile->events)
-		return;
-	r = engine_events(reconcile->config.engine, on_event, on_events_end, reconcile,
-			  &reconcile->events);
-	if (r < 0)
-		log_warn("reconcile.events", log_fault(r));
-}
-
-/* ---- a round: version, list, each lease ---- */
-
-static const json_t *find_container(const json_t *list, const struct lease *lease)
-{
-	char text[ID_TEXT_SIZE];
-	const json_t *item;
-	size_t i;
-
-	lease_id_text(&lease->id, text);
-	json_array_foreach(list, i, item) {
-		const char *label = json_string_value(
-			json_object_get(json_object_get(item, "Labels"), LABEL_LEASE));
-
-		if (label && strcmp(label, text) == 0)
-			return item;
-	}
-	return NULL;
-}
-
-/* A list is a hint, taken a moment ago: what contradicts it is looked at before anything is
- * concluded. Only a container that nobody made is known to be absent. */
-static void compare(struct lease *lease, const json_t *item)
-{
-	const char *state = json_string_value(json_object_get(item, "State"));
-	bool running = state && strcmp(state, "running") == 0;
-	bool lost = lease->seen == SEEN_RUNNING && !lease->follow;
-
-	if (!item && !lease->container.id[0]) {
-		if (lease->seen == SEEN_UNKNOWN)
-			lease_see(lease, NULL);
-	} else if (lease->seen == SEEN_UNKNOWN || lost || !item != (lease->seen == SEEN_ABSENT) ||
-		   running != (lease->seen == SEEN_RUNNING)) {
-		lease->stale = true;
-	}
-	lease_step(lease);
-}
-
-static void on_orphan_removed(void *arg, const struct engine_reply *reply)
-{
-	struct reconcile *reconcile = arg;
-
-	reconcile->removing = NULL;
-	if (!engine_ok(reply))
-		log_warn("reconcile.orphan", log_text("message", reply->message));
-}
-
-static bool is_ours(const struct reconcile *reconcile, const json_t *labels)
-{
-	const char *network = json_string_value(json_object_get(labels, LABEL_NETWORK));
-	struct address address;
-
-	return network && address_parse(network, &address) == 0 &&
-	       address_equal(&address, &reconcile->config.container.network);
-}
-
-/* One at a time; the next round takes the next. */
-static void remove_orphan(struct reconcile *reconcile, const json_t *list)
-{
-	const json_t *item;
-	size_t i;
-
-	if (!reconcile->told || reconcile->removing)
-		return;
-	json_array_foreach(list, i, item) {
-		const json_t *labels = json_object_get(item, "Labels");
-		const char *id = json_string_value(json_object_get(item, "Id"));
-		int r;
-
-		if (!id || !is_ours(reconcile, labels) ||
-		    find_by_text(reconcile,
-				 json_string_value(json_object_get(labels, LABEL_LEASE))))
-			continue;
-		log_info("reconcile.orphan", log_text("container", id));
-		r = engine_remove(reconcile->config.engine, id, on_orphan_removed, reconcile,
-				  &reconcile->removing);
-		if (r < 0)
-			log_warn("reconcile.orphan", log_fault(r));
-		next_round(reconcile, RECONCILE_RETRY_MS);
-		return;
-	}
-}
-
-static void engine_is_up(struct reconcile *reconcile)
-{
-	if (reconcile->up)
-		return;
-	reconcile->up = true;
-	reconcile->down_since_ms = 0;
-	log_info("engine.up", log_text("engine", engine_name(reconcile->config.engine)));
-	reconcile->config.on_engine(reconcile->config.arg, true);
-}
-
-static void on_listed(void *arg, const struct engine_reply *reply)
-{
-	struct reconcile *reconcile = arg;
-
-	reconcile->call = NULL;
-	if (!engine_ok(reply) || !json_is_array(reply->json)) {
-		engine_down(reconcile, reply->fault ? reply->fault : -EPROTO);
-		return;
-	}
-	engine_is_up(reconcile);
-	next_round(reconcile, RECONCILE_EVERY_MS);
-	for (struct lease *lease = reconcile->leases; lease; lease = lease->next)
-		compare(lease, find_container(reply->json, lease));
-	remove_orphan(reconcile, reply->json);
-	save_soon(reconcile);
-}
-
-static void list(struct reconcile *reconcile)
-{
-	int r;
-
-	/* First, so that nothing happens unseen between the two. */
-	watch_events(reconcile);
-	r = engine_list(reconcile->config.engine, LABEL_LEASE, on_listed, reconcile,
-			&reconcile->call);
-	if (r < 0)
-		engine_down(reconcile, r);
-}
-
-static void on_version(void *arg, const struct engine_reply *reply)
-{
-	struct reconcile *reconcile = arg;
-
-	reconcile->asking = NULL;
-	if (!engine_ok(reply)) {
-		log_warn("engine.version", log_text("message", reply->message));
-		return;
-	}
-	log_info("engine.version", log_text("engine", engine_name(reconcile->config.engine)));
-	if (reconcile->up)
-		reconcile->config.on_engine(reconcile->config.arg, true);
-}
-
-/* An engine that comes back may be another one. */
-static void ask_version(struct reconcile *reconcile)
-{
-	int r;
-
-	if (reconcile->asking)
-		return;
-	r = engine_version(reconcile->config.engine, on_version, reconcile, &reconcile->asking);
-	if (r < 0)
-		log_warn("engine.version", log_fault(r));
-}
-
-static void begin_round(struct reconcile *reconcile)
-{
-	if (reconcile->call)
-		return;
-	if (!reconcile->up)
-		ask_version(reconcile);
-	list(reconcile);
 }
 
 /* ---- what is wanted ---- */
@@ -449,7 +176,7 @@ static int keep_desired(struct reconcile *reconcile, const Wire__Desired *desire
 	free(reconcile->desired);
 	reconcile->desired = bytes;
 	reconcile->desired_len = len;
-	save_soon(reconcile);
+	reconcile_save_soon(reconcile);
 	return 0;
 }
 
@@ -507,7 +234,7 @@ void reconcile_settle(struct reconcile *reconcile, const struct lease_id *id, ui
 	if (!lease)
 		return;
 	lease_settle(lease, sequence);
-	save_soon(reconcile);
+	reconcile_save_soon(reconcile);
 }
 
 /* ---- beginning and end ---- */
@@ -575,7 +302,7 @@ int reconcile_new(const struct reconcile_config *config, struct reconcile **ret_
 		.on_change = on_change,
 		.on_usage = on_usage,
 		.on_lines = on_lines,
-		.on_engine_fault = on_engine_fault,
+		.on_engine_fault = reconcile_engine_fault,
 		.arg = reconcile,
 	};
 	r = reconcile->host.logs < 0 ? -errno : 0;
@@ -588,7 +315,7 @@ int reconcile_new(const struct reconcile_config *config, struct reconcile **ret_
 		return r;
 	}
 	reconcile_usage_every(reconcile, USAGE_MS);
-	begin_round(reconcile);
+	reconcile_begin_round(reconcile);
 	*ret_reconcile = reconcile;
 	return 0;
 }
