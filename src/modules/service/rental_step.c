@@ -201,6 +201,26 @@ static int discard(const struct context *context, struct tx *tx, struct rental *
 	return store_rental_update(tx, rental);
 }
 
+/* How it ended, in words that name the code. */
+static int take_exit(struct tx *tx, struct rental *rental, const struct worker_actual *actual,
+		     struct rental_verdict *verdict)
+{
+	const char *text;
+
+	if (!actual || actual->phase != WORKER_PHASE_EXITED)
+		return 0;
+	rental->exited = true;
+	rental->exit_code = actual->exit_code;
+	if (verdict->reason != RENTAL_EXITED)
+		return 0;
+	text = arena_printf(tx_arena(tx), "The container's process ended with exit code %d.",
+			    (int)actual->exit_code);
+	if (!text)
+		return -ENOMEM;
+	verdict->detail = text;
+	return 0;
+}
+
 /* Ports may move when a machine's engine starts again. */
 static int rest_running(struct tx *tx, struct rental *rental, const struct worker_actual *actual,
 			int64_t check_ms)
@@ -216,9 +236,10 @@ static int rest_running(struct tx *tx, struct rental *rental, const struct worke
 }
 
 static int act(const struct context *context, struct tx *tx, struct rental *rental,
-	       const struct worker_actual *actual, const struct rental_verdict *verdict,
-	       bool *ret_again)
+	       const struct worker_actual *actual, struct rental_verdict *verdict, bool *ret_again)
 {
+	int r;
+
 	*ret_again = true;
 	switch (verdict->act) {
 	case RENTAL_PLACE:
@@ -228,11 +249,8 @@ static int act(const struct context *context, struct tx *tx, struct rental *rent
 	case RENTAL_RETRY:
 		return retry(context, tx, rental, verdict);
 	case RENTAL_END:
-		if (actual && actual->phase == WORKER_PHASE_EXITED) {
-			rental->exited = true;
-			rental->exit_code = actual->exit_code;
-		}
-		return end(context, tx, rental, verdict);
+		r = take_exit(tx, rental, actual, verdict);
+		return r != 0 ? r : end(context, tx, rental, verdict);
 	case RENTAL_DISCARD:
 		*ret_again = false;
 		return discard(context, tx, rental);
