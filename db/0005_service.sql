@@ -79,4 +79,4 @@ INSERT INTO templates (name, title, description, body) VALUES
 ('tensorflow', 'TensorFlow', 'TensorFlow with CUDA and a notebook server on port 8888; its log says the token.',
  '{"image":"docker.io/tensorflow/tensorflow:2.17.0-gpu-jupyter","ports":[8888],"gpus":1,"cpu_milli":4000,"memory":17179869184,"disk":34359738368,"shm":4294967296}'),
 ('vscode', 'VS Code', 'The editor in the browser, on port 8080; its configuration file holds the password.',
- '{"image":"docker.io/codercom/code-server:4.92.2","ports":["8080"],"cpu_milli":2000,"memory":4294967296,"disk":17179869184}');
+ '{"image":"docker.io/codercom/code-server:4.92.2","ports":[8080],"cpu_milli":2000,"memory":4294967296,"disk":17179869184}');
