@@ -279,16 +279,18 @@ static void adopt(struct session *session, struct machine_id machine)
 	pthread_mutex_unlock(&agents->mutex);
 	if (older)
 		end(older, 1008, "replaced by a newer session of this machine");
+	/* The welcome goes first: once entered, a commit may send at any moment. */
+	if (!greeting_welcome(agents->context, session->conn, agents->outgoing)) {
+		end(session, 1011, "not possible now; try again later");
+		return;
+	}
 	session->machine = machine;
 	session->state = LIVE;
 	enter(session);
 	fleet_latency(agents->fleet, machine, session->latency_ms);
 	(void)fleet_heard(agents->fleet, machine, true, &generation);
 	session->asked_mono_ms = clock_mono_ms(agents->context->clock);
-	if (!greeting_welcome(agents->context, session->conn, agents->outgoing))
-		end(session, 1011, "not possible now; try again later");
-	else
-		(void)post_letter(session, NULL, 0);
+	(void)post_letter(session, NULL, 0);
 }
 
 static void on_back(void *arg)
