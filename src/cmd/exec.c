@@ -206,6 +206,7 @@ static void on_end(struct stream *stream, void *arg)
 	(void)stream;
 	if (exec->input)
 		input_stop(exec->input);
+	exec->input = NULL;
 }
 
 static int run(struct cli *cli, struct exec *exec)

@@ -7,11 +7,13 @@
 
 enum { CHUNK_BYTES = 16384 };
 
-/* Owned by the thread until input_stop, by nobody afterwards: a read may go on for ever. */
+/* Held by whoever started it, by its thread (which may never leave: nothing wakes a read), and by a
+ * chunk on its way through the loop; the last to leave frees it. */
 struct input {
 	pthread_mutex_t lock;
 	pthread_cond_t taken;
 	bool full, stopped; /* under the lock */
+	unsigned int holders; /* under the lock */
 	struct loop *loop;
 	void (*on_chunk)(void *arg, const void *bytes, size_t len);
 	void *arg;
@@ -19,12 +21,27 @@ struct input {
 	char bytes[CHUNK_BYTES];
 };
 
+static void leave(struct input *input)
+{
+	bool last;
+
+	pthread_mutex_lock(&input->lock);
+	last = --input->holders == 0;
+	pthread_mutex_unlock(&input->lock);
+	if (!last)
+		return;
+	pthread_cond_destroy(&input->taken);
+	pthread_mutex_destroy(&input->lock);
+	free(input);
+}
+
 static void show_chunk(void *arg)
 {
 	struct input *input = arg;
 
 	if (!input->stopped)
 		input->on_chunk(input->arg, input->bytes, input->len);
+	leave(input);
 }
 
 /* False once nobody wants more. */
@@ -47,6 +64,7 @@ static bool post_chunk(struct input *input)
 	pthread_mutex_lock(&input->lock);
 	input->full = true;
 	posted = !input->stopped && loop_post(input->loop, show_chunk, input) == 0;
+	input->holders += posted;
 	pthread_mutex_unlock(&input->lock);
 	return posted;
 }
@@ -64,6 +82,7 @@ static void *read_all(void *arg)
 		if (!post_chunk(input) || n <= 0)
 			break;
 	}
+	leave(input);
 	return NULL;
 }
 
@@ -78,12 +97,14 @@ int input_start(struct loop *loop, void (*on_chunk)(void *arg, const void *bytes
 		return -ENOMEM;
 	pthread_mutex_init(&input->lock, NULL);
 	pthread_cond_init(&input->taken, NULL);
+	input->holders = 2;
 	input->loop = loop;
 	input->on_chunk = on_chunk;
 	input->arg = arg;
 	r = pthread_create(&thread, NULL, read_all, input);
 	if (r != 0) {
-		free(input);
+		input->holders = 1;
+		leave(input);
 		return -r;
 	}
 	pthread_detach(thread);
@@ -105,4 +126,5 @@ void input_stop(struct input *input)
 	input->stopped = true;
 	pthread_cond_signal(&input->taken);
 	pthread_mutex_unlock(&input->lock);
+	leave(input);
 }

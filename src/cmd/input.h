@@ -17,5 +17,5 @@ _must_check_ int input_start(struct loop *loop,
 /* The last chunk was taken; on the loop. */
 void input_next(struct input *input);
 
-/* No call follows; on the loop. */
+/* No call follows, and @input is given back; on the loop. */
 void input_stop(struct input *input);

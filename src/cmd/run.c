@@ -99,7 +99,7 @@ static int follow_start(struct client *client, json_t **rental)
 			r = rental_get(client, id, &newer);
 		if (r != 0)
 			return r;
-		if (!says_the_same(*rental, newer))
+		if (!rental_has_ended(newer) && !says_the_same(*rental, newer))
 			say_state(newer);
 		json_decref(*rental);
 		*rental = newer;
@@ -129,7 +129,7 @@ static int stay_with(struct client *client, json_t **rental)
 	r = rental_wait_end(client, rental_text(*rental, "id"), &ended);
 	if (r != 0)
 		return r;
-	if (ran)
+	if (strcmp(rental_text(ended, "state"), "stopped") == 0)
 		say_state(ended);
 	return rental_exit_code(ended);
 }
