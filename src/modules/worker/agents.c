@@ -25,7 +25,8 @@ struct session {
 	struct session *next_in_bucket;
 	struct http_conn_id conn;
 	enum session_state state;
-	bool gone; /* the socket; the session waits for its errand */
+	bool gone; /* the socket; the session waits for its errand and what is posted */
+	unsigned int posted; /* calls on their way to the loop */
 	uint8_t nonce[32];
 	struct machine_id machine; /* LIVE */
 	int64_t challenged_mono_ms, latency_ms, asked_mono_ms;
@@ -195,32 +196,50 @@ static void stop_waiting(struct session *session)
 	session->agents->greeting--;
 }
 
-static void retire(struct session *session, const char *reason)
+static void quit(struct session *session)
 {
 	stop_waiting(session);
 	if (session->state == LIVE)
 		leave(session);
 	session->state = ENDING;
-	streams_end(&session->streams, reason);
 }
 
 static void end(struct session *session, uint16_t code, const char *reason)
 {
 	if (session->state == ENDING)
 		return;
-	retire(session, "worker_offline");
+	quit(session);
+	streams_end(&session->streams, "worker_offline");
 	ws_close(session->agents->context->http, session->conn, code, reason);
 }
 
+static void free_if_done(struct session *session)
+{
+	if (session->gone && !session->errand && session->posted == 0)
+		session_free(session);
+}
+
+static void on_finish(void *arg)
+{
+	struct session *session = arg;
+
+	session->posted--;
+	streams_end(&session->streams, "worker_offline");
+	free_if_done(session);
+}
+
+/* A send that fails closes the connection before it returns: whoever is sending still holds the
+ * session and its streams, so they go in a turn of their own. */
 static void on_closed(void *state, uint16_t code _unused_)
 {
 	struct session *session = state;
 
 	if (session->state != ENDING)
-		retire(session, "worker_offline");
+		quit(session);
 	session->gone = true;
-	if (!session->errand)
-		session_free(session);
+	session->posted++;
+	if (loop_post(session->agents->context->loop, on_finish, session) < 0)
+		on_finish(session);
 }
 
 static void on_late(void *arg)
@@ -284,6 +303,8 @@ static void adopt(struct session *session, struct machine_id machine)
 		end(session, 1011, "not possible now; try again later");
 		return;
 	}
+	if (session->state == ENDING)
+		return;
 	session->machine = machine;
 	session->state = LIVE;
 	enter(session);
@@ -299,15 +320,12 @@ static void on_back(void *arg)
 	struct errand *errand = session->errand;
 
 	session->errand = NULL;
-	if (session->gone) {
-		session_free(session);
-	} else if (session->state != ENDING) {
-		if (errand->close_code)
-			end(session, errand->close_code, errand->close_reason);
-		else if (session->state == CHECKING)
-			adopt(session, errand->machine);
-		set_out(session);
-	}
+	if (errand->close_code)
+		end(session, errand->close_code, errand->close_reason);
+	else if (session->state == CHECKING)
+		adopt(session, errand->machine);
+	set_out(session);
+	free_if_done(session);
 	letters_free(errand->letters);
 	free(errand);
 }
@@ -472,7 +490,6 @@ static struct session *session_new(struct agents *agents, struct http_conn_id co
 	session->agents = agents;
 	session->conn = conn;
 	session->last = &session->letters;
-	session->challenged_mono_ms = clock_mono_ms(agents->context->clock);
 	session->streams = (struct streams){ .http = agents->context->http,
 					     .conn = conn,
 					     .scratch = agents->outgoing };
@@ -485,8 +502,21 @@ static struct session *session_new(struct agents *agents, struct http_conn_id co
 	return session;
 }
 
-static void *on_open(const struct context *context _unused_, struct http_conn_id conn,
-		     void *prepared)
+/* After the socket has taken the session over: see on_closed. */
+static void on_challenge(void *arg)
+{
+	struct session *session = arg;
+	struct agents *agents = session->agents;
+
+	session->posted--;
+	session->challenged_mono_ms = clock_mono_ms(agents->context->clock);
+	if (session->state == GREETING &&
+	    !greeting_challenge(agents->context, session->conn, agents->outgoing, session->nonce))
+		end(session, 1011, "not possible now; try again later");
+	free_if_done(session);
+}
+
+static void *on_open(const struct context *context, struct http_conn_id conn, void *prepared)
 {
 	struct agents *agents = worker_state.agents;
 	struct session *session;
@@ -497,10 +527,14 @@ static void *on_open(const struct context *context _unused_, struct http_conn_id
 	session = session_new(agents, conn);
 	if (!session)
 		return NULL;
+	if (loop_post(context->loop, on_challenge, session) < 0) {
+		loop_timer_free(session->hello_timer);
+		free(session);
+		return NULL;
+	}
+	session->posted++;
 	insert(agents, session);
 	agents->greeting++;
-	if (!greeting_challenge(agents->context, session->conn, agents->outgoing, session->nonce))
-		end(session, 1011, "not possible now; try again later");
 	return session;
 }
 
