@@ -40,8 +40,7 @@ static bool end_allowed(const struct notes *notes, const struct rental *rental)
 	case RENTAL_STOPPED_BY_TENANT:
 		return notes->stop && rental->state == RENTAL_STOPPED;
 	case RENTAL_BALANCE_EXHAUSTED:
-		return rental->state == RENTAL_STOPPED ? notes->broke
-						       : rental->state == RENTAL_FAILED;
+		return notes->broke && rental->state == RENTAL_STOPPED;
 	case RENTAL_EXITED:
 		return notes->exited && rental->state == RENTAL_STOPPED;
 	case RENTAL_OUT_OF_MEMORY:

@@ -1,7 +1,6 @@
 #include "modules/service/rental.h"
 
 enum {
-	PLACE_AGAIN_MS = 1000,
 	/* Changes come as hints; this often a rental is looked at without one. */
 	LOOK_AGAIN_MS = 300000,
 	/* A machine's clock may be ahead; its last usage record says the same time. */
@@ -101,25 +100,6 @@ static void give_up(const struct rental *rental, struct rental_verdict *verdict,
 		verdict->act = RENTAL_RETRY;
 		verdict->to = RENTAL_QUEUED;
 	}
-}
-
-/* No machine now. In the end, what broke the last attempt says more than that no other fits. */
-static void judge_unplaced(const struct rental *rental, const struct settings *settings,
-			   int64_t now_ms, struct rental_verdict *verdict)
-{
-	int64_t deadline_ms = rental->phase_ms + settings->place_deadline_ms;
-
-	if (rental->stop != RENTAL_REASON_NONE)
-		return end(verdict, RENTAL_STOPPED, rental->stop, "", now_ms);
-	if (now_ms >= deadline_ms && rental->reason != RENTAL_REASON_NONE)
-		return end(verdict, RENTAL_FAILED, rental->reason, rental->detail, now_ms);
-	if (now_ms >= deadline_ms)
-		return end(verdict, RENTAL_FAILED, RENTAL_NO_CAPACITY, "", now_ms);
-	*verdict = (struct rental_verdict){
-		.act = RENTAL_PLACE,
-		.detail = "",
-		.check_ms = earlier(now_ms + PLACE_AGAIN_MS, deadline_ms),
-	};
 }
 
 /* How far the machine is with a container that we have not seen running; -1: not heard of. */
@@ -266,8 +246,6 @@ void rental_judge(const struct rental *rental, const struct worker_actual *actua
 	case RENTAL_QUEUED:
 	case RENTAL_PULLING:
 	case RENTAL_STARTING:
-		if (!actual)
-			return judge_unplaced(rental, settings, now_ms, ret_verdict);
 		return judge_coming(rental, actual, settings, now_ms, ret_verdict);
 	case RENTAL_RUNNING:
 		return judge_running(rental, actual, now_ms, ret_verdict);

@@ -56,9 +56,8 @@ struct rental {
 
 enum rental_act {
 	RENTAL_REST, /* nothing to do before check_ms */
-	RENTAL_PLACE, /* try to find a machine */
 	RENTAL_ADVANCE, /* to the state .to */
-	RENTAL_RETRY, /* the attempt failed for .reason: queued again, elsewhere */
+	RENTAL_RETRY, /* the attempt failed for .reason: elsewhere again, or the end */
 	RENTAL_END, /* to the final state .to for .reason at .ended_ms */
 	RENTAL_DISCARD, /* the ended container was kept long enough */
 };
@@ -81,7 +80,7 @@ bool rental_ran(const struct rental *rental);
 /* "none", "metering" or "closed". */
 const char *rental_billing(const struct rental *rental);
 
-/* @actual: what its machine says of its lease; NULL if not placed. */
+/* @actual: what its machine says of its lease; not read once the rental has ended. */
 void rental_judge(const struct rental *rental, const struct worker_actual *actual,
 		  const struct settings *settings, int64_t now_ms,
 		  struct rental_verdict *ret_verdict);

@@ -145,18 +145,3 @@ int rental_place_why(const struct context *context, struct tx *tx, const struct 
 	*ret_why = copy;
 	return 0;
 }
-
-int rental_unplace(const struct context *context, struct tx *tx, struct rental *rental,
-		   int64_t now_ms)
-{
-	int r = billing_lease_close(context, tx, rental->lease, now_ms, false);
-
-	if (r == 0)
-		r = worker_lease_remove(context, tx, rental->lease);
-	if (r != 0)
-		return r < 0 ? r : -EIO;
-	rental->placed = false;
-	rental->placed_ms = 0;
-	rental->rate_hour = AMOUNT_ZERO;
-	return 0;
-}

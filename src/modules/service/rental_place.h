@@ -14,7 +14,3 @@ _must_check_ int rental_place(const struct context *context, struct tx *tx, stru
 /* Why rental_place found nothing: JSON text in the arena. */
 _must_check_ int rental_place_why(const struct context *context, struct tx *tx,
 				  const struct order *order, const char **ret_why);
-
-/* The attempt is over and its machine is to remove everything; the rental is unplaced. */
-_must_check_ int rental_unplace(const struct context *context, struct tx *tx, struct rental *rental,
-				int64_t now_ms);

@@ -33,8 +33,6 @@ static const struct rental_reason_row rows[RENTAL_REASONS] = {
 				   "The machine did not start the container in time." },
 	[RENTAL_STOP_TIMEOUT] = { "stop_timeout", "provider", true, false, false,
 				  "The machine did not confirm the stop in time." },
-	[RENTAL_NO_CAPACITY] = { "no_capacity", "network", false, false, false,
-				 "No other machine fits now." },
 	[RENTAL_CONTAINER_GONE] = { "container_gone", "provider", true, true, true,
 				    "The machine does not have the container any longer." },
 	[RENTAL_GPU_MISSING] = { "gpu_missing", "provider", true, true, true,

@@ -97,45 +97,6 @@ static int end(const struct context *context, struct tx *tx, struct rental *rent
 	return move_to(context, tx, rental, verdict->to, verdict->reason, verdict->detail);
 }
 
-/* A retry that cannot be paid any longer. */
-static int end_unpaid(const struct context *context, struct tx *tx, struct rental *rental)
-{
-	struct rental_verdict verdict = {
-		.act = RENTAL_END,
-		.to = RENTAL_FAILED,
-		.reason = RENTAL_BALANCE_EXHAUSTED,
-		.detail = rental_reason_row(RENTAL_BALANCE_EXHAUSTED)->detail,
-		.ended_ms = clock_now_ms(context->clock),
-	};
-
-	return end(context, tx, rental, &verdict);
-}
-
-static int place(const struct context *context, struct tx *tx, struct rental *rental,
-		 const struct rental_verdict *verdict, bool *ret_again)
-{
-	struct order order;
-	const char *detail;
-	int r = store_order(tx, rental->id, &order);
-
-	*ret_again = false;
-	if (r == 0)
-		r = rental_place(context, tx, rental, &order);
-	if (r == SERVICE_E_NO_CAPACITY)
-		return rest(tx, rental, verdict->check_ms);
-	if (r == SERVICE_E_BALANCE)
-		return end_unpaid(context, tx, rental);
-	if (r != 0)
-		return r;
-	detail = placed_text(tx, rental);
-	if (!detail)
-		return -ENOMEM;
-	rental->reason = RENTAL_REASON_NONE;
-	rental->detail = "";
-	rental->check_ms = clock_now_ms(context->clock) + context->settings->place_deadline_ms;
-	return move_to(context, tx, rental, RENTAL_QUEUED, RENTAL_REASON_NONE, detail);
-}
-
 static void take_ports(struct rental *rental, const struct worker_actual *actual)
 {
 	for (size_t i = 0; i < rental->n_ports; i++)
@@ -176,18 +137,45 @@ static int advance(const struct context *context, struct tx *tx, struct rental *
 		       rental_reason_row(verdict->stop)->detail);
 }
 
+/* The attempt costs nothing and gives its resources back, which the next one may need. */
+static int drop_attempt(const struct context *context, struct tx *tx, const struct rental *rental,
+			int64_t now_ms)
+{
+	int r = billing_lease_close(context, tx, rental->lease, now_ms, false);
+
+	if (r == 0)
+		r = worker_lease_release(context, tx, rental->lease);
+	return no_outcome(r);
+}
+
+/* With nowhere else to go it ends at once, and its container stays for its logs. */
 static int retry(const struct context *context, struct tx *tx, struct rental *rental,
 		 const struct rental_verdict *verdict)
 {
 	int64_t now_ms = clock_now_ms(context->clock);
-	int r = rental_unplace(context, tx, rental, now_ms);
+	struct rental_verdict failure = *verdict;
+	struct lease_id failed = rental->lease;
+	const char *detail;
+	struct order order;
+	int r = drop_attempt(context, tx, rental, now_ms);
 
+	if (r == 0)
+		r = store_order(tx, rental->id, &order);
+	if (r == 0)
+		r = rental_place(context, tx, rental, &order);
+	if (r > 0) {
+		failure.to = RENTAL_FAILED;
+		return end(context, tx, rental, &failure);
+	}
+	if (r == 0)
+		r = no_outcome(worker_lease_remove(context, tx, failed));
 	if (r != 0)
 		return r;
-	rental->check_ms = now_ms;
-	rental->reason = verdict->reason;
-	rental->detail = verdict->detail;
-	return move_to(context, tx, rental, RENTAL_QUEUED, verdict->reason, verdict->detail);
+	detail = arena_printf(tx_arena(tx), "%s Now %s.", verdict->detail, placed_text(tx, rental));
+	if (!detail)
+		return -ENOMEM;
+	rental->check_ms = now_ms + context->settings->place_deadline_ms;
+	return move_to(context, tx, rental, RENTAL_QUEUED, verdict->reason, detail);
 }
 
 static int discard(const struct context *context, struct tx *tx, struct rental *rental)
@@ -242,8 +230,6 @@ static int act(const struct context *context, struct tx *tx, struct rental *rent
 
 	*ret_again = true;
 	switch (verdict->act) {
-	case RENTAL_PLACE:
-		return place(context, tx, rental, verdict, ret_again);
 	case RENTAL_ADVANCE:
 		return advance(context, tx, rental, actual, verdict);
 	case RENTAL_RETRY:

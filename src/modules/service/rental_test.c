@@ -134,9 +134,6 @@ static void check_verdict(const struct rental *rental, const struct rental_verdi
 		assert_true(*reason->name && *verdict->detail);
 		assert_true(verdict->ended_ms >= rental->created_ms);
 		break;
-	case RENTAL_PLACE:
-		assert_true(rental->state == RENTAL_QUEUED && !rental->placed);
-		break;
 	case RENTAL_DISCARD:
 		assert_true(rental_ended(rental) && rental->kept);
 		break;
@@ -165,7 +162,7 @@ static void no_verdict_is_illegal(void **state _unused_)
 						    RENTAL_BALANCE_EXHAUSTED };
 	static const int64_t ages_ms[] = { 0, 20000, 700000, 100000000 };
 
-	for (unsigned int i = 0; i < 8 * 7 * 6 * 3 * 4 * 2 * 2 * 2 * 2; i++) {
+	for (unsigned int i = 0; i < 8 * 7 * 6 * 3 * 4 * 2 * 2 * 2; i++) {
 		unsigned int left = i;
 		struct rental rental = rental_in((enum rental_state)pick(&left, 8));
 		enum worker_phase phase = (enum worker_phase)pick(&left, 7);
@@ -182,8 +179,7 @@ static void no_verdict_is_illegal(void **state _unused_)
 		rental.attempts = pick(&left, 2) ? 1 : RENTAL_ATTEMPTS_MAX;
 		rental.pinned = pick(&left, 2);
 		actual.lost = pick(&left, 2);
-		rental.placed = pick(&left, 2) || rental.state != RENTAL_QUEUED;
-		verdict = judge(&rental, rental.placed ? &actual : NULL, NOW_MS);
+		verdict = judge(&rental, &actual, NOW_MS);
 		check_verdict(&rental, &verdict);
 	}
 }
@@ -304,19 +300,6 @@ static void a_machine_cannot_invent_time(void **state _unused_)
 	assert_int_equal(judge(&rental, &exited, NOW_MS).ended_ms, rental.started_ms);
 }
 
-static void the_last_failure_says_more_than_no_capacity(void **state _unused_)
-{
-	struct rental rental = rental_in(RENTAL_QUEUED);
-
-	rental.placed = false;
-	assert_int_equal(judge(&rental, NULL, NOW_MS).act, RENTAL_PLACE);
-	assert_move(judge(&rental, NULL, NOW_MS + 30000), RENTAL_END, RENTAL_FAILED,
-		    RENTAL_NO_CAPACITY);
-	rental.reason = RENTAL_ENGINE_DOWN;
-	assert_move(judge(&rental, NULL, NOW_MS + 30000), RENTAL_END, RENTAL_FAILED,
-		    RENTAL_ENGINE_DOWN);
-}
-
 static void an_ended_container_is_kept_for_a_while(void **state _unused_)
 {
 	struct rental rental = rental_in(RENTAL_STOPPED);
@@ -344,7 +327,6 @@ int main(void)
 		cmocka_unit_test(a_term_ends_it),
 		cmocka_unit_test(a_report_comes_before_a_stop),
 		cmocka_unit_test(a_machine_cannot_invent_time),
-		cmocka_unit_test(the_last_failure_says_more_than_no_capacity),
 		cmocka_unit_test(an_ended_container_is_kept_for_a_while),
 	};
 

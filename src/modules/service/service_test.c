@@ -152,6 +152,21 @@ static void three_machines_are_tried_and_nothing_is_billed(void **state)
 	world_check(world);
 }
 
+static void with_nowhere_else_to_go_it_ends_with_its_logs(void **state)
+{
+	struct world *world = *state;
+	struct rental_id id = ordered(world);
+	struct rental rental = world_rental(world, id);
+
+	for (int i = 0; i < MACHINES * CPUS; i++)
+		(void)!world_order(world, 0, NULL);
+	says(world, id, pull_failed);
+	assert_state(world, id, RENTAL_FAILED, RENTAL_PULL_FAILED);
+	assert_true(world_rental(world, id).kept);
+	assert_true(lease_id_equal(world_rental(world, id).lease, rental.lease));
+	world_check(world);
+}
+
 static void a_missing_image_is_not_tried_again(void **state)
 {
 	struct world *world = *state;
@@ -574,8 +589,8 @@ static void two_reconcilers_do_no_harm(void **state)
 		world_check(world);
 	}
 	assert_state(world, id, RENTAL_STOPPED, RENTAL_EXITED);
-	/* queued, queued (failed), queued (placed), pulling, starting, running, stopped. */
-	assert_int_equal(world_rental(world, id).n_moves, 7);
+	/* queued, queued elsewhere, pulling, starting, running, stopped. */
+	assert_int_equal(world_rental(world, id).n_moves, 6);
 	assert_int_equal(world_rental(world, id).attempts, 2);
 }
 
@@ -590,6 +605,7 @@ int main(void)
 		WORLD_TEST(an_order_that_cannot_be_paid_leaves_nothing),
 		WORLD_TEST(live_rentals_are_limited),
 		WORLD_TEST(three_machines_are_tried_and_nothing_is_billed),
+		WORLD_TEST(with_nowhere_else_to_go_it_ends_with_its_logs),
 		WORLD_TEST(a_missing_image_is_not_tried_again),
 		WORLD_TEST(silence_before_the_run_moves_it),
 		WORLD_TEST(a_machine_that_never_begins_is_left),
