@@ -74,7 +74,7 @@ test('a whole rental, from the offer to the recomputed bill', async () => {
   assert.equal(stopped.reason, 'stopped_by_tenant')
   assert.equal(stopped.caused_by, 'tenant')
   assert.equal(stopped.billing, 'closed')
-  assert.ok(stopped.seconds >= 2)
+  assert.ok(stopped.seconds >= 1)
 
   // Logs of what has ended are still there.
   const old = tenant.socket(`/v1/rentals/${rental.id}/logs`)
@@ -112,7 +112,7 @@ test('a container that ends by itself: its exit code, and only its seconds', asy
   const rental = await tenant.post('/v1/rentals', { ...order, command: ['/bin/sh', '-c', 'echo bye; sleep 1; exit 3'] }, 201)
   const ended = await reaches(rental.id, 'stopped')
   assert.equal(ended.reason, 'exited')
-  assert.match(ended.detail, /3/)
+  assert.equal(ended.exit_code, 3)
   assert.ok(ended.seconds <= 2, `charged ${ended.seconds} s`)
 })
 

@@ -99,7 +99,7 @@ export class Network {
     network.db = await emptyDatabase()
     network.agents = []
     network.operator = new Person(network, privateKeyToAccount(generatePrivateKey()))
-    await network.startServer()
+    await network.startServer().catch(async (error) => { await network.server.kill(); throw error })
     return network
   }
 
