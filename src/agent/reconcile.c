@@ -182,6 +182,7 @@ static int keep_desired(struct reconcile *reconcile, const Wire__Desired *desire
 
 int reconcile_desired(struct reconcile *reconcile, const Wire__Desired *desired)
 {
+	bool first = !reconcile->told;
 	int r;
 
 	if (reconcile->told && desired->generation < reconcile->generation)
@@ -189,6 +190,9 @@ int reconcile_desired(struct reconcile *reconcile, const Wire__Desired *desired)
 	reconcile->told = true;
 	reconcile->generation = desired->generation;
 	r = apply(reconcile, desired, true);
+	/* Now is known what nobody wants. */
+	if (first && reconcile->up)
+		reconcile_begin_round(reconcile);
 	return r < 0 ? r : keep_desired(reconcile, desired);
 }
 
