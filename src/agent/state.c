@@ -209,8 +209,8 @@ int state_read(struct state *state, const char *name, struct arena *arena, const
 	       size_t *ret_len)
 {
 	_cleanup_(closep) int fd = -1;
-	size_t len, start;
-	char *bytes;
+	size_t len = 0, start = 0;
+	char *bytes = NULL;
 	int r;
 
 	fd = openat(state->dir, name, O_RDONLY | O_CLOEXEC);

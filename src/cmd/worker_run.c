@@ -1,5 +1,8 @@
 #include "cmd/worker.h"
 
+#include <link.h>
+#include <malloc.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "agent/agent.h"
@@ -22,7 +25,7 @@ static const struct option_table table = {
 	.rows = rows,
 };
 
-enum { HOME_MAX = 65536 };
+enum { HOME_MAX = 65536, SETTLED_MS = 3000 };
 
 /* The path of the engine's socket, or NULL. */
 static const char *find_socket(const struct options *options)
@@ -44,6 +47,31 @@ static void on_signal(void *arg, int signal)
 	loop_stop(arg);
 }
 
+/* Code is only read: what is needed again comes back from the page cache. */
+static int drop_code(struct dl_phdr_info *object, size_t size _unused_, void *arg _unused_)
+{
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+
+	for (size_t i = 0; i < object->dlpi_phnum; i++) {
+		const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+		uintptr_t from = (object->dlpi_addr + part->p_vaddr) & ~(page - 1);
+		uintptr_t to = object->dlpi_addr + part->p_vaddr + part->p_memsz;
+
+		if (part->p_type == PT_LOAD && (part->p_flags & (PF_X | PF_W)) == PF_X &&
+		    madvise((void *)from, to - from, MADV_DONTNEED) < 0)
+			log_warn("worker.madvise", log_fault(-errno));
+	}
+	return 0;
+}
+
+/* Libraries run much code when they are loaded, and never again: the agent gives the tenants' memory
+ * back. */
+static void on_settled(void *arg _unused_)
+{
+	dl_iterate_phdr(drop_code, NULL);
+	malloc_trim(0);
+}
+
 static int run(struct state *state, const char *folder, const char *socket)
 {
 	struct agent_config config = {
@@ -54,6 +82,7 @@ static int run(struct state *state, const char *folder, const char *socket)
 		.socket = socket,
 		.version = KAISAR_VERSION,
 	};
+	struct loop_timer *settled;
 	struct agent *agent = NULL;
 	int r;
 
@@ -63,6 +92,8 @@ static int run(struct state *state, const char *folder, const char *socket)
 	r = loop_on_signal(config.loop, on_signal, config.loop);
 	if (r == 0)
 		r = agent_new(&config, &agent);
+	if (r == 0)
+		r = loop_timer_new(config.loop, SETTLED_MS, 0, on_settled, NULL, &settled);
 	if (r == 0) {
 		log_info("worker.started", log_text("engine", socket), log_text("state", folder));
 		r = loop_run(config.loop);
