@@ -6,11 +6,11 @@
 #include "io/http_server.h"
 
 struct http_call {
-	const char *method;	/* "GET" */
+	const char *method; /* "GET" */
 	const char *url;
 	const struct http_header *headers;
 	size_t n_headers;
-	const void *body;	/* NULL: none */
+	const void *body; /* NULL: none */
 	size_t body_len;
 	uint64_t timeout_ms;
 	size_t max_answer_bytes;
@@ -18,7 +18,7 @@ struct http_call {
 
 struct http_answer {
 	int status;
-	char *body;		/* in the arena, NUL behind it */
+	char *body; /* in the arena, NUL behind it */
 	size_t body_len;
 };
 

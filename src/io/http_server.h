@@ -16,10 +16,18 @@ struct loop;
 struct http_server;
 
 struct http_conn_id {
-	uint64_t value;		/* slot and generation; 0 is no connection */
+	uint64_t value; /* slot and generation; 0 is no connection */
 };
 
-enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_HEAD, HTTP_OPTIONS };
+enum http_method {
+	HTTP_GET,
+	HTTP_POST,
+	HTTP_PUT,
+	HTTP_PATCH,
+	HTTP_DELETE,
+	HTTP_HEAD,
+	HTTP_OPTIONS
+};
 
 struct http_header {
 	const char *name, *value;
@@ -29,33 +37,33 @@ struct http_header {
 struct http_request {
 	struct http_conn_id conn;
 	enum http_method method;
-	const char *path;	/* as sent, without the query; starts with '/' */
-	const char *query;	/* behind the '?', "" if none */
-	const struct http_header *headers;	/* names in lower case */
+	const char *path; /* as sent, without the query; starts with '/' */
+	const char *query; /* behind the '?', "" if none */
+	const struct http_header *headers; /* names in lower case */
 	size_t n_headers;
 	const char *body;
 	size_t body_len;
-	const char *peer;	/* "127.0.0.1" */
-	bool websocket;		/* a well-formed WebSocket upgrade (RFC 6455, version 13) */
+	const char *peer; /* "127.0.0.1" */
+	bool websocket; /* a well-formed WebSocket upgrade (RFC 6455, version 13) */
 };
 
 /* NULL if absent; @name in lower case. */
 const char *http_request_header(const struct http_request *request, const char *name);
 
 struct http_server_config {
-	const char *host;		/* numeric address */
-	uint16_t port;			/* 0: any free one */
+	const char *host; /* numeric address */
+	uint16_t port; /* 0: any free one */
 	size_t max_connections;
-	size_t max_header_bytes;	/* request line and headers */
+	size_t max_header_bytes; /* request line and headers */
 	size_t max_body_bytes;
-	uint64_t header_timeout_ms;	/* from the connection's or the last answer's end; keep-alive
+	uint64_t header_timeout_ms; /* from the connection's or the last answer's end; keep-alive
 					 * idling counts against idle_timeout_ms instead */
-	uint64_t body_timeout_ms;	/* from the end of the header to the end of the body */
+	uint64_t body_timeout_ms; /* from the end of the header to the end of the body */
 	uint64_t idle_timeout_ms;
-	uint64_t send_timeout_ms;	/* a client that takes nothing for so long is cut */
+	uint64_t send_timeout_ms; /* a client that takes nothing for so long is cut */
 	size_t ws_max_message_bytes;
-	size_t ws_max_queue_bytes;	/* unsent bytes after which a slow WebSocket reader is cut */
-	uint64_t ws_ping_ms;		/* pings; a peer silent for two of them is cut */
+	size_t ws_max_queue_bytes; /* unsent bytes after which a slow WebSocket reader is cut */
+	uint64_t ws_ping_ms; /* pings; a peer silent for two of them is cut */
 
 	/* On the loop. Must answer with http_reply or http_upgrade, now or later. */
 	void (*on_request)(void *arg, const struct http_request *request);
@@ -87,9 +95,10 @@ struct ws_handler {
 	/* The 101 is on its way; messages may be sent. May be NULL. */
 	void (*on_open)(void *arg, struct http_conn_id conn);
 	/* One whole message, borrowed. */
-	void (*on_message)(void *arg, struct http_conn_id conn, enum ws_kind kind, const void *bytes,
-			   size_t len);
-	/* The last call for this connection. @code as in RFC 6455 section 7.4; 1006 without a close
+	void (*on_message)(void *arg, struct http_conn_id conn, enum ws_kind kind,
+			   const void *bytes, size_t len);
+	/* The last call for this connection, from the loop's queue: never from within ws_send or
+	 * ws_close. @code as in RFC 6455 section 7.4; 1006 without a close
 	 * frame. The one who gave @arg frees it here. */
 	void (*on_close)(void *arg, struct http_conn_id conn, uint16_t code);
 };

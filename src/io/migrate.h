@@ -6,8 +6,8 @@
 
 struct migration {
 	int number;
-	const char *name;	/* "0001_iam" */
-	const char *sql;	/* statements ending in ";\n" */
+	const char *name; /* "0001_iam" */
+	const char *sql; /* statements ending in ";\n" */
 };
 
 /* Made from db/ by tools/embed_migrations.py; ends with number 0. */

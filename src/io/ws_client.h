@@ -17,11 +17,11 @@ struct ws_client_handler {
 };
 
 struct ws_client_config {
-	const char *url;	/* ws://host:port/path?query */
+	const char *url; /* ws://host:port/path?query */
 	const struct http_header *headers;
 	size_t n_headers;
 	uint64_t connect_timeout_ms;
-	uint64_t ping_ms;	/* sends pings; a server silent for two of them is cut */
+	uint64_t ping_ms; /* sends pings; a server silent for two of them is cut */
 	size_t max_message_bytes;
 	size_t max_queue_bytes;
 };

@@ -22,15 +22,27 @@ struct ws_conn {
 
 /* ---- the end ---- */
 
-void ws_conn_gone(struct http_conn *conn)
+static void say_gone(void *arg)
 {
-	struct ws_conn *ws = conn->ws;
+	struct ws_conn *ws = arg;
 	uint16_t code = ws->doomed ? 1006 : ws_stream_code(&ws->stream);
 
-	conn->ws = NULL;
 	ws->handler->on_close(ws->arg, ws->id, code);
 	ws_stream_done(&ws->stream);
 	free(ws);
+}
+
+/* A send may find that the peer is gone while its caller still holds what on_close frees: so that is
+ * said from the loop's queue, never from within a call. */
+void ws_conn_gone(struct http_conn *conn)
+{
+	struct ws_conn *ws = conn->ws;
+
+	conn->ws = NULL;
+	ws->conn = NULL;
+	/* A loop that has stopped has no callers left. */
+	if (loop_post(conn->server->loop, say_gone, ws) < 0)
+		say_gone(ws);
 }
 
 /* A peer that is too slow, silent or broken. */
