@@ -162,6 +162,7 @@ static int release_early(struct exec *exec)
 		r = engine_exec_send(exec->call, NULL, 0);
 	free(exec->early);
 	exec->early = NULL;
+	exec->early_len = 0;
 	return r;
 }
 

@@ -15,7 +15,7 @@ enum {
 	CHANNEL_STDERR,
 	CHANNEL_CONTROL,
 	CHUNK_MAX = 16384,
-	QUEUE_HIGH = 65536, /* unsent bytes above which no more input is read */
+	UNTAKEN_MAX = 512 << 10, /* bytes on their way to the process above which no more is read */
 	TICK_MS = 100,
 };
 
@@ -41,7 +41,8 @@ struct exec {
 	struct terminal terminal;
 	struct input *input;
 	struct loop_timer *timer;
-	bool input_waits; /* a chunk was sent, the next is read when the queue is short again */
+	bool input_waits; /* a chunk was sent, and the next is not read yet */
+	size_t untaken; /* sent, and not yet passed on to the machine */
 	int columns, rows;
 	bool has_ended;
 	int exit_code;
@@ -92,16 +93,22 @@ static json_t *command_json(const struct options *options)
 
 /* ---- input ---- */
 
+static void read_more(struct exec *exec)
+{
+	if (!exec->input_waits || exec->untaken >= UNTAKEN_MAX)
+		return;
+	exec->input_waits = false;
+	input_next(exec->input);
+}
+
 static void on_input(void *arg, const void *bytes, size_t len)
 {
 	struct exec *exec = arg;
 
 	send_channel(exec, CHANNEL_STDIN, bytes, len);
 	exec->input_waits = len > 0;
-	if (exec->input_waits && stream_queued(exec->stream) < QUEUE_HIGH) {
-		exec->input_waits = false;
-		input_next(exec->input);
-	}
+	exec->untaken += len;
+	read_more(exec);
 }
 
 static void send_size(struct exec *exec)
@@ -121,10 +128,6 @@ static void on_tick(void *arg)
 {
 	struct exec *exec = arg;
 
-	if (exec->input_waits && stream_queued(exec->stream) < QUEUE_HIGH) {
-		exec->input_waits = false;
-		input_next(exec->input);
-	}
 	if (exec->tty)
 		send_size(exec);
 }
@@ -167,9 +170,13 @@ static void take_control(struct exec *exec, const char *bytes, size_t len)
 {
 	_cleanup_(json_decrefp) json_t *control = json_loadb(bytes, len, 0, NULL);
 	const json_t *code = json_object_get(control, "exit_code");
+	const json_t *taken = json_object_get(control, "taken");
 	const char *error = json_string_value(json_object_get(control, "error"));
 
-	if (json_is_integer(code)) {
+	if (json_is_integer(taken)) {
+		exec->untaken -= size_min(exec->untaken, (size_t)json_integer_value(taken));
+		read_more(exec);
+	} else if (json_is_integer(code)) {
 		exec->has_ended = true;
 		exec->exit_code = (int)(json_integer_value(code) & 0xff);
 	} else if (error) {

@@ -129,11 +129,6 @@ int stream_send(struct stream *stream, enum ws_kind kind, const void *bytes, siz
 	return stream->socket ? ws_client_send(stream->socket, kind, bytes, len) : -ENOTCONN;
 }
 
-size_t stream_queued(const struct stream *stream)
-{
-	return stream->socket ? ws_client_queued(stream->socket) : 0;
-}
-
 void stream_close(struct stream *stream)
 {
 	if (stream->socket)

@@ -34,7 +34,6 @@ _must_check_ int stream_run(struct client *client, const char *path,
 struct loop *stream_loop(struct stream *stream);
 _must_check_ int stream_send(struct stream *stream, enum ws_kind kind, const void *bytes,
 			     size_t len);
-size_t stream_queued(const struct stream *stream);
 void stream_close(struct stream *stream);
 
 /* The exit code of an end that is not a normal one (1000); says why. */

@@ -170,9 +170,9 @@ test('a detached rental: ps, logs, exec, stats, stop, bill, rm', async () => {
 
   const exec = await tenant.run(['exec', 'web', 'sh', '-c', 'echo out; echo err >&2; exit 3'])
   assert.deepEqual([exec.stdout, exec.stderr, exec.code], ['out\n', 'err\n', 3])
-  const input = 'x'.repeat(200000)
+  const input = 'x'.repeat(3000000)
   const count = await tenant.run(['exec', '-i', 'web', 'wc', '-c'], { input })
-  assert.equal(count.stdout.trim(), '200000', JSON.stringify(count))
+  assert.equal(count.stdout.trim(), '3000000', JSON.stringify(count))
   assert.equal(count.code, 0)
 
   const sample = JSON.parse(await tenant.out('stats', '--no-stream', '-o', 'json', 'web'))

@@ -127,6 +127,19 @@ static void give_credit(struct relay *relay)
 	relay->owed = 0;
 }
 
+static void send_channel(struct relay *relay, uint8_t channel, const void *bytes, size_t len);
+
+/* A client that keeps at most INPUT_MAX bytes untaken is never cut. */
+static void say_taken(struct relay *relay, const struct input *input)
+{
+	char text[48];
+
+	if (input->channel != WORKER_STDIN || input->len == 0)
+		return;
+	snprintf(text, sizeof(text), "{\"taken\":%zu}", input->len);
+	send_channel(relay, EXEC_CONTROL, text, strlen(text));
+}
+
 static void send_input(struct relay *relay)
 {
 	while (relay->stream && relay->input) {
@@ -137,6 +150,7 @@ static void send_input(struct relay *relay)
 			return;
 		if (r != 0)
 			return hang_up(relay, CLOSE_FAULT, "the input could not be passed on");
+		say_taken(relay, first);
 		pop_input(relay);
 	}
 }
