@@ -30,7 +30,7 @@ static void test_login(void **state)
 	assert_int_equal(call.result, 0);
 	assert_int_equal(json_array_size(json_object_get(call.reply.body, "roles")), 2);
 	assert_int_equal(json_array_size(json_object_get(call.reply.body, "permissions")), 6);
-	assert_string_equal(answer_text(&call, "created_at"), "2026-11-18T10:26:40Z");
+	assert_string_equal(answer_text(&call, "created_at"), "2026-11-18T11:06:40Z");
 	json_decref(call.reply.body);
 }
 

@@ -1,22 +1,46 @@
 #include "modules/iam/iam_world.h"
 
+#include <unistd.h>
+
+#include "base/log.h"
 #include "io/migrate.h"
 #include "modules/iam/iam_rules.h"
 
-static int clear_fn(struct tx *tx, void *arg _unused_)
+/* A schema of its own on PostgreSQL, since other tests use the same server at the same time. */
+static int schema_fn(struct tx *tx, void *arg)
 {
-	static const char *const tables[] = {
-		"iam_api_keys", "iam_refresh_tokens", "iam_sessions",
-		"iam_nonces",   "iam_roles",          "iam_accounts"
-	};
-	char sql[64];
-	int r = 0;
+	return tx_exec(tx, arg, SQL_NO_PARAMS, NULL);
+}
 
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(tables); i++) {
-		snprintf(sql, sizeof(sql), "DELETE FROM %s", tables[i]);
-		r = tx_exec(tx, sql, SQL_NO_PARAMS, NULL);
+static void schema_run(struct world *w, const char *verb, const char *more)
+{
+	const char *sql = arena_printf(w->arena, "%s SCHEMA iam_test_%d%s", verb, (int)getpid(),
+				       more);
+	struct db *db;
+
+	assert_non_null(sql);
+	assert_int_equal(db_open(w->url, 1, &db), 0);
+	assert_int_equal(db_run(db, TX_WRITE, w->arena, schema_fn, (void *)sql), 0);
+	db_close(db);
+}
+
+static bool on_postgres(const struct world *w)
+{
+	return strncmp(w->url, "postgres", strlen("postgres")) == 0;
+}
+
+static void store_open(struct world *w)
+{
+	const char *url = w->url;
+
+	if (on_postgres(w)) {
+		schema_run(w, "CREATE", "");
+		url = arena_printf(w->arena, "%s%coptions=-csearch_path%%3Diam_test_%d", url,
+				   strchr(url, '?') ? '&' : '?', (int)getpid());
+		assert_non_null(url);
 	}
-	return r;
+	assert_int_equal(db_open(url, 4, &w->context.db), 0);
+	assert_int_equal(migrate(w->context.db, migrations, NULL), 0);
 }
 
 int world_open(void **state)
@@ -43,9 +67,7 @@ int world_open(void **state)
 		.random = &random_system,
 		.settings = &w->settings,
 	};
-	assert_int_equal(db_open(w->url, 4, &w->context.db), 0);
-	assert_int_equal(migrate(w->context.db, migrations, NULL), 0);
-	assert_int_equal(db_run(w->context.db, TX_WRITE, w->arena, clear_fn, NULL), 0);
+	store_open(w);
 	return 0;
 }
 
@@ -54,6 +76,8 @@ int world_close(void **state)
 	struct world *w = *state;
 
 	db_close(w->context.db);
+	if (on_postgres(w))
+		schema_run(w, "DROP", " CASCADE");
 	secp_key_free(w->wallet);
 	es256_key_free(w->token_key);
 	arena_free(w->arena);
@@ -233,6 +257,7 @@ int world_run(struct CMUnitTest *tests, size_t n)
 	struct world world = { 0 };
 	int failed = 0;
 
+	log_init(false, LOG_WARN);
 	for (size_t u = 0; u < ARRAY_SIZE(urls) && urls[u]; u++) {
 		world.url = urls[u];
 		print_message("on %.8s\n", world.url);
