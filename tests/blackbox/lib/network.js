@@ -18,7 +18,7 @@ export const demoImage = 'localhost/kaisar/demo:1'
 const quick = {
   heartbeat_ms: 300, charge_every_ms: 1000, offline_after_ms: 2000, lost_after_ms: 6000,
   place_deadline_ms: 8000, start_deadline_ms: 20000, pull_deadline_ms: 30000, stop_deadline_ms: 20000,
-  hold_seconds: 60,
+  hold_seconds: 5,
 }
 
 export async function freePort() {
