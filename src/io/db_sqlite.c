@@ -46,10 +46,15 @@ static void drop_statement(void *stmt, void *arg _unused_)
 static int configure(struct sqlite_connection *connection)
 {
 	static const char *const pragmas[] = {
-		"PRAGMA journal_mode = WAL",   "PRAGMA synchronous = FULL",
-		"PRAGMA foreign_keys = ON",    "PRAGMA cache_size = -16000",
-		"PRAGMA temp_store = MEMORY",  "PRAGMA journal_size_limit = 67108864",
+		"PRAGMA journal_mode = WAL",
+		"PRAGMA synchronous = FULL",
+		"PRAGMA foreign_keys = ON",
+		"PRAGMA cache_size = -16000",
+		"PRAGMA temp_store = MEMORY",
+		"PRAGMA journal_size_limit = 67108864",
 		"PRAGMA trusted_schema = OFF",
+		/* 32 MB of log: a page that many transactions touch goes to the file once. */
+		"PRAGMA wal_autocheckpoint = 8000",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(pragmas); i++) {
@@ -444,7 +449,10 @@ static int start_writer(struct sqlite_db *sqlite)
 	r = sqlite_connect(sqlite->path, &connection);
 	if (r < 0)
 		return r;
-	r = sqlite_writer_new(&sqlite->db, connection, &sqlite->writer);
+	/* The one writer touches indexes at random: pages that it holds need not be read again. */
+	r = sqlite_command(connection, "PRAGMA cache_size = -65536");
+	if (r == 0)
+		r = sqlite_writer_new(&sqlite->db, connection, &sqlite->writer);
 	if (r < 0)
 		sqlite_disconnect(connection);
 	return r;
