@@ -1,6 +1,5 @@
 #include "io/ws_client.h"
 
-#include <curl/curl.h>
 #include <jansson.h>
 #include <uv.h>
 
@@ -9,6 +8,7 @@
 #include "io/ws_handshake.h"
 #include "io/ws_request.h"
 #include "io/ws_stream.h"
+#include "io/ws_transport.h"
 
 enum {
 	CLOSE_MS = 5000, /* for the server to answer a close frame */
@@ -23,14 +23,12 @@ struct ws_client {
 	void *arg;
 	uint64_t connect_timeout_ms, ping_ms;
 	size_t max_message_bytes, max_queue_bytes;
-	char *url; /* with http(s), for libcurl */
 	char *request; /* the upgrade, as text */
 	char key[WS_KEY_SIZE];
 
-	CURL *curl;
+	struct ws_transport *transport;
 	uv_work_t work;
-	CURLcode connected; /* what the work came to */
-	bool abandoned; /* tells the connecting thread */
+	int connected; /* what the work came to */
 	uv_poll_t poll;
 	uv_timer_t timer;
 	unsigned int users; /* timer, poll, and the connecting thread */
@@ -48,17 +46,14 @@ struct ws_client {
 	int status;
 	uint16_t code;
 	char detail[256];
-	char curl_error[CURL_ERROR_SIZE];
 };
 
 /* ---- the end ---- */
 
 static void client_free(struct ws_client *client)
 {
-	if (client->curl)
-		curl_easy_cleanup(client->curl);
+	ws_transport_free(client->transport);
 	ws_stream_done(&client->stream);
-	free(client->url);
 	free(client->request);
 	free(client);
 }
@@ -84,7 +79,7 @@ static void end(struct ws_client *client, uint16_t code, const char *detail)
 	loop_disown(&client->owned);
 	client->code = code;
 	snprintf(client->detail, sizeof(client->detail), "%s", detail);
-	__atomic_store_n(&client->abandoned, true, __ATOMIC_RELEASE);
+	ws_transport_abandon(client->transport);
 	if (client->phase == OPEN)
 		ws_stream_deafen(&client->stream);
 	if (client->phase != CONNECTING)
@@ -95,10 +90,10 @@ static void end(struct ws_client *client, uint16_t code, const char *detail)
 
 static void end_with_fault(struct ws_client *client, const char *what)
 {
+	const char *why = ws_transport_why(client->transport);
 	char detail[sizeof(client->detail)];
 
-	snprintf(detail, sizeof(detail), "%s%s%.200s", what, client->curl_error[0] ? ": " : "",
-		 client->curl_error);
+	snprintf(detail, sizeof(detail), "%s%s%.200s", what, *why ? ": " : "", why);
 	end(client, 1006, detail);
 }
 
@@ -120,12 +115,12 @@ static bool send_output(struct ws_client *client)
 {
 	while (client->output_sent < client->output_len) {
 		size_t n = 0;
-		CURLcode r = curl_easy_send(client->curl, client->output + client->output_sent,
-					    client->output_len - client->output_sent, &n);
+		int r = ws_transport_send(client->transport, client->output + client->output_sent,
+					  client->output_len - client->output_sent, &n);
 
-		if (r == CURLE_AGAIN)
+		if (r == -EAGAIN)
 			return false;
-		if (r != CURLE_OK) {
+		if (r < 0) {
 			end_with_fault(client, "sending failed");
 			return false;
 		}
@@ -258,17 +253,17 @@ static void on_ended(struct ws_client *client)
 		end_with_code(client);
 }
 
-/* libcurl may hold decrypted bytes that no poll reports: read until it has none. */
+/* There may be bytes that no poll reports: read until there are none. */
 static void read_all(struct ws_client *client)
 {
 	while (client->phase == ASKING || client->phase == OPEN) {
 		size_t at = client->phase == ASKING ? client->input_len : 0, n = 0;
-		CURLcode r = curl_easy_recv(client->curl, client->input + at,
-					    sizeof(client->input) - at, &n);
+		int r = ws_transport_receive(client->transport, client->input + at,
+					     sizeof(client->input) - at, &n);
 
-		if (r == CURLE_AGAIN)
+		if (r == -EAGAIN)
 			return;
-		if (r != CURLE_OK || n == 0) {
+		if (r < 0 || n == 0) {
 			on_ended(client);
 			return;
 		}
@@ -325,19 +320,11 @@ static void on_timer(uv_timer_t *timer)
 
 /* ---- connecting, on a thread of libuv's pool ---- */
 
-static int on_progress(void *arg, _unused_ curl_off_t a, _unused_ curl_off_t b,
-		       _unused_ curl_off_t c, _unused_ curl_off_t d)
-{
-	struct ws_client *client = arg;
-
-	return __atomic_load_n(&client->abandoned, __ATOMIC_ACQUIRE);
-}
-
 static void connect_work(uv_work_t *work)
 {
 	struct ws_client *client = work->data;
 
-	client->connected = curl_easy_perform(client->curl);
+	client->connected = ws_transport_connect(client->transport);
 }
 
 static void ask(struct ws_client *client)
@@ -357,38 +344,17 @@ static void ask(struct ws_client *client)
 static void connect_done(uv_work_t *work, _unused_ int status)
 {
 	struct ws_client *client = work->data;
-	curl_socket_t fd = CURL_SOCKET_BAD;
 
 	uv_update_time(client->timer.loop);
-	if (client->phase != ENDING && client->connected == CURLE_OK)
-		curl_easy_getinfo(client->curl, CURLINFO_ACTIVESOCKET, &fd);
 	if (client->phase == ENDING)
 		; /* given up while it connected */
-	else if (fd == CURL_SOCKET_BAD ||
-		 uv_poll_init_socket(client->timer.loop, &client->poll, fd) < 0)
+	else if (client->connected < 0 ||
+		 uv_poll_init_socket(client->timer.loop, &client->poll,
+				     ws_transport_fd(client->transport)) < 0)
 		end_with_fault(client, "connecting failed");
 	else
 		ask(client);
 	release(client);
-}
-
-static CURL *connect_handle(struct ws_client *client)
-{
-	CURL *curl = curl_easy_init();
-
-	if (!curl)
-		return NULL;
-	curl_easy_setopt(curl, CURLOPT_URL, client->url);
-	curl_easy_setopt(curl, CURLOPT_CONNECT_ONLY, 1L);
-	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(curl, CURLOPT_HTTPPROXYTUNNEL, 1L);
-	curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)client->connect_timeout_ms);
-	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, client->curl_error);
-	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
-	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, client);
-	return curl;
 }
 
 /* ---- opening ---- */
@@ -396,6 +362,7 @@ static CURL *connect_handle(struct ws_client *client)
 static int client_new(const struct ws_client_config *config, struct ws_client **ret_client)
 {
 	struct ws_client *client = calloc(1, sizeof(*client));
+	_cleanup_(freep) char *url = NULL;
 	int r;
 
 	if (!client)
@@ -404,14 +371,12 @@ static int client_new(const struct ws_client_config *config, struct ws_client **
 	client->ping_ms = config->ping_ms;
 	client->max_message_bytes = config->max_message_bytes;
 	client->max_queue_bytes = config->max_queue_bytes;
-	r = ws_request_make(config->url, config->headers, config->n_headers, client->key,
-			    &client->url, &client->request);
+	r = ws_request_make(config->url, config->headers, config->n_headers, client->key, &url,
+			    &client->request);
 	if (r == 0 && strlen(client->request) > sizeof(client->output))
 		r = -EINVAL;
-	if (r == 0) {
-		client->curl = connect_handle(client);
-		r = client->curl ? 0 : -ENOMEM;
-	}
+	if (r == 0)
+		r = ws_transport_new(url, config->connect_timeout_ms, &client->transport);
 	if (r < 0) {
 		client_free(client);
 		return r;

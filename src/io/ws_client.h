@@ -1,5 +1,5 @@
 /* ws_client.h - one outgoing WebSocket on a loop (the agent's link; the CLI's logs, exec, events).
- * ws:// and wss://; libcurl makes the connection (TLS, proxies), wslay the frames. */
+ * ws:// and wss://; ws_transport.h makes the connection, wslay the frames. */
 #pragma once
 
 #include "io/http_server.h"

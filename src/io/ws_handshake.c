@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/random.h"
+#include "base/sha1.h"
 
 int ws_handshake_key(char ret_key[static WS_KEY_SIZE])
 {
@@ -20,16 +21,13 @@ int ws_handshake_key(char ret_key[static WS_KEY_SIZE])
 void ws_handshake_accept(const char *key, char ret_accept[static WS_ACCEPT_SIZE])
 {
 	static const char magic[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned int digest_len;
+	uint8_t digest[20];
 	char text[64];
 	int len;
 
 	len = snprintf(text, sizeof(text), "%s%s", key, magic);
-	/* SHA-1 is missing only from an OpenSSL that is broken. */
-	if (EVP_Digest(text, (size_t)len, digest, &digest_len, EVP_sha1(), NULL) != 1)
-		abort();
-	EVP_EncodeBlock((unsigned char *)ret_accept, digest, (int)digest_len);
+	sha1(text, (size_t)len, digest);
+	EVP_EncodeBlock((unsigned char *)ret_accept, digest, sizeof(digest));
 }
 
 struct answer_parse {
