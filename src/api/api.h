@@ -6,7 +6,9 @@
 
 struct api;
 
-typedef int authenticate_fn(const struct context *context, struct tx *tx, const char *authorization,
+/* Who sent this Authorization header. Outcome ROUTE_E_UNAUTHENTICATED. Outside of a transaction: most
+ * credentials are checked without the store. */
+typedef int authenticate_fn(const struct context *context, const char *authorization,
 			    struct caller *ret_caller);
 
 struct api_config {

@@ -242,13 +242,6 @@ static int run_handler(struct tx *tx, void *arg)
 	return x->match.route->handler(&x->request, tx, &x->reply);
 }
 
-static int run_authenticate(struct tx *tx, void *arg)
-{
-	struct exchange *x = arg;
-
-	return x->host->authenticate(x->host->context, tx, x->authorization, &x->request.caller);
-}
-
 static int authorise(struct exchange *x)
 {
 	enum permission need = x->match.route->permission;
@@ -259,7 +252,7 @@ static int authorise(struct exchange *x)
 		return 0;
 	if (!x->authorization)
 		return ROUTE_E_UNAUTHENTICATED;
-	r = db_run(x->host->context->db, TX_READ, x->arena, run_authenticate, x);
+	r = x->host->authenticate(x->host->context, x->authorization, &x->request.caller);
 	if (r != 0)
 		return r;
 	if (!x->request.caller.known)

@@ -212,8 +212,8 @@ static int authenticate_token(const struct context *context, const char *token,
 }
 
 /* A key grants what was chosen for it, as far as its account may still do that. */
-static int authenticate_key(const struct context *context, struct tx *tx, const char *secret,
-			    struct caller *ret_caller)
+static int find_key(const struct context *context, struct tx *tx, const char *secret,
+		    struct caller *ret_caller)
 {
 	int64_t now_ms = clock_now_ms(context->clock);
 	struct caller caller = { .known = true, .by_api_key = true };
@@ -246,15 +246,15 @@ struct key_call {
 	struct caller *caller;
 };
 
-static int run_authenticate_key(struct tx *tx, void *arg)
+static int run_find_key(struct tx *tx, void *arg)
 {
 	struct key_call *call = arg;
 
-	return authenticate_key(call->context, tx, call->secret, call->caller);
+	return find_key(call->context, tx, call->secret, call->caller);
 }
 
-static int authenticate_key_alone(const struct context *context, const char *secret,
-				  struct caller *ret_caller)
+static int authenticate_key(const struct context *context, const char *secret,
+			    struct caller *ret_caller)
 {
 	_cleanup_(arena_freep) struct arena *arena = NULL;
 	struct key_call call = { context, secret, ret_caller };
@@ -263,10 +263,10 @@ static int authenticate_key_alone(const struct context *context, const char *sec
 	r = arena_new(AUTHENTICATE_ARENA, &arena);
 	if (r < 0)
 		return r;
-	return db_run(context->db, TX_READ, arena, run_authenticate_key, &call);
+	return db_run(context->db, TX_READ, arena, run_find_key, &call);
 }
 
-int iam_authenticate(const struct context *context, struct tx *tx, const char *authorization,
+int iam_authenticate(const struct context *context, const char *authorization,
 		     struct caller *ret_caller)
 {
 	static const char scheme[] = "Bearer ";
@@ -283,6 +283,5 @@ int iam_authenticate(const struct context *context, struct tx *tx, const char *a
 		return authenticate_token(context, credential, ret_caller);
 	if (strlen(credential) >= SECRET_TEXT_SIZE)
 		return ROUTE_E_UNAUTHENTICATED;
-	return tx ? authenticate_key(context, tx, credential, ret_caller)
-		  : authenticate_key_alone(context, credential, ret_caller);
+	return authenticate_key(context, credential, ret_caller);
 }

@@ -15,11 +15,11 @@ enum iam_outcome {
 	IAM_E_SETTINGS_OPERATOR, /* named in the settings: not to be taken away here */
 };
 
-/* Who sent "Bearer ...": an access token (checked with the key alone, no query) or an API key.
- * Outcome ROUTE_E_UNAUTHENTICATED. @authorization may be NULL: an unknown caller, 0. @tx may be
- * NULL: an API key is then looked up in a read transaction of its own. */
-_must_check_ int iam_authenticate(const struct context *context, struct tx *tx,
-				  const char *authorization, struct caller *ret_caller);
+/* Who sent "Bearer ...": an access token (checked with the key alone, no query) or an API key (looked
+ * up in a read transaction of its own). Outcome ROUTE_E_UNAUTHENTICATED. @authorization may be NULL:
+ * an unknown caller, 0. */
+_must_check_ int iam_authenticate(const struct context *context, const char *authorization,
+				  struct caller *ret_caller);
 
 /* Makes the account if it is new. */
 _must_check_ int iam_account_ensure(const struct context *context, struct tx *tx,

@@ -11,26 +11,26 @@ static void test_authenticate(void **state)
 	struct caller caller;
 	size_t len = strlen(tokens.access);
 
-	assert_int_equal(iam_authenticate(&w->context, NULL, NULL, &caller), 0);
+	assert_int_equal(iam_authenticate(&w->context, NULL, &caller), 0);
 	assert_false(caller.known);
-	assert_int_equal(iam_authenticate(&w->context, NULL, "Basic abc", &caller),
+	assert_int_equal(iam_authenticate(&w->context, "Basic abc", &caller),
 			 ROUTE_E_UNAUTHENTICATED);
-	assert_int_equal(iam_authenticate(&w->context, NULL, "Bearer ", &caller),
+	assert_int_equal(iam_authenticate(&w->context, "Bearer ", &caller),
 			 ROUTE_E_UNAUTHENTICATED);
-	assert_int_equal(iam_authenticate(&w->context, NULL, "Bearer ksk_unknown", &caller),
+	assert_int_equal(iam_authenticate(&w->context, "Bearer ksk_unknown", &caller),
 			 ROUTE_E_UNAUTHENTICATED);
 	w->clock.ms += w->settings.access_token_ms;
-	assert_int_equal(iam_authenticate(&w->context, NULL, tokens.access, &caller),
+	assert_int_equal(iam_authenticate(&w->context, tokens.access, &caller),
 			 ROUTE_E_UNAUTHENTICATED);
 	tokens = login(w);
 	assert_int_equal(es256_key_generate(&other), 0);
 	w->settings.token_key = other;
-	assert_int_equal(iam_authenticate(&w->context, NULL, tokens.access, &caller),
+	assert_int_equal(iam_authenticate(&w->context, tokens.access, &caller),
 			 ROUTE_E_UNAUTHENTICATED);
 	w->settings.token_key = w->token_key;
 	es256_key_free(other);
 	tokens.access[len - 10] = tokens.access[len - 10] == 'A' ? 'B' : 'A';
-	assert_int_equal(iam_authenticate(&w->context, NULL, tokens.access, &caller),
+	assert_int_equal(iam_authenticate(&w->context, tokens.access, &caller),
 			 ROUTE_E_UNAUTHENTICATED);
 }
 
@@ -62,7 +62,7 @@ static void test_key_scope(void **state)
 	struct key_made key = key_make(w, &tokens.caller, reading_key);
 	struct caller caller;
 
-	assert_int_equal(iam_authenticate(&w->context, NULL, key.bearer, &caller), 0);
+	assert_int_equal(iam_authenticate(&w->context, key.bearer, &caller), 0);
 	assert_true(caller.known && caller.by_api_key);
 	assert_true(account_equal(caller.account, w->account));
 	assert_int_equal(caller.permissions, 1u << PERM_ACCOUNT | 1u << PERM_RENTAL_READ);
@@ -115,11 +115,11 @@ static void test_key_ends(void **state)
 			 ROUTE_E_NOT_FOUND);
 	assert_int_equal(ask_result(w, &tokens.caller, HTTP_DELETE, "/v1/api-keys/{key}", key.id),
 			 0);
-	assert_int_equal(iam_authenticate(&w->context, NULL, key.bearer, &caller),
+	assert_int_equal(iam_authenticate(&w->context, key.bearer, &caller),
 			 ROUTE_E_UNAUTHENTICATED);
-	assert_int_equal(iam_authenticate(&w->context, NULL, brief.bearer, &caller), 0);
+	assert_int_equal(iam_authenticate(&w->context, brief.bearer, &caller), 0);
 	w->clock.ms += MINUTE_MS;
-	assert_int_equal(iam_authenticate(&w->context, NULL, brief.bearer, &caller),
+	assert_int_equal(iam_authenticate(&w->context, brief.bearer, &caller),
 			 ROUTE_E_UNAUTHENTICATED);
 }
 
@@ -140,7 +140,7 @@ static void test_key_last_use(void **state)
 	struct key_made key = key_make(w, &tokens.caller, reading_key);
 	struct caller caller;
 
-	assert_int_equal(iam_authenticate(&w->context, NULL, key.bearer, &caller), 0);
+	assert_int_equal(iam_authenticate(&w->context, key.bearer, &caller), 0);
 	assert_false(key_was_used(w, &tokens.caller));
 	run_job(w, "iam-key-uses");
 	assert_true(key_was_used(w, &tokens.caller));
@@ -203,7 +203,7 @@ static void test_roles(void **state)
 	caller.account = other;
 	assert_int_equal(role_set(w, &caller, &other, "operator", false), IAM_E_LAST_OPERATOR);
 	assert_int_equal(role_set(w, &caller, &w->account, "tenant", false), 0);
-	assert_int_equal(iam_authenticate(&w->context, NULL, key.bearer, &caller), 0);
+	assert_int_equal(iam_authenticate(&w->context, key.bearer, &caller), 0);
 	assert_int_equal(caller.permissions, 0);
 }
 

@@ -230,7 +230,7 @@ struct tokens tokens_of(struct world *w, struct call *call)
 		 answer_text(call, "access_token"));
 	snprintf(tokens.refresh, sizeof(tokens.refresh), "%s", answer_text(call, "refresh_token"));
 	json_decref(call->reply.body);
-	assert_int_equal(iam_authenticate(&w->context, NULL, tokens.access, &tokens.caller), 0);
+	assert_int_equal(iam_authenticate(&w->context, tokens.access, &tokens.caller), 0);
 	return tokens;
 }
 
