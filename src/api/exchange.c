@@ -29,6 +29,15 @@ struct exchange {
 	const char *refused; /* why the idempotency key was not taken */
 };
 
+int reply_with(struct reply *reply, int status, json_t *body)
+{
+	if (!body)
+		return -ENOMEM;
+	reply->status = status;
+	reply->body = body;
+	return 0;
+}
+
 int reply_refuse(struct reply *reply, const char *field, const char *rule)
 {
 	field_error_set(&reply->error, field, rule);

@@ -14,6 +14,7 @@
 #include "base/address.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/encode.h"
 #include "base/field.h"
 #include "base/id.h"
 #include "base/random.h"
@@ -62,6 +63,9 @@ struct reply {
 	struct field_error error; /* set by reply_refuse: shown in the problem */
 	const char *detail; /* shown in the problem in place of the outcome's; in the arena */
 };
+
+/* Answers with @status and @body (taken over; NULL, for want of memory, is -ENOMEM). */
+int reply_with(struct reply *reply, int status, json_t *body);
 
 /* For a rule that a table cannot say: names the field and the rule, returns ROUTE_E_FIELD. */
 int reply_refuse(struct reply *reply, const char *field, const char *rule);

@@ -3,42 +3,6 @@
 #include "modules/billing/billing_jobs.h"
 #include "modules/billing/metering.h"
 
-enum { SIGNATURE_TEXT_SIZE = 2 + 2 * SIGNATURE_SIZE + 1 };
-
-/* Takes over @body, NULL when there was no memory for it. */
-static int answer(struct reply *reply, int status, json_t *body)
-{
-	if (!body)
-		return -ENOMEM;
-	reply->status = status;
-	reply->body = body;
-	return 0;
-}
-
-static json_t *json_time(int64_t ms)
-{
-	char text[CLOCK_TEXT_SIZE];
-
-	clock_text(ms, text);
-	return json_string(text);
-}
-
-static json_t *json_address(const struct address *address)
-{
-	char text[ADDRESS_TEXT_SIZE];
-
-	address_text(address, text);
-	return json_string(text);
-}
-
-static json_t *json_amount(struct amount amount)
-{
-	char text[AMOUNT_TEXT_SIZE];
-
-	amount_text(amount, text);
-	return json_string(text);
-}
-
 static json_t *json_rental(const struct rental_id *rental)
 {
 	char text[ID_TEXT_SIZE];
@@ -55,14 +19,6 @@ static json_t *json_lease(const struct lease_id *lease)
 	return json_string(text);
 }
 
-static json_t *json_signature(const uint8_t signature[static SIGNATURE_SIZE])
-{
-	char text[SIGNATURE_TEXT_SIZE] = "0x";
-
-	hex_encode(signature, SIGNATURE_SIZE, text + 2);
-	return json_string(text);
-}
-
 /* ---- balance and statement ---- */
 
 static int get_balance(struct request *request, struct tx *tx, struct reply *reply)
@@ -73,10 +29,10 @@ static int get_balance(struct request *request, struct tx *tx, struct reply *rep
 	r = ledger_balances(tx, request->caller.account, &balances);
 	if (r != 0)
 		return r;
-	return answer(reply, 200,
-		      json_pack("{s:o, s:o, s:o}", "available", json_amount(balances.available),
-				"held", json_amount(balances.held), "earned",
-				json_amount(balances.earned)));
+	return reply_with(
+		reply, 200,
+		json_pack("{s:o, s:o, s:o}", "available", encode_amount(balances.available), "held",
+			  encode_amount(balances.held), "earned", encode_amount(balances.earned)));
 }
 
 /* A cursor is the last item's id; zeros: from the newest. */
@@ -113,7 +69,7 @@ static json_t *json_statement_item(const struct statement_item *item)
 	posting_id_text(&item->posting, posting);
 	return json_pack(
 		"{s:s, s:o, s:s, s:o, s:o, s:o, s:s}", "posting", posting, "at",
-		json_time(item->at_ms), "kind", item->kind, "amount", json_amount(item->amount),
+		encode_time(item->at_ms), "kind", item->kind, "amount", encode_amount(item->amount),
 		"rental", item->has_rental ? json_rental(&item->rental) : json_null(), "lease",
 		item->has_lease ? json_lease(&item->lease) : json_null(), "memo", item->memo);
 }
@@ -148,9 +104,9 @@ static int get_statement(struct request *request, struct tx *tx, struct reply *r
 		n--;
 		posting_id_text(&items[n - 1].posting, next);
 	}
-	return answer(reply, 200,
-		      json_pack("{s:o, s:s?}", "items", json_statement(items, n), "next",
-				*next ? next : NULL));
+	return reply_with(reply, 200,
+			  json_pack("{s:o, s:s?}", "items", json_statement(items, n), "next",
+				    *next ? next : NULL));
 }
 
 /* ---- bills ---- */
@@ -163,23 +119,24 @@ static json_t *json_usage(const struct lease_row *lease)
 			 "started_at_ms", (json_int_t)lease->started_at_ms, "until_ms",
 			 (json_int_t)lease->until_ms, "seconds", (json_int_t)lease->seconds,
 			 "final", lease->final, "signature",
-			 json_signature(lease->usage_signature));
+			 encode_bytes(lease->usage_signature, SIGNATURE_SIZE));
 }
 
 static json_t *json_bill_lease(const struct lease_row *lease, struct amount unpaid)
 {
 	return json_pack(
 		"{s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:b, s:o, s:o, s:o, s:o, s:o}", "lease",
-		json_lease(&lease->lease), "machine", json_address(&lease->machine.address),
-		"provider", json_address(&lease->provider.address), "rate_hour",
-		json_amount(lease->rate_hour), "fee_basis_points",
+		json_lease(&lease->lease), "machine", encode_address(&lease->machine.address),
+		"provider", encode_address(&lease->provider.address), "rate_hour",
+		encode_amount(lease->rate_hour), "fee_basis_points",
 		(json_int_t)lease->fee_basis_points, "placed_at_ms",
 		(json_int_t)lease->placed_at_ms, "terms_signature",
-		json_signature(lease->terms_signature), "billed", lease->billed, "ended_at_ms",
-		lease->closed_at_ms ? json_integer(lease->ended_at_ms) : json_null(), "usage",
-		json_usage(lease), "receipt_signature",
-		lease->sequence > 0 ? json_signature(lease->receipt_signature) : json_null(),
-		"charged", json_amount(lease->charged), "unpaid", json_amount(unpaid));
+		encode_bytes(lease->terms_signature, SIGNATURE_SIZE), "billed", lease->billed,
+		"ended_at_ms", lease->closed_at_ms ? json_integer(lease->ended_at_ms) : json_null(),
+		"usage", json_usage(lease), "receipt_signature",
+		lease->sequence > 0 ? encode_bytes(lease->receipt_signature, SIGNATURE_SIZE)
+				    : json_null(),
+		"charged", encode_amount(lease->charged), "unpaid", encode_amount(unpaid));
 }
 
 /* The tenant sees every lease of the rental, a provider those on its own machines. */
@@ -221,12 +178,12 @@ static int answer_bill(const struct request *request, const struct lease_row *le
 		json_decref(list);
 		return r;
 	}
-	return answer(reply, 200,
-		      json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "version", 1, "network",
-				json_address(&request->context->settings->network), "rental",
-				json_rental(&leases[0].rental), "tenant",
-				json_address(&leases[0].tenant.address), "leases", list, "total",
-				json_amount(total)));
+	return reply_with(reply, 200,
+			  json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "version", 1, "network",
+				    encode_address(&request->context->settings->network), "rental",
+				    json_rental(&leases[0].rental), "tenant",
+				    encode_address(&leases[0].tenant.address), "leases", list,
+				    "total", encode_amount(total)));
 }
 
 static int get_bill(struct request *request, struct tx *tx, struct reply *reply)
@@ -255,10 +212,10 @@ static json_t *json_earnings(const struct lease_row *leases, size_t n)
 
 		item = json_pack("{s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "lease",
 				 json_lease(&lease->lease), "rental", json_rental(&lease->rental),
-				 "machine", json_address(&lease->machine.address), "seconds",
+				 "machine", encode_address(&lease->machine.address), "seconds",
 				 (json_int_t)metering_seconds(lease), "charged",
-				 json_amount(lease->charged), "fee", json_amount(lease->fee),
-				 "earned", json_amount(earned));
+				 encode_amount(lease->charged), "fee", encode_amount(lease->fee),
+				 "earned", encode_amount(earned));
 		if (json_array_append_new(list, item) < 0) {
 			json_decref(list);
 			return NULL;
@@ -289,9 +246,10 @@ static int get_earnings(struct request *request, struct tx *tx, struct reply *re
 		n--;
 		lease_id_text(&leases[n - 1].lease, next);
 	}
-	return answer(reply, 200,
-		      json_pack("{s:o, s:o, s:s?}", "earned", json_amount(balances.earned), "items",
-				json_earnings(leases, n), "next", *next ? next : NULL));
+	return reply_with(reply, 200,
+			  json_pack("{s:o, s:o, s:s?}", "earned", encode_amount(balances.earned),
+				    "items", json_earnings(leases, n), "next",
+				    *next ? next : NULL));
 }
 
 /* ---- operators ---- */
@@ -325,9 +283,9 @@ static int post_credit(struct request *request, struct tx *tx, struct reply *rep
 		r = billing_available(tx, body->account, &available);
 	if (r != 0)
 		return r;
-	return answer(reply, 201,
-		      json_pack("{s:o, s:o}", "account", json_address(&body->account.address),
-				"available", json_amount(available)));
+	return reply_with(reply, 201,
+			  json_pack("{s:o, s:o}", "account", encode_address(&body->account.address),
+				    "available", encode_amount(available)));
 }
 
 static int get_ledger(struct request *request _unused_, struct tx *tx, struct reply *reply)
@@ -345,9 +303,10 @@ static int get_ledger(struct request *request _unused_, struct tx *tx, struct re
 		r = amount_sub(AMOUNT_ZERO, issue, &issued);
 	if (r != 0)
 		return r;
-	return answer(reply, 200,
-		      json_pack("{s:b, s:s?, s:o, s:o}", "balanced", !problem, "problem", problem,
-				"issued", json_amount(issued), "fees", json_amount(fees)));
+	return reply_with(reply, 200,
+			  json_pack("{s:b, s:s?, s:o, s:o}", "balanced", !problem, "problem",
+				    problem, "issued", encode_amount(issued), "fees",
+				    encode_amount(fees)));
 }
 
 /* ---- tables ---- */

@@ -10,34 +10,6 @@ enum {
 	KEY_LIFE_MAX_S = 10 * 365 * 24 * 3600,
 };
 
-/* Takes over @body, NULL when there was no memory for it. */
-static int answer(struct reply *reply, int status, json_t *body)
-{
-	if (!body)
-		return -ENOMEM;
-	reply->status = status;
-	reply->body = body;
-	return 0;
-}
-
-static json_t *json_time(int64_t ms)
-{
-	char text[CLOCK_TEXT_SIZE];
-
-	if (ms == 0)
-		return json_null();
-	clock_text(ms, text);
-	return json_string(text);
-}
-
-static json_t *json_address(const struct address *address)
-{
-	char text[ADDRESS_TEXT_SIZE];
-
-	address_text(address, text);
-	return json_string(text);
-}
-
 static json_t *json_roles(uint32_t roles)
 {
 	json_t *list = json_array();
@@ -69,12 +41,13 @@ static int get_network(struct request *request, struct tx *tx _unused_, struct r
 {
 	const struct settings *settings = request->context->settings;
 
-	return answer(reply, 200,
-		      json_pack("{s:s, s:s, s:o, s:I, s:s, s:s, s:I}", "name", "kaisar", "version",
-				KAISAR_VERSION, "network", json_address(&settings->network),
-				"chain_id", (json_int_t)settings->chain_id, "domain",
-				settings->domain, "url", settings->url, "fee_basis_points",
-				(json_int_t)settings->fee_basis_points));
+	return reply_with(reply, 200,
+			  json_pack("{s:s, s:s, s:o, s:I, s:s, s:s, s:I}", "name", "kaisar",
+				    "version", KAISAR_VERSION, "network",
+				    encode_address(&settings->network), "chain_id",
+				    (json_int_t)settings->chain_id, "domain", settings->domain,
+				    "url", settings->url, "fee_basis_points",
+				    (json_int_t)settings->fee_basis_points));
 }
 
 /* What a gateway needs to check access tokens: RFC 7517. */
@@ -86,10 +59,10 @@ static int get_jwks(struct request *request, struct tx *tx _unused_, struct repl
 	es256_key_public(request->context->settings->token_key, x, y, kid);
 	base64url_encode(x, sizeof(x), x_text);
 	base64url_encode(y, sizeof(y), y_text);
-	return answer(reply, 200,
-		      json_pack("{s:[{s:s, s:s, s:s, s:s, s:s, s:s, s:s}]}", "keys", "kty", "EC",
-				"crv", "P-256", "x", x_text, "y", y_text, "kid", kid, "use", "sig",
-				"alg", "ES256"));
+	return reply_with(reply, 200,
+			  json_pack("{s:[{s:s, s:s, s:s, s:s, s:s, s:s, s:s}]}", "keys", "kty",
+				    "EC", "crv", "P-256", "x", x_text, "y", y_text, "kid", kid,
+				    "use", "sig", "alg", "ES256"));
 }
 
 /* ---- sign-in ---- */
@@ -106,21 +79,21 @@ static int post_nonce(struct request *request, struct tx *tx, struct reply *repl
 	r = iam_nonce_make(request->context, tx, request->peer, nonce, &expires_at_ms);
 	if (r != 0)
 		return r;
-	return answer(reply, 201,
-		      json_pack("{s:s, s:o, s:s, s:s, s:I}", "nonce", nonce, "expires_at",
-				json_time(expires_at_ms), "domain", settings->domain, "uri",
-				settings->url, "chain_id", (json_int_t)settings->chain_id));
+	return reply_with(reply, 201,
+			  json_pack("{s:s, s:o, s:s, s:s, s:I}", "nonce", nonce, "expires_at",
+				    encode_time(expires_at_ms), "domain", settings->domain, "uri",
+				    settings->url, "chain_id", (json_int_t)settings->chain_id));
 }
 
 static int answer_grant(struct reply *reply, const struct iam_grant *grant)
 {
-	return answer(reply, 200,
-		      json_pack("{s:s, s:s, s:I, s:s, s:o, s:o}", "access_token",
-				grant->access_token, "token_type", "Bearer", "expires_in",
-				(json_int_t)(grant->access_token_ms / 1000), "refresh_token",
-				grant->refresh_token, "account",
-				json_address(&grant->account.address), "roles",
-				json_roles(grant->roles)));
+	return reply_with(reply, 200,
+			  json_pack("{s:s, s:s, s:I, s:s, s:o, s:o}", "access_token",
+				    grant->access_token, "token_type", "Bearer", "expires_in",
+				    (json_int_t)(grant->access_token_ms / 1000), "refresh_token",
+				    grant->refresh_token, "account",
+				    encode_address(&grant->account.address), "roles",
+				    json_roles(grant->roles)));
 }
 
 struct login_body {
@@ -202,12 +175,12 @@ static int get_account(struct request *request, struct tx *tx, struct reply *rep
 	r = iam_profile(request->context, tx, request->caller.account, &profile);
 	if (r != 0)
 		return r;
-	return answer(reply, 200,
-		      json_pack("{s:o, s:o, s:o, s:o}", "account",
-				json_address(&profile.account.address), "roles",
-				json_roles(profile.roles), "permissions",
-				json_permissions(request->caller.permissions), "created_at",
-				json_time(profile.created_at_ms)));
+	return reply_with(reply, 200,
+			  json_pack("{s:o, s:o, s:o, s:o}", "account",
+				    encode_address(&profile.account.address), "roles",
+				    json_roles(profile.roles), "permissions",
+				    json_permissions(request->caller.permissions), "created_at",
+				    encode_time(profile.created_at_ms)));
 }
 
 /* ---- API keys ---- */
@@ -255,8 +228,9 @@ static json_t *json_key(const struct iam_key *key)
 	api_key_id_text(&key->id, id);
 	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "id", id, "name", key->name,
 			 "permissions", json_permissions(key->permissions), "created_at",
-			 json_time(key->created_at_ms), "expires_at", json_time(key->expires_at_ms),
-			 "last_used_at", json_time(key->last_used_at_ms));
+			 encode_time(key->created_at_ms), "expires_at",
+			 encode_time(key->expires_at_ms), "last_used_at",
+			 encode_time(key->last_used_at_ms));
 }
 
 static int post_key(struct request *request, struct tx *tx, struct reply *reply)
@@ -279,7 +253,7 @@ static int post_key(struct request *request, struct tx *tx, struct reply *reply)
 		json_decref(json);
 		json = NULL;
 	}
-	return answer(reply, 201, json);
+	return reply_with(reply, 201, json);
 }
 
 struct page_query {
@@ -322,7 +296,7 @@ static int get_keys(struct request *request, struct tx *tx, struct reply *reply)
 		n--;
 		api_key_id_text(&keys[n - 1].id, next);
 	}
-	return answer(
+	return reply_with(
 		reply, 200,
 		json_pack("{s:o, s:s?}", "items", json_keys(keys, n), "next", *next ? next : NULL));
 }
@@ -355,11 +329,12 @@ static int answer_profile(struct request *request, struct tx *tx, struct account
 	r = iam_store_keys_count(tx, account, &keys);
 	if (r != 0)
 		return r;
-	return answer(reply, 200,
-		      json_pack("{s:o, s:o, s:o, s:I, s:I}", "account",
-				json_address(&account.address), "roles", json_roles(profile.roles),
-				"created_at", json_time(profile.created_at_ms), "sessions",
-				(json_int_t)sessions, "api_keys", (json_int_t)keys));
+	return reply_with(reply, 200,
+			  json_pack("{s:o, s:o, s:o, s:I, s:I}", "account",
+				    encode_address(&account.address), "roles",
+				    json_roles(profile.roles), "created_at",
+				    encode_time(profile.created_at_ms), "sessions",
+				    (json_int_t)sessions, "api_keys", (json_int_t)keys));
 }
 
 struct role_body {

@@ -182,30 +182,6 @@ bool order_pinned(const struct order *order)
 	return !machine_equal(order->machine, any);
 }
 
-static json_t *ints_json(const struct field_ints *ints)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; list && i < ints->n; i++)
-		if (json_array_append_new(list, json_integer(ints->items[i])) < 0) {
-			json_decref(list);
-			return NULL;
-		}
-	return list;
-}
-
-static json_t *texts_json(const struct field_texts *texts)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; list && i < texts->n; i++)
-		if (json_array_append_new(list, json_string(texts->items[i])) < 0) {
-			json_decref(list);
-			return NULL;
-		}
-	return list;
-}
-
 static json_t *pairs_json(const struct field_pairs *pairs)
 {
 	json_t *object = json_object();
@@ -233,9 +209,9 @@ static json_t *order_json(const struct order *order)
 	address_text(&order->machine.address, machine);
 	object = json_pack("{s:s?, s:s?, s:s?, s:o, s:o, s:s?, s:I, s:o, s:s, s:s?, s:I}", "name",
 			   order->name, "template", order->template_, "image", order->image,
-			   "command", texts_json(&order->command), "env", pairs_json(&order->env),
+			   "command", encode_texts(&order->command), "env", pairs_json(&order->env),
 			   "gpu_model", order->gpu_model, "gpus", (json_int_t)order->gpus, "ports",
-			   ints_json(&order->ports), "max_rate_hour", rate, "machine",
+			   encode_ints(&order->ports), "max_rate_hour", rate, "machine",
 			   order_pinned(order) ? machine : NULL, "stop_timeout_s",
 			   (json_int_t)order->stop_timeout_s);
 	if (object && (set_optional(object, "cpu_milli", order->cpu_milli) < 0 ||

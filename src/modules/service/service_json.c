@@ -2,24 +2,6 @@
 
 #include "modules/billing/billing.h"
 
-static json_t *time_json(int64_t ms)
-{
-	char text[CLOCK_TEXT_SIZE];
-
-	if (ms == 0)
-		return json_null();
-	clock_text(ms, text);
-	return json_string(text);
-}
-
-static json_t *amount_json(struct amount amount)
-{
-	char text[AMOUNT_TEXT_SIZE];
-
-	amount_text(amount, text);
-	return json_string(text);
-}
-
 static json_t *lease_json(const struct rental *rental)
 {
 	char text[ID_TEXT_SIZE];
@@ -38,18 +20,6 @@ static json_t *machine_json(const struct rental *rental)
 		return json_null();
 	address_text(&rental->machine.address, text);
 	return json_string(text);
-}
-
-static json_t *texts_json(const struct field_texts *texts)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; list && i < texts->n; i++)
-		if (json_array_append_new(list, json_string(texts->items[i])) < 0) {
-			json_decref(list);
-			return NULL;
-		}
-	return list;
 }
 
 /* Host ports are shown while they are open. The machine's address is not known here. */
@@ -118,7 +88,7 @@ static json_t *order_part(const struct order *order)
 {
 	return json_pack("{s:s?, s:s?, s:s, s:o, s:s?, s:I, s:I, s:I, s:I}", "name", order->name,
 			 "template", order->template_, "image", order->image, "command",
-			 texts_json(&order->command), "gpu_model", order->gpu_model, "gpus",
+			 encode_texts(&order->command), "gpu_model", order->gpu_model, "gpus",
 			 (json_int_t)order->gpus, "cpu_milli", (json_int_t)order->cpu_milli,
 			 "memory_bytes", (json_int_t)order->memory_bytes, "disk_bytes",
 			 (json_int_t)order->disk_bytes);
@@ -127,11 +97,11 @@ static json_t *order_part(const struct order *order)
 static json_t *bill_part(const struct rental *rental, const struct billing_lease_sums *sums)
 {
 	return json_pack("{s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "rate_hour",
-			 amount_json(rental->rate_hour), "seconds", (json_int_t)sums->seconds,
-			 "charged", amount_json(sums->charged), "created_at",
-			 time_json(rental->created_ms), "started_at", time_json(rental->started_ms),
-			 "ended_at", time_json(rental->ended_ms), "expires_at",
-			 time_json(rental->expires_ms));
+			 encode_amount(rental->rate_hour), "seconds", (json_int_t)sums->seconds,
+			 "charged", encode_amount(sums->charged), "created_at",
+			 encode_time(rental->created_ms), "started_at",
+			 encode_time(rental->started_ms), "ended_at", encode_time(rental->ended_ms),
+			 "expires_at", encode_time(rental->expires_ms));
 }
 
 /* While a machine pulls, how far it is. */
@@ -181,9 +151,10 @@ int service_rental_json(const struct context *context, struct tx *tx, const stru
 
 int service_move_json(const struct rental_move *move, json_t **ret_json)
 {
-	json_t *object = json_pack("{s:o, s:s?, s:s, s:s, s:s, s:s}", "at", time_json(move->at_ms),
-				   "from", move->first ? NULL : rental_moves.names[move->from],
-				   "to", rental_moves.names[move->to], "reason", move->reason,
+	json_t *object = json_pack("{s:o, s:s?, s:s, s:s, s:s, s:s}", "at",
+				   encode_time(move->at_ms), "from",
+				   move->first ? NULL : rental_moves.names[move->from], "to",
+				   rental_moves.names[move->to], "reason", move->reason,
 				   "caused_by", move->caused_by, "detail", move->detail);
 
 	if (!object)

@@ -39,8 +39,7 @@ static int answer_rental(const struct request *request, struct tx *tx, struct re
 /* Makes {"items": @list (taken over), "next": @next}. */
 static int answer_list(json_t *list, const char *next, struct reply *reply)
 {
-	reply->body = json_pack("{s:o, s:s?}", "items", list, "next", next);
-	return reply->body ? 0 : -ENOMEM;
+	return reply_with(reply, 200, json_pack("{s:o, s:s?}", "items", list, "next", next));
 }
 
 /* Takes @item over. */

@@ -3,32 +3,6 @@
 #include "modules/worker/worker_rules.h"
 #include "modules/worker/worker_state.h"
 
-json_t *worker_json_time(int64_t ms)
-{
-	char text[CLOCK_TEXT_SIZE];
-
-	if (ms == 0)
-		return json_null();
-	clock_text(ms, text);
-	return json_string(text);
-}
-
-json_t *worker_json_address(const struct address *address)
-{
-	char text[ADDRESS_TEXT_SIZE];
-
-	address_text(address, text);
-	return json_string(text);
-}
-
-static json_t *json_amount(struct amount amount)
-{
-	char text[AMOUNT_TEXT_SIZE];
-
-	amount_text(amount, text);
-	return json_string(text);
-}
-
 static json_t *gpus_json(const struct worker_gpu *gpus, size_t n)
 {
 	json_t *list = json_array();
@@ -90,15 +64,15 @@ int worker_json(const struct context *context, struct tx *tx, const struct worke
 	fleet_pulse_of(worker_state.fleet, row->machine, &pulse);
 	*ret_json = json_pack(
 		"{s:o, s:s, s:o, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:s}",
-		"machine", worker_json_address(&row->machine.address), "name", row->name, "owner",
-		worker_json_address(&row->owner.address), "state", worker_state_word(context, row),
+		"machine", encode_address(&row->machine.address), "name", row->name, "owner",
+		encode_address(&row->owner.address), "state", worker_state_word(context, row),
 		"paused", row->paused, "class", class_of(&machine), "gpu_hour",
-		json_amount(row->gpu_hour), "core_hour", json_amount(row->core_hour), "inventory",
-		inventory_json(&row->inventory, gpus, n_gpus), "free", free_json(&machine),
-		"leases", (json_int_t)row->leases, "quality", (json_int_t)row->quality, "joined_at",
-		worker_json_time(row->joined_at_ms), "seen_at",
-		worker_json_time(pulse.heard ? pulse.heard_at_ms : row->seen_at_ms),
-		"agent_version", row->agent_version);
+		encode_amount(row->gpu_hour), "core_hour", encode_amount(row->core_hour),
+		"inventory", inventory_json(&row->inventory, gpus, n_gpus), "free",
+		free_json(&machine), "leases", (json_int_t)row->leases, "quality",
+		(json_int_t)row->quality, "joined_at", encode_time(row->joined_at_ms), "seen_at",
+		encode_time(pulse.heard ? pulse.heard_at_ms : row->seen_at_ms), "agent_version",
+		row->agent_version);
 	return *ret_json ? 0 : -ENOMEM;
 }
 
@@ -109,14 +83,14 @@ json_t *worker_json_offer(const struct offer *offer)
 	const struct fleet_gpus *gpus = m->n_gpus > 0 ? &m->gpus[offer->kind] : &none;
 
 	return json_pack("{s:o, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:I}",
-			 "machine", worker_json_address(&m->machine.address), "class", class_of(m),
+			 "machine", encode_address(&m->machine.address), "class", class_of(m),
 			 "gpu_model", m->n_gpus > 0 ? gpus->model : NULL, "gpus_free",
 			 (json_int_t)gpus->free, "gpus_total", (json_int_t)gpus->total,
 			 "gpu_memory_bytes", (json_int_t)gpus->memory_bytes, "cpu_milli_free",
 			 (json_int_t)m->cpu_milli, "memory_free_bytes", (json_int_t)m->memory_bytes,
 			 "disk_free_bytes", (json_int_t)m->disk_bytes, "gpu_hour",
-			 json_amount((struct amount){ m->gpu_hour }), "core_hour",
-			 json_amount((struct amount){ m->core_hour }), "rate_hour",
-			 json_amount(offer->rate_hour), "quality", (json_int_t)m->quality,
+			 encode_amount((struct amount){ m->gpu_hour }), "core_hour",
+			 encode_amount((struct amount){ m->core_hour }), "rate_hour",
+			 encode_amount(offer->rate_hour), "quality", (json_int_t)m->quality,
 			 "latency_ms", (json_int_t)offer->pulse.latency_ms);
 }

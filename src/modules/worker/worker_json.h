@@ -7,10 +7,6 @@
 #include "modules/worker/offers.h"
 #include "modules/worker/worker_store.h"
 
-/* RFC 3339; null for 0. */
-json_t *worker_json_time(int64_t ms);
-json_t *worker_json_address(const struct address *address);
-
 /* A machine as its owner sees it. */
 _must_check_ int worker_json(const struct context *context, struct tx *tx,
 			     const struct worker_row *row, json_t **ret_json);

@@ -15,16 +15,6 @@ enum {
 	FILL_ARENA_BYTES = 64 << 20,
 };
 
-/* Takes over @body, NULL when there was no memory for it. */
-static int answer(struct reply *reply, int status, json_t *body)
-{
-	if (!body)
-		return -ENOMEM;
-	reply->status = status;
-	reply->body = body;
-	return 0;
-}
-
 static int machine_param(const struct request *request, struct machine_id *ret_machine)
 {
 	return address_parse(request->params[0], &ret_machine->address) < 0 ? ROUTE_E_NOT_FOUND : 0;
@@ -57,10 +47,10 @@ static int post_token(struct request *request, struct tx *tx, struct reply *repl
 	if (!command)
 		return -ENOMEM;
 	join_token_id_text(&grant.id, id);
-	return answer(reply, 201,
-		      json_pack("{s:s, s:s, s:o, s:s}", "id", id, "token", grant.token,
-				"expires_at", worker_json_time(grant.expires_at_ms), "command",
-				command));
+	return reply_with(reply, 201,
+			  json_pack("{s:s, s:s, s:o, s:s}", "id", id, "token", grant.token,
+				    "expires_at", encode_time(grant.expires_at_ms), "command",
+				    command));
 }
 
 struct join_body {
@@ -98,12 +88,11 @@ static int post_join(struct request *request, struct tx *tx, struct reply *reply
 	r = worker_join(request->context, tx, &join, &row);
 	if (r != 0)
 		return r;
-	return answer(reply, 201,
-		      json_pack("{s:o, s:o, s:s, s:o, s:s}", "machine",
-				worker_json_address(&row.machine.address), "owner",
-				worker_json_address(&row.owner.address), "name", row.name,
-				"network", worker_json_address(&settings->network), "url",
-				settings->url));
+	return reply_with(reply, 201,
+			  json_pack("{s:o, s:o, s:s, s:o, s:s}", "machine",
+				    encode_address(&row.machine.address), "owner",
+				    encode_address(&row.owner.address), "name", row.name, "network",
+				    encode_address(&settings->network), "url", settings->url));
 }
 
 static int get_agent(struct request *request, struct tx *tx _unused_, struct reply *reply _unused_)
@@ -153,8 +142,8 @@ static int list_workers(const struct request *request, struct tx *tx,
 			return r;
 		}
 	}
-	next = n > limit ? worker_json_address(&rows[limit - 1].machine.address) : json_null();
-	return answer(reply, 200, json_pack("{s:o, s:o}", "items", items, "next", next));
+	next = n > limit ? encode_address(&rows[limit - 1].machine.address) : json_null();
+	return reply_with(reply, 200, json_pack("{s:o, s:o}", "items", items, "next", next));
 }
 
 static int get_workers(struct request *request, struct tx *tx, struct reply *reply)
@@ -183,7 +172,7 @@ static int answer_worker(const struct request *request, struct tx *tx, const str
 	int r;
 
 	r = worker_json(request->context, tx, row, &body);
-	return r != 0 ? r : answer(reply, 200, body);
+	return r != 0 ? r : reply_with(reply, 200, body);
 }
 
 static int get_worker(struct request *request, struct tx *tx, struct reply *reply)
@@ -323,9 +312,9 @@ static int get_offers(struct request *request, struct tx *tx _unused_, struct re
 			json_decref(items);
 			return -ENOMEM;
 		}
-	return answer(reply, 200,
-		      json_pack("{s:o, s:o, s:s?}", "items", items, "excluded",
-				offer_why_excluded(&why), "hint", *why.hint ? why.hint : NULL));
+	return reply_with(reply, 200,
+			  json_pack("{s:o, s:o, s:s?}", "items", items, "excluded",
+				    offer_why_excluded(&why), "hint", *why.hint ? why.hint : NULL));
 }
 
 /* ---- the module ---- */
