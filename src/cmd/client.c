@@ -232,15 +232,33 @@ static int64_t now_ms(void)
 	return clock_now_ms(&clock_system);
 }
 
+/* Whoever answers at the URL must stay the network that it was: its key signs the bills. */
+static int check_network(const struct client *client, const char *network)
+{
+	if (!client->has_session || strcmp(client->session.network, network) == 0)
+		return 0;
+	return cli_fail(
+		CLI_DENIED,
+		"%s says it is the network %s, but was %s: `kaisar logout` first if you trust it",
+		client->url, network, client->session.network);
+}
+
 int client_signed_in(struct client *client, const json_t *grant)
 {
 	int64_t expires_in_s = json_integer_value(json_object_get(grant, "expires_in"));
+	const char *network = member(client, grant, "network");
 	struct arena *arena = client->arena;
 	int r;
 
+	if (!network)
+		return cli_fault(-ENOMEM, "sign-in");
+	r = check_network(client, network);
+	if (r != 0)
+		return r;
 	client->session = (struct session){
 		.url = client->url,
 		.account = member(client, grant, "account"),
+		.network = network,
 		.access_token = member(client, grant, "access_token"),
 		.refresh_token = member(client, grant, "refresh_token"),
 		.expires_at_ms = now_ms() + expires_in_s * 1000,

@@ -40,11 +40,13 @@ int session_load(struct arena *arena, struct session *ret_session)
 	session = (struct session){
 		.url = text_of(arena, json, "url"),
 		.account = text_of(arena, json, "account"),
+		.network = text_of(arena, json, "network"),
 		.access_token = text_of(arena, json, "access_token"),
 		.refresh_token = text_of(arena, json, "refresh_token"),
 		.expires_at_ms = json_integer_value(json_object_get(json, "expires_at_ms")),
 	};
-	if (!session.url || !session.account || !session.access_token || !session.refresh_token)
+	if (!session.url || !session.account || !session.network || !session.access_token ||
+	    !session.refresh_token)
 		return -EINVAL;
 	*ret_session = session;
 	return 0;
@@ -60,10 +62,10 @@ int session_save(struct arena *arena, const struct session *session)
 	r = home_path(arena, "session.json", &path);
 	if (r < 0)
 		return r;
-	json = json_pack("{s:s, s:s, s:s, s:s, s:I}", "url", session->url, "account",
-			 session->account, "access_token", session->access_token, "refresh_token",
-			 session->refresh_token, "expires_at_ms",
-			 (json_int_t)session->expires_at_ms);
+	json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "url", session->url, "account",
+			 session->account, "network", session->network, "access_token",
+			 session->access_token, "refresh_token", session->refresh_token,
+			 "expires_at_ms", (json_int_t)session->expires_at_ms);
 	text = json ? json_dumps(json, JSON_INDENT(1)) : NULL;
 	return text ? file_write(path, text, strlen(text), 0600) : -ENOMEM;
 }

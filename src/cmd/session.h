@@ -8,6 +8,7 @@
 struct session {
 	const char *url; /* "http://127.0.0.1:7070" */
 	const char *account;
+	const char *network; /* whose signature bills must carry: pinned at the first sign-in */
 	const char *access_token, *refresh_token;
 	int64_t expires_at_ms; /* of the access token */
 };

@@ -6,6 +6,7 @@
 #include "cmd/commands.h"
 #include "cmd/file.h"
 #include "cmd/options.h"
+#include "cmd/session.h"
 
 enum { ARENA_BYTES = 16 << 20 };
 
@@ -99,7 +100,8 @@ int verify_bill(const char *json, size_t len, const struct address *network)
 /* ---- the subcommand ---- */
 
 static const struct option_row rows[] = {
-	{ "network", 0, "ADDRESS", "the network that must have signed; else the bill's own" },
+	{ "network", 0, "ADDRESS",
+	  "the network that must have signed (where you signed in; else the bill's own)" },
 	{ "save", 0, "PATH", "keep the fetched bill, to check it again without the network" },
 	CLI_URL_ROW,
 	{ 0 },
@@ -180,6 +182,14 @@ static int read_bill(const struct options *options, struct arena *arena, char **
 	return r < 0 ? cli_fault(r, word) : 0;
 }
 
+/* The network that was pinned at the sign-in, if there is one. */
+static const char *pinned_network(struct arena *arena)
+{
+	struct session session;
+
+	return session_load(arena, &session) == 0 ? session.network : NULL;
+}
+
 int cmd_verify_bill(int argc, char **argv)
 {
 	_cleanup_(arena_freep) struct arena *arena = NULL;
@@ -192,12 +202,12 @@ int cmd_verify_bill(int argc, char **argv)
 
 	if (options_read(&table, argc, argv, &options, &status) != 0)
 		return status;
-	wanted = options_get(&options, "network", NULL);
-	if (wanted && address_parse(wanted, &network) < 0)
-		return options_refuse(&table, "--network must be 0x and 40 hex digits");
 	r = arena_new(2 * BILL_JSON_MAX, &arena);
 	if (r < 0)
 		return cli_fault(r, "start");
+	wanted = options_get(&options, "network", pinned_network(arena));
+	if (wanted && address_parse(wanted, &network) < 0)
+		return options_refuse(&table, "--network must be 0x and 40 hex digits");
 	status = read_bill(&options, arena, &text, &len);
 	return status ? status : verify_bill(text, len, wanted ? &network : NULL);
 }

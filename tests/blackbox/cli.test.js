@@ -86,6 +86,17 @@ test('signing in refuses a wrong password and another network\'s domain', async 
   assert.match(other.stderr, /asks for a signature for/)
 })
 
+test('the network is pinned at the first sign-in: another key behind the same address is refused', async () => {
+  const person = await Shell.open('pinned')
+  await person.out('login')
+  const file = join(person.home, 'session.json')
+  const session = JSON.parse(await readFile(file))
+  assert.equal(session.network, network.address)
+  await writeFile(file, JSON.stringify({ ...session, network: `0x${'11'.repeat(20)}` }))
+  const refused = await person.ends(7, 'login')
+  assert.match(refused.stderr, /kaisar logout/)
+})
+
 test('a refused access token is refreshed, once among many commands', async () => {
   const person = await Shell.open('refresher')
   await person.out('login')

@@ -85,15 +85,17 @@ static int post_nonce(struct request *request, struct tx *tx, struct reply *repl
 				    settings->url, "chain_id", (json_int_t)settings->chain_id));
 }
 
-static int answer_grant(struct reply *reply, const struct iam_grant *grant)
+static int answer_grant(const struct request *request, struct reply *reply,
+			const struct iam_grant *grant)
 {
 	return reply_with(reply, 200,
-			  json_pack("{s:s, s:s, s:I, s:s, s:o, s:o}", "access_token",
+			  json_pack("{s:s, s:s, s:I, s:s, s:o, s:o, s:o}", "access_token",
 				    grant->access_token, "token_type", "Bearer", "expires_in",
 				    (json_int_t)(grant->access_token_ms / 1000), "refresh_token",
 				    grant->refresh_token, "account",
 				    encode_address(&grant->account.address), "roles",
-				    json_roles(grant->roles)));
+				    json_roles(grant->roles), "network",
+				    encode_address(&request->context->settings->network)));
 }
 
 struct login_body {
@@ -120,7 +122,7 @@ static int post_login(struct request *request, struct tx *tx, struct reply *repl
 		       sizeof(sign_in.signature)) < 0)
 		return reply_refuse(reply, "signature", "must be 0x and 130 hex digits");
 	r = iam_login(request->context, tx, &sign_in, &grant, &reply->detail);
-	return r != 0 ? r : answer_grant(reply, &grant);
+	return r != 0 ? r : answer_grant(request, reply, &grant);
 }
 
 struct refresh_body {
@@ -158,7 +160,7 @@ static int post_refresh(struct request *request, struct tx *tx _unused_, struct 
 	r = db_run(request->context->db, TX_WRITE, request->arena, run_refresh, &call);
 	if (r != 0)
 		return r;
-	return call.revoked ? IAM_E_REFRESH : answer_grant(reply, &call.grant);
+	return call.revoked ? IAM_E_REFRESH : answer_grant(request, reply, &call.grant);
 }
 
 static int post_logout(struct request *request, struct tx *tx, struct reply *reply)
