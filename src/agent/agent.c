@@ -360,14 +360,15 @@ static int start_link(struct agent *agent)
 
 static int start(struct agent *agent)
 {
-	static const char *const cdi_folders[] = { "/etc/cdi", "/var/run/cdi", NULL };
+	static const char *const usual[] = { "/etc/cdi", "/var/run/cdi", NULL };
+	const char *const named[] = { agent->config.cdi_folder, NULL };
 	int r;
 
 	r = state_read_config(agent->config.state, &agent->joined);
 	if (r == 0)
 		r = state_read_key(agent->config.state, &agent->key);
 	if (r == 0)
-		r = cdi_load(cdi_folders, &agent->cdi);
+		r = cdi_load(agent->config.cdi_folder ? named : usual, &agent->cdi);
 	if (r == 0)
 		r = engine_new(agent->config.loop, agent->config.socket, &agent->engine);
 	if (r < 0)

@@ -18,6 +18,7 @@ struct agent_config {
 	struct state *state; /* joined: config and key are there */
 	const char *folder; /* of the state, to tell how much disk is free */
 	const char *socket; /* of the container engine */
+	const char *cdi_folder; /* of the GPUs' CDI files; NULL: /etc/cdi and /var/run/cdi */
 	const char *version; /* of this program */
 };
 

@@ -15,6 +15,7 @@
 static const struct option_row rows[] = {
 	{ "state", 0, "DIR", "where `kaisar worker join` put this machine's key" },
 	{ "engine", 0, "URL", "the container engine, unix:///run/podman/podman.sock for one" },
+	{ "cdi", 0, "DIR", "where the GPUs' CDI files are (/etc/cdi and /var/run/cdi)" },
 	{ "log-json", 0, NULL, "log lines as JSON" },
 	{ 0 },
 };
@@ -72,7 +73,7 @@ static void on_settled(void *arg _unused_)
 	malloc_trim(0);
 }
 
-static int run(struct state *state, const char *folder, const char *socket)
+static int run(struct state *state, const char *folder, const char *socket, const char *cdi_folder)
 {
 	struct agent_config config = {
 		.clock = &clock_system,
@@ -80,6 +81,7 @@ static int run(struct state *state, const char *folder, const char *socket)
 		.state = state,
 		.folder = folder,
 		.socket = socket,
+		.cdi_folder = cdi_folder,
 		.version = KAISAR_VERSION,
 	};
 	struct loop_timer *settled;
@@ -135,5 +137,5 @@ int cmd_worker_run(int argc, char **argv)
 		return cli_fail(CLI_FAILED, "another agent is running on %s", folder);
 	if (r < 0)
 		return cli_fault(r, folder);
-	return run(state, folder, socket);
+	return run(state, folder, socket, options_get(&options, "cdi", NULL));
 }

@@ -131,10 +131,10 @@ export class Network {
   }
 
   // A provider whose machine is online with a price. Each agent has a state folder of its own.
-  async worker({ coreHour = '3.6', provider } = {}) {
+  async worker({ coreHour = '3.6', gpuHour, provider, cdi, env } = {}) {
     provider ??= await this.tenant(null)
     const { token } = await provider.post('/v1/workers/tokens', {}, 201)
-    const agent = { provider, dir: join(this.dir, `agent${this.agents.length}`) }
+    const agent = { provider, dir: join(this.dir, `agent${this.agents.length}`), cdi, env }
     this.agents.push(agent)
     const join_ = new Program('join', ['worker', 'join', this.url, token, '--name', 'test', '--state', agent.dir])
     const end = await join_.ended
@@ -145,12 +145,13 @@ export class Network {
       const seen = items.find((w) => w.state === 'online' && !this.agents.some((a) => a !== agent && a.machine === w.machine))
       return seen?.machine
     })
-    await provider.patch(`/v1/workers/${agent.machine}`, { core_hour: coreHour })
+    await provider.patch(`/v1/workers/${agent.machine}`, gpuHour ? { gpu_hour: gpuHour } : { core_hour: coreHour })
     return agent
   }
 
   runAgent(agent) {
-    agent.program = new Program('agent', ['worker', 'run', '--state', agent.dir, '--engine', `unix://${engine}`])
+    agent.program = new Program('agent', ['worker', 'run', '--state', agent.dir, '--engine', `unix://${engine}`,
+      ...(agent.cdi ? ['--cdi', agent.cdi] : [])], agent.env)
   }
 
   // Ends everything in order; what leaked or broke fails here.
