@@ -2,9 +2,17 @@
 
 #include <stdarg.h>
 
+/* Of the words before the first option or placeholder: "kaisar run". */
 static int command_len(const struct option_table *table)
 {
-	return (int)strcspn(table->usage, "[<ABCDEFGHIJKLMNOPQRSTUVWXYZ|");
+	const char *option = strstr(table->usage, " -");
+	size_t len = strcspn(table->usage, "[<ABCDEFGHIJKLMNOPQRSTUVWXYZ|");
+
+	if (option)
+		len = size_min(len, (size_t)(option - table->usage));
+	while (len > 0 && table->usage[len - 1] == ' ')
+		len--;
+	return (int)len;
 }
 
 int options_refuse(const struct option_table *table, const char *format, ...)
@@ -12,8 +20,6 @@ int options_refuse(const struct option_table *table, const char *format, ...)
 	int len = command_len(table);
 	va_list args;
 
-	while (len > 0 && table->usage[len - 1] == ' ')
-		len--;
 	fprintf(stderr, "%.*s: ", len, table->usage);
 	va_start(args, format);
 	vfprintf(stderr, format, args);

@@ -1,6 +1,8 @@
 /* server.c - the control plane's composition root: puts store, loop, pools, modules and the HTTP face
  * together, and takes them apart in the other order. */
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "api/api.h"
@@ -64,6 +66,8 @@ struct server {
 	struct server_keys keys;
 	struct context context;
 	struct api *api;
+	double peer_rate;
+	int lock; /* of the data folder */
 	bool draining;
 };
 
@@ -134,12 +138,14 @@ static int read_operators(struct server *server)
 
 static int read_settings(struct server *server)
 {
+	int64_t chain_id, peer_rate;
 	const char *text;
-	int64_t chain_id;
 
 	server_settings_init(&server->settings);
-	if (options_int(&server->options, "chain-id", 1, INT64_MAX, 3338, &chain_id) != 0)
+	if (options_int(&server->options, "chain-id", 1, INT64_MAX, 3338, &chain_id) != 0 ||
+	    options_int(&server->options, "peer-rate", 0, 1000000, 500, &peer_rate) != 0)
 		return EXIT_USAGE;
+	server->peer_rate = (double)peer_rate;
 	server->settings.chain_id = (uint64_t)chain_id;
 	server->settings.domain = server->domain;
 	server->settings.url = server->url;
@@ -169,17 +175,43 @@ static void on_signal(void *arg, int signal)
 	api_drain(server->api, DRAIN_MS, on_drained, server);
 }
 
+/* One line for the operator, with the remedy; passes @fault on. */
+static int explain(int fault, const char *what, const char *remedy)
+{
+	fprintf(stderr, "kaisar server: %s: %s; %s\n", what, strerror(-fault), remedy);
+	return fault;
+}
+
+/* Two control planes on one folder would each believe their own picture of the fleet. */
+static int data_lock(struct server *server)
+{
+	char path[PATH_BYTES + 8];
+	int r = file_make_dirs(server->data, 0700);
+
+	if (r < 0)
+		return explain(r, server->data, "name a folder that can be made with --data");
+	snprintf(path, sizeof(path), "%s/lock", server->data);
+	server->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (server->lock < 0)
+		return explain(-errno, path, "--data must be a folder that can be written");
+	if (flock(server->lock, LOCK_EX | LOCK_NB) < 0)
+		return explain(-EBUSY, server->data,
+			       "another control plane runs on this folder: end it, or name another "
+			       "--data");
+	return 0;
+}
+
 static int store_open(struct server *server)
 {
 	unsigned int connections = PEOPLE_THREADS + AGENT_THREADS + BACKGROUND_THREADS;
 	int r, applied;
 
-	r = file_make_dirs(server->data, 0700);
-	if (r == 0)
-		r = db_open(server->db_url, connections, &server->context.db);
+	r = db_open(server->db_url, connections, &server->context.db);
 	if (r == 0)
 		r = migrate(server->context.db, migrations, &applied);
-	return r;
+	if (r < 0)
+		return explain(r, "the store cannot be opened", "see the line above, and --db");
+	return 0;
 }
 
 static int pools_open(struct context *context)
@@ -200,16 +232,20 @@ static int face_open(struct server *server)
 		.modules = modules,
 		.n_modules = ARRAY_SIZE(modules),
 		.authenticate = iam_authenticate,
+		.peer_rate = server->peer_rate,
 	};
-	int64_t rate;
+	int r;
 
-	if (options_int(&server->options, "peer-rate", 0, 1000000, 500, &rate) != 0)
-		return -EINVAL;
-	config.peer_rate = (double)rate;
 	http_server_config_init(&config.http);
 	config.http.host = server->host;
 	config.http.port = server->port;
-	return api_start(&config, &server->api);
+	r = api_start(&config, &server->api);
+	if (r == -EADDRINUSE)
+		return explain(r, server->url,
+			       "another program serves there: choose another --listen");
+	if (r == -EADDRNOTAVAIL || r == -EACCES)
+		return explain(r, server->host, "not an address of this machine: change --listen");
+	return r;
 }
 
 static int server_open(struct server *server)
@@ -222,7 +258,9 @@ static int server_open(struct server *server)
 				     .random = &random_system,
 				     .settings = &server->settings };
 	snprintf(keys, sizeof(keys), "%s/keys", server->data);
-	r = store_open(server);
+	r = data_lock(server);
+	if (r == 0)
+		r = store_open(server);
 	if (r == 0)
 		r = server_keys_load(keys, &random_system, &server->keys);
 	if (r < 0)
@@ -255,6 +293,8 @@ static void server_close(struct server *server)
 	if (context->loop)
 		loop_free(context->loop);
 	server_keys_done(&server->keys);
+	if (server->lock >= 0)
+		close(server->lock);
 }
 
 static int server_run(struct server *server)
@@ -290,7 +330,7 @@ static int print_routes(void)
 
 int cmd_server(int argc, char **argv)
 {
-	static struct server server;
+	static struct server server = { .lock = -1 };
 	int status;
 
 	if (options_read(&table, argc, argv, &server.options, &status) != 0)

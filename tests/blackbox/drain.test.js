@@ -2,7 +2,7 @@
 // for what was acknowledged.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { Network, sleep } from './lib/network.js'
+import { Network, Program, join, sleep } from './lib/network.js'
 
 let network
 
@@ -51,4 +51,14 @@ test('SIGTERM drains', async () => {
 test('kill -9 loses nothing that was acknowledged', async () => {
   const { total } = await interrupted('SIGKILL')
   assert.ok(total > 0)
+})
+
+test('a second control plane on the same folder, or the same port, is refused with the remedy', async () => {
+  const again = async (...change) => {
+    const program = new Program('again', ['server', '--listen', `127.0.0.1:${network.port}`, '--data', join(network.dir, 'server'), ...change])
+    assert.equal((await program.ended).code, 1)
+    return program.output
+  }
+  assert.match(await again(), /another control plane runs on this folder/)
+  assert.match(await again('--data', join(network.dir, 'other')), /choose another --listen/)
 })
