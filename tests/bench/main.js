@@ -2,12 +2,13 @@
 // build/bench.jsonl: name, value, unit, peer, peer_value, ratio, goal, holds.
 import { appendFileSync, mkdirSync } from 'node:fs'
 import { agentRss } from './agent_rss.js'
+import { durableRentals } from './durable_rentals.js'
 import { httpPing } from './http_ping.js'
 import { ledgerPostgres, ledgerSqlite } from './ledger.js'
 import { startLatency } from './start_latency.js'
 
 const benches = {
-  start_latency: startLatency, ledger_sqlite: ledgerSqlite, ledger_postgres: ledgerPostgres, http_ping: httpPing, agent_rss: agentRss,
+  start_latency: startLatency, durable_rentals: durableRentals, ledger_sqlite: ledgerSqlite, ledger_postgres: ledgerPostgres, http_ping: httpPing, agent_rss: agentRss,
 }
 
 const names = process.argv.slice(2)
