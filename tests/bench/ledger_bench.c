@@ -1,6 +1,7 @@
 /* ledger_bench.c - postings a second through the ledger's own functions: ledger_bench URL THREADS SECONDS
  * BATCH. Each posting moves money of one of 100,000 people to another and a share to the network (three
- * entries, two balances); a transaction holds BATCH of them, as the charging of many leases does. */
+ * entries, two balances); a transaction holds BATCH of them. The people get their money in the first run
+ * on an empty store. */
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -14,7 +15,7 @@ enum { PEOPLE = 100000, BATCH_MAX = 1000, FUNDING_BATCH = 500 };
 static struct context context;
 static _Atomic(bool) over;
 static _Atomic(int64_t) posted;
-static int64_t batch;
+static int64_t batch, began_ms; /* the latter tells this run's keys from others' */
 
 struct work {
 	struct random_seeded seeded;
@@ -41,11 +42,22 @@ static int post(struct tx *tx, void *arg)
 	return ledger_post_many(&context, tx, work->postings, work->n);
 }
 
+static int look(struct tx *tx, void *arg)
+{
+	return ledger_balances(tx, person(0), arg);
+}
+
 static int fund(struct work *work)
 {
+	struct ledger_balances balances;
+
 	_cleanup_(arena_freep) struct arena *arena = NULL;
 	int r = arena_new(64 << 20, &arena);
 
+	if (r == 0)
+		r = db_run(context.db, TX_READ, arena, look, &balances);
+	if (r != 0 || balances.available.micro > 0)
+		return r;
 	for (uint64_t first = 0; r == 0 && first < PEOPLE; first += FUNDING_BATCH) {
 		work->n = FUNDING_BATCH;
 		for (size_t i = 0; i < FUNDING_BATCH; i++) {
@@ -75,8 +87,8 @@ static int fill(struct work *work)
 		uint64_t payer = (start + 2 * i * stride) % PEOPLE;
 
 		*p = (struct ledger_posting){ .kind = "charge" };
-		snprintf(p->key, sizeof(p->key), "b-%" PRId64 "-%" PRId64 "-%zu", work->thread,
-			 work->round, i);
+		snprintf(p->key, sizeof(p->key), "b-%" PRId64 "-%" PRId64 "-%" PRId64 "-%zu",
+			 began_ms, work->thread, work->round, i);
 		ledger_entry(p, person(payer), LEDGER_AVAILABLE, (struct amount){ -10 });
 		ledger_entry(p, person((payer + stride) % PEOPLE), LEDGER_EARNED,
 			     (struct amount){ 9 });
@@ -145,6 +157,7 @@ int main(int argc, char **argv)
 	works = calloc((size_t)n_threads, sizeof(*works));
 	threads = calloc((size_t)n_threads, sizeof(*threads));
 	context.clock = &clock_system;
+	began_ms = clock_now_ms(&clock_system);
 	context.random = &random_system;
 	r = works && threads ? db_open(argv[1], (unsigned int)n_threads, &context.db) : -ENOMEM;
 	if (r == 0)

@@ -4,11 +4,13 @@ import { appendFileSync, mkdirSync } from 'node:fs'
 import { agentRss } from './agent_rss.js'
 import { durableRentals } from './durable_rentals.js'
 import { httpPing } from './http_ping.js'
-import { ledgerPostgres, ledgerSqlite } from './ledger.js'
+import { ledgerPostgres, ledgerPostgresSingle, ledgerSqlite, ledgerSqliteSingle } from './ledger.js'
 import { startLatency } from './start_latency.js'
 
 const benches = {
-  start_latency: startLatency, durable_rentals: durableRentals, ledger_sqlite: ledgerSqlite, ledger_postgres: ledgerPostgres, http_ping: httpPing, agent_rss: agentRss,
+  start_latency: startLatency, durable_rentals: durableRentals, ledger_sqlite: ledgerSqlite,
+  ledger_sqlite_single: ledgerSqliteSingle, ledger_postgres: ledgerPostgres, ledger_postgres_single: ledgerPostgresSingle,
+  http_ping: httpPing, agent_rss: agentRss,
 }
 
 const names = process.argv.slice(2)
@@ -31,5 +33,5 @@ for (const name of names.length ? names : Object.keys(benches)) {
   appendFileSync('build/bench.jsonl', `${JSON.stringify(row)}\n`)
   const peer = row.peer ? `, ${row.peer} ${row.peer_value}, ratio ${row.ratio}` : ''
   const goal = row.goal ? ` (goal ${row.goal}: ${row.holds ? 'holds' : 'missed'})` : ''
-  console.log(`${name.padEnd(16)} ${row.value} ${row.unit}${peer}${goal}`)
+  console.log(`${name.padEnd(22)} ${row.value} ${row.unit}${peer}${goal}`)
 }

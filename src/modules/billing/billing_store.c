@@ -7,6 +7,44 @@ static struct sql_value sql_address(const struct address *address)
 
 /* ---- ledger ---- */
 
+enum { INSERT_COLUMNS_MAX = 7, INSERT_ROWS_MAX = SQL_PARAMS_MAX / INSERT_COLUMNS_MAX };
+
+/* "INTO ($1, $2), ($3, $4) REST" */
+static const char *insert_text(struct arena *arena, const char *into, const char *rest,
+			       size_t n_columns, size_t n_rows)
+{
+	size_t size = strlen(into) + strlen(rest) + n_rows * (n_columns * sizeof("$255, ") + 4) + 2;
+	char *text = arena_alloc(arena, size);
+	int n;
+
+	if (!text)
+		return NULL;
+	n = snprintf(text, size, "%s", into);
+	for (size_t i = 0; i < n_rows * n_columns; i++)
+		n += snprintf(text + n, size - (size_t)n, "%s$%zu%s",
+			      i % n_columns ? ", "
+			      : i           ? ", ("
+					    : " (",
+			      i + 1, (i + 1) % n_columns ? "" : ")");
+	snprintf(text + n, size - (size_t)n, "%s", rest);
+	return text;
+}
+
+/* Many rows with each statement: most of what a small row costs is the statement around it. */
+static int insert(struct tx *tx, const char *into, const char *rest, const struct sql_value *values,
+		  size_t n_columns, size_t n_rows)
+{
+	size_t each = n_rows < INSERT_ROWS_MAX ? n_rows : INSERT_ROWS_MAX;
+	size_t n_sets = n_rows / each, left = n_rows % each;
+	const char *sql = insert_text(tx_arena(tx), into, rest, n_columns, each);
+	int r;
+
+	r = sql ? tx_exec_many(tx, sql, values, n_columns * each, n_sets) : -ENOMEM;
+	if (r != 0 || left == 0)
+		return r;
+	return insert(tx, into, rest, values + n_columns * each * n_sets, n_columns, left);
+}
+
 int store_postings_add(struct tx *tx, const struct store_posting *postings, size_t n)
 {
 	enum { COLUMNS = 7 };
@@ -27,11 +65,10 @@ int store_postings_add(struct tx *tx, const struct store_posting *postings, size
 				 : sql_null();
 		*v++ = p->lease ? sql_blob(p->lease->bytes, sizeof(p->lease->bytes)) : sql_null();
 	}
-	return tx_exec_many(
-		tx,
-		"INSERT INTO billing_postings (id, at_ms, kind, key, memo, rental, lease) "
-		"VALUES ($1, $2, $3, $4, $5, $6, $7)",
-		values, COLUMNS, n);
+	return insert(tx,
+		      "INSERT INTO billing_postings (id, at_ms, kind, key, memo, rental, lease) "
+		      "VALUES",
+		      "", values, COLUMNS, n);
 }
 
 int store_entries_add(struct tx *tx, const struct store_posting *postings, size_t n)
@@ -55,31 +92,28 @@ int store_entries_add(struct tx *tx, const struct store_posting *postings, size_
 			*v++ = sql_int(e->amount.micro);
 		}
 	}
-	return tx_exec_many(tx,
-			    "INSERT INTO billing_entries (owner, posting, account, amount) "
-			    "VALUES ($1, $2, $3, $4)",
-			    values, COLUMNS, n_entries);
+	return insert(tx, "INSERT INTO billing_entries (owner, posting, account, amount) VALUES",
+		      "", values, COLUMNS, n_entries);
 }
 
 /* Two statements, because the CHECK must judge the sum: an INSERT ... ON CONFLICT DO UPDATE would
  * have its negative first value refused before the conflict is looked at. */
 int store_balances_move(struct tx *tx, const struct ledger_entry *moves, size_t n)
 {
-	struct sql_value *keys = arena_array(tx_arena(tx), n * 2, sizeof(*keys));
+	struct sql_value *keys = arena_array(tx_arena(tx), n * 3, sizeof(*keys));
 	struct sql_value *values = arena_array(tx_arena(tx), n * 3, sizeof(*values));
 	int r;
 
 	if (!keys || !values)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		keys[i * 2] = values[i * 3] = sql_address(&moves[i].owner.address);
-		keys[i * 2 + 1] = values[i * 3 + 1] = sql_int(moves[i].account);
+		keys[i * 3] = values[i * 3] = sql_address(&moves[i].owner.address);
+		keys[i * 3 + 1] = values[i * 3 + 1] = sql_int(moves[i].account);
+		keys[i * 3 + 2] = sql_int(0);
 		values[i * 3 + 2] = sql_int(moves[i].amount.micro);
 	}
-	r = tx_exec_many(tx,
-			 "INSERT INTO billing_balances (owner, account, amount) "
-			 "VALUES ($1, $2, 0) ON CONFLICT (owner, account) DO NOTHING",
-			 keys, 2, n);
+	r = insert(tx, "INSERT INTO billing_balances (owner, account, amount) VALUES",
+		   " ON CONFLICT (owner, account) DO NOTHING", keys, 3, n);
 	if (r != 0)
 		return r;
 	return tx_exec_many(tx,
