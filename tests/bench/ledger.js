@@ -1,6 +1,7 @@
 // Postings a second through the ledger (tests/bench/ledger_bench.c), among 100,000 people, against
 // pgbench's own TPC-B-like script at 32 clients on a PostgreSQL of this machine; interleaved, the median
-// of three. A pgbench transaction is three updates, a select and an insert; a posting is four inserted rows and two updated balances.
+// of three. A pgbench transaction is three updates, a select and an insert; a posting is four inserted
+// rows and two updated balances.
 //
 // ledger_*: one writer, 500 postings a transaction: what ledger_post_many takes.
 // ledger_*_single: 32 writers, a transaction for each posting: what charging does today.
