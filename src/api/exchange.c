@@ -121,11 +121,14 @@ static void finish_problem(struct exchange *x, struct problem problem)
 static void finish_reply(struct exchange *x)
 {
 	struct http_header extra[EXTRA_HEADERS] = { 0 };
-	char *text = NULL;
+	const char *text = x->reply.text;
+	char *dumped = NULL;
 	int status;
 
-	if (x->reply.body && !x->stored) {
-		text = json_dumps(x->reply.body, JSON_COMPACT);
+	if (x->stored) {
+		text = *x->stored ? x->stored : NULL;
+	} else if (x->reply.body) {
+		text = dumped = json_dumps(x->reply.body, JSON_COMPACT);
 		if (!text) {
 			finish_problem(x, problem_of_fault(-ENOMEM));
 			return;
@@ -136,8 +139,8 @@ static void finish_reply(struct exchange *x)
 	status = x->reply.status ? x->reply.status : 200;
 	log_answer(x, status);
 	answer_text(x->host, x->request.conn, status, "application/json", extra, x->request.id,
-		    x->stored && *x->stored ? x->stored : text);
-	free(text);
+		    text);
+	free(dumped);
 	exchange_free(x);
 }
 
@@ -319,15 +322,13 @@ static int decode(struct exchange *x)
 	return r;
 }
 
-/* On a thread of the people pool. */
-static void exchange_run(void *arg)
+/* Ends the exchange here or hands it on: @x may be gone afterwards. */
+static void run(struct exchange *x)
 {
-	struct exchange *x = arg;
 	const struct route *route = x->match.route;
 	struct db *db = x->host->context->db;
 	int r;
 
-	log_request(x->request.id);
 	x->request.now_ms = clock_now_ms(x->host->context->clock);
 	r = authorise(x);
 	if (r == 0 && route->ws && !x->request.websocket && !route->ws_optional) {
@@ -352,6 +353,17 @@ static void exchange_run(void *arg)
 	exchange_finish(x, r);
 }
 
+/* On a thread of the people pool. */
+static void exchange_run(void *arg)
+{
+	struct exchange *x = arg;
+
+	log_request(x->request.id);
+	run(x);
+	/* The id goes with the exchange; what this thread does next must not find it. */
+	log_request(NULL);
+}
+
 /* ---- taking over from the loop ---- */
 
 /* Browsers cannot send Authorization with a WebSocket: they offer the subprotocols "kaisar.v1" and
@@ -368,12 +380,14 @@ static const char *subprotocol_token(struct exchange *x, const struct http_reque
 	return arena_printf(x->arena, "Bearer %.*s", (int)strcspn(at, ", "), at);
 }
 
-static const char *copy_header(struct exchange *x, const struct http_request *http,
-			       const char *name)
+/* NULL where there is none. A key that was lost for want of memory would let a request happen twice. */
+static int copy_header(struct exchange *x, const struct http_request *http, const char *name,
+		       const char **ret_value)
 {
 	const char *value = http_request_header(http, name);
 
-	return value ? arena_text(x->arena, value, strlen(value)) : NULL;
+	*ret_value = value ? arena_text(x->arena, value, strlen(value)) : NULL;
+	return value && !*ret_value ? -ENOMEM : 0;
 }
 
 static int exchange_new(const struct exchange_host *host, const struct router_match *match,
@@ -413,8 +427,11 @@ static int exchange_new(const struct exchange_host *host, const struct router_ma
 	x->body_len = http->body_len;
 	x->body = arena_text(arena, http->body, http->body_len);
 	x->request.peer = arena_text(arena, http->peer, strlen(http->peer));
-	x->authorization = copy_header(x, http, "authorization");
-	x->idempotency_key = copy_header(x, http, "idempotency-key");
+	r = copy_header(x, http, "authorization", &x->authorization);
+	if (r == 0)
+		r = copy_header(x, http, "idempotency-key", &x->idempotency_key);
+	if (r < 0)
+		return r;
 	if (!x->authorization && x->request.websocket)
 		x->authorization = subprotocol_token(x, http);
 	if (!x->query || !x->body || !x->request.peer)

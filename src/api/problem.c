@@ -50,7 +50,7 @@ char *problem_text(const struct problem *problem, const char *request_id)
 	json_t *body;
 
 	snprintf(type, sizeof(type), "urn:kaisar:problem:%s", problem->type);
-	body = json_pack("{s:s, s:s, s:i, s:s*, s:s*, s:s*, s:s}", "type", type, "title",
+	body = json_pack("{s:s, s:s, s:i, s:s*, s:s*, s:s*, s:s*}", "type", type, "title",
 			 problem->title, "status", problem->status, "detail", problem->detail,
 			 "field", problem->field, "rule", problem->rule, "request_id", request_id);
 	text = json_dumps(body, JSON_COMPACT);
