@@ -71,7 +71,7 @@ void tx_call_done(void (*done)(void *arg, int result), void *arg, int result);
 /* The fault that a test asked for at this point, or 0. */
 int db_fault_due(struct db *db, enum db_fault_place place);
 
-enum { DB_TRIES_MAX = 12, DB_STATEMENT_MS = 30000, DB_WAIT_MS = 15000 };
+enum { DB_TRIES_MAX = 32, DB_STATEMENT_MS = 30000, DB_WAIT_MS = 15000 };
 
 /* Sleeps before rerun @n (1, 2, ...): up to 2, 4, 8 ... 256 ms, at random. */
 void db_pause(unsigned int n);
