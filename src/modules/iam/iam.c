@@ -192,6 +192,42 @@ int iam_key_delete(const struct context *context, struct tx *tx, const struct ca
 
 /* ---- who asks ---- */
 
+struct operator_call {
+	const struct context *context;
+	struct caller *caller;
+};
+
+static int check_operator(struct tx *tx, void *arg)
+{
+	const struct operator_call *call = arg;
+	const struct context *context = call->context;
+	struct session_id session;
+	uint32_t roles;
+	bool alive;
+	int r;
+
+	memcpy(session.bytes, call->caller->session, sizeof(session.bytes));
+	r = iam_store_session_alive(tx, session, clock_now_ms(context->clock), &alive);
+	if (r == 0 && !alive)
+		return ROUTE_E_UNAUTHENTICATED;
+	if (r == 0)
+		r = iam_roles_of(context, tx, call->caller->account, &roles);
+	if (r == 0)
+		call->caller->permissions &= policy_permissions(roles);
+	return r;
+}
+
+/* An operator's token is held against the store: what it allows is too much to go on for minutes after
+ * the role or the session was taken away. */
+static int authenticate_operator(const struct context *context, struct caller *caller)
+{
+	_cleanup_(arena_freep) struct arena *arena = NULL;
+	struct operator_call call = { context, caller };
+	int r = arena_new(AUTHENTICATE_ARENA, &arena);
+
+	return r < 0 ? r : db_run(context->db, TX_READ, arena, check_operator, &call);
+}
+
 static int authenticate_token(const struct context *context, const char *token,
 			      struct caller *ret_caller)
 {
@@ -207,8 +243,11 @@ static int authenticate_token(const struct context *context, const char *token,
 	caller.account = claims.subject;
 	caller.permissions = claims.permissions;
 	memcpy(caller.session, claims.session, sizeof(caller.session));
-	*ret_caller = caller;
-	return 0;
+	if (policy_allows(caller.permissions, PERM_OPERATOR))
+		r = authenticate_operator(context, &caller);
+	if (r == 0)
+		*ret_caller = caller;
+	return r;
 }
 
 /* A key grants what was chosen for it, as far as its account may still do that. */

@@ -207,13 +207,35 @@ static void test_roles(void **state)
 	assert_int_equal(caller.permissions, 0);
 }
 
+/* An operator's token does not outlive the role, nor the session. */
+static void test_operator_tokens_end(void **state)
+{
+	struct world *w = *state;
+	struct tokens tokens;
+	struct caller caller;
+
+	w->settings.operators = &w->account.address;
+	w->settings.n_operators = 1;
+	tokens = login(w);
+	assert_int_equal(iam_authenticate(&w->context, tokens.access, &caller), 0);
+	assert_true(policy_allows(caller.permissions, PERM_OPERATOR));
+	w->settings.n_operators = 0;
+	assert_int_equal(iam_authenticate(&w->context, tokens.access, &caller), 0);
+	assert_false(policy_allows(caller.permissions, PERM_OPERATOR));
+	assert_true(policy_allows(caller.permissions, PERM_RENTAL_WRITE));
+	w->settings.n_operators = 1;
+	assert_int_equal(ask_result(w, &tokens.caller, HTTP_POST, "/v1/auth/logout", "{}"), 0);
+	assert_int_equal(iam_authenticate(&w->context, tokens.access, &caller),
+			 ROUTE_E_UNAUTHENTICATED);
+}
+
 int main(void)
 {
 	struct CMUnitTest tests[] = {
 		WORLD_TEST(test_authenticate), WORLD_TEST(test_key_scope),
 		WORLD_TEST(test_key_refused),  WORLD_TEST(test_key_ends),
 		WORLD_TEST(test_key_last_use), WORLD_TEST(test_key_pages),
-		WORLD_TEST(test_roles),
+		WORLD_TEST(test_roles),        WORLD_TEST(test_operator_tokens_end),
 	};
 
 	return world_run(tests, ARRAY_SIZE(tests));

@@ -190,6 +190,20 @@ int iam_store_session_extend(struct tx *tx, struct session_id session, int64_t e
 				   NULL));
 }
 
+int iam_store_session_alive(struct tx *tx, struct session_id session, int64_t now_ms,
+			    bool *ret_alive)
+{
+	int64_t n;
+	int r;
+
+	r = query_count(
+		tx, "SELECT COUNT(*) AS n FROM iam_sessions WHERE session = $1 AND expires_at > $2",
+		SQL_PARAMS(sql_session(&session), sql_int(now_ms)), &n);
+	if (r == 0)
+		*ret_alive = n > 0;
+	return r;
+}
+
 int iam_store_session_delete(struct tx *tx, struct session_id session)
 {
 	int r;

@@ -55,6 +55,10 @@ _must_check_ int iam_store_session_add(struct tx *tx, const struct iam_session *
 _must_check_ int iam_store_session_extend(struct tx *tx, struct session_id session,
 					  int64_t expires_at_ms);
 
+/* Neither ended nor expired. */
+_must_check_ int iam_store_session_alive(struct tx *tx, struct session_id session, int64_t now_ms,
+					 bool *ret_alive);
+
 /* With its refresh tokens. */
 _must_check_ int iam_store_session_delete(struct tx *tx, struct session_id session);
 

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include "io/db_fault.h"
 #include "modules/iam/iam_rules.h"
 
 static const char *refresh_body(struct world *w, const char *token)
@@ -323,9 +324,37 @@ static void test_public_rows(void **state)
 	json_decref(call.reply.body);
 }
 
+/* A fault at any statement takes nothing: the same nonce, the same refresh token work afterwards. */
+static void faults_take_nothing(struct world *w, const char *path, const char *body)
+{
+	int result = -EIO;
+
+	for (unsigned int n = 1; n < 40 && result != 0; n++) {
+		db_fault_at(w->context.db, DB_FAULT_COMMIT, 1, -EIO);
+		assert_int_equal(ask_result(w, NULL, HTTP_POST, path, body), -EIO);
+		db_fault_at(w->context.db, DB_FAULT_COMMIT, 0, 0);
+		db_fault_at(w->context.db, DB_FAULT_STATEMENT, n, -EIO);
+		result = ask_result(w, NULL, HTTP_POST, path, body);
+		db_fault_at(w->context.db, DB_FAULT_STATEMENT, 0, 0);
+		if (result != 0)
+			assert_int_equal(result, -EIO);
+	}
+	assert_int_equal(result, 0);
+}
+
+static void test_faults(void **state)
+{
+	struct world *w = *state;
+	struct tokens tokens = login(w);
+
+	faults_take_nothing(w, "/v1/auth/login", login_body(w));
+	faults_take_nothing(w, "/v1/auth/refresh", refresh_body(w, tokens.refresh));
+}
+
 int main(void)
 {
 	struct CMUnitTest tests[] = {
+		WORLD_TEST(test_faults),
 		WORLD_TEST(test_login),
 		WORLD_TEST(test_nonce_shape_and_limit),
 		WORLD_TEST(test_nonce_once),
