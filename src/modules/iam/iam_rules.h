@@ -8,6 +8,7 @@ enum {
 	IAM_NONCES_OF_PEER_MAX = 64, /* outstanding at once for one peer address */
 	IAM_NONCES_MAX = 20000, /* and in all */
 	IAM_SESSIONS_MAX = 50, /* an account's; one more ends the oldest */
+	IAM_REFRESH_KEPT = 200, /* used tokens of a session that still give a thief away */
 	IAM_KEYS_MAX = 50,
 	IAM_KEY_USE_EVERY_MS = 60000, /* a key's last use is written at most so often */
 };

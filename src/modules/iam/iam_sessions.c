@@ -220,7 +220,7 @@ int iam_refresh(const struct context *context, struct tx *tx, const char *token,
 	r = iam_store_refresh_use(tx, hash, now_ms);
 	if (r != 0)
 		return r;
-	r = iam_store_refresh_forget(tx, session.id, now_ms - life_ms);
+	r = iam_store_refresh_forget(tx, session.id, now_ms - life_ms, IAM_REFRESH_KEPT);
 	if (r != 0)
 		return r;
 	r = iam_store_session_extend(tx, session.id, now_ms + life_ms);

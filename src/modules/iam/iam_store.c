@@ -292,11 +292,15 @@ int iam_store_refresh_use(struct tx *tx, const uint8_t hash[static SECRET_HASH_S
 			SQL_PARAMS(sql_hash(hash), sql_int(now_ms)), NULL));
 }
 
-int iam_store_refresh_forget(struct tx *tx, struct session_id session, int64_t before_ms)
+int iam_store_refresh_forget(struct tx *tx, struct session_id session, int64_t before_ms,
+			     int64_t keep)
 {
-	return no_conflict(
-		tx_exec(tx, "DELETE FROM iam_refresh_tokens WHERE session = $1 AND used_at < $2",
-			SQL_PARAMS(sql_session(&session), sql_int(before_ms)), NULL));
+	return no_conflict(tx_exec(
+		tx,
+		"DELETE FROM iam_refresh_tokens WHERE session = $1 AND (used_at < $2"
+		" OR used_at < (SELECT used_at FROM iam_refresh_tokens WHERE session = $1"
+		" AND used_at IS NOT NULL ORDER BY used_at DESC LIMIT 1 OFFSET $3))",
+		SQL_PARAMS(sql_session(&session), sql_int(before_ms), sql_int(keep - 1)), NULL));
 }
 
 /* ---- API keys ---- */

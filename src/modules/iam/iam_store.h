@@ -76,9 +76,9 @@ _must_check_ int iam_store_refresh_find(struct tx *tx, const uint8_t hash[static
 _must_check_ int iam_store_refresh_use(struct tx *tx, const uint8_t hash[static SECRET_HASH_SIZE],
 				       int64_t now_ms);
 
-/* Forgets the session's tokens that were used before @before_ms. */
+/* Forgets the session's tokens that were used before @before_ms, and all but the @keep last used. */
 _must_check_ int iam_store_refresh_forget(struct tx *tx, struct session_id session,
-					  int64_t before_ms);
+					  int64_t before_ms, int64_t keep);
 
 /* ---- API keys ---- */
 

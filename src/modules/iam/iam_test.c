@@ -324,6 +324,40 @@ static void test_public_rows(void **state)
 	json_decref(call.reply.body);
 }
 
+struct count {
+	int64_t n;
+};
+
+static int count_refresh(struct tx *tx, void *arg)
+{
+	struct count *count = arg;
+	struct sql_rows *rows;
+	int r = tx_query(tx, "SELECT COUNT(*) AS n FROM iam_refresh_tokens", SQL_NO_PARAMS, &rows);
+
+	if (r == 0)
+		count->n = rows_int(rows, 0, "n");
+	return r;
+}
+
+/* Somebody who refreshes without end must not fill the store. */
+static void test_refresh_bounded(void **state)
+{
+	struct world *w = *state;
+	struct tokens tokens = login(w);
+	struct count count;
+
+	for (int i = 0; i < IAM_REFRESH_KEPT + 20; i++) {
+		struct call call = ask(w, NULL, HTTP_POST, "/v1/auth/refresh",
+				       refresh_body(w, tokens.refresh));
+
+		assert_int_equal(call.result, 0);
+		tokens = tokens_of(w, &call);
+		w->clock.ms++;
+	}
+	assert_int_equal(db_run(w->context.db, TX_READ, w->arena, count_refresh, &count), 0);
+	assert_int_equal(count.n, IAM_REFRESH_KEPT + 1);
+}
+
 /* A fault at any statement takes nothing: the same nonce, the same refresh token work afterwards. */
 static void faults_take_nothing(struct world *w, const char *path, const char *body)
 {
@@ -354,6 +388,7 @@ static void test_faults(void **state)
 int main(void)
 {
 	struct CMUnitTest tests[] = {
+		WORLD_TEST(test_refresh_bounded),
 		WORLD_TEST(test_faults),
 		WORLD_TEST(test_login),
 		WORLD_TEST(test_nonce_shape_and_limit),

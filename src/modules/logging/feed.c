@@ -9,6 +9,7 @@ enum {
 	PAGE_EVENTS = 200,
 	PAGE_ARENA_BYTES = 8 << 20,
 	QUEUED_ENOUGH_BYTES = 256 << 10, /* beyond, a slow client is not read for */
+	FEEDS_OF_ACCOUNT_MAX = 50, /* each event is read once for each of them */
 };
 
 struct feed {
@@ -135,10 +136,19 @@ static void feed_read(struct feed *feed)
 	feed->again = false;
 }
 
+static bool may_open(struct account_id account)
+{
+	size_t n = 0;
+
+	for (struct feed *feed = feeds; feed; feed = feed->next)
+		n += account_equal(feed->account, account);
+	return n < FEEDS_OF_ACCOUNT_MAX;
+}
+
 static void *feed_open(const struct context *context, struct http_conn_id conn, void *prepared)
 {
 	struct feed_request *request = prepared;
-	struct feed *feed = malloc(sizeof(*feed));
+	struct feed *feed = may_open(request->account) ? malloc(sizeof(*feed)) : NULL;
 
 	if (feed) {
 		*feed = (struct feed){ .next = feeds,

@@ -5,16 +5,30 @@
 
 #define EVENTS_KEPT_MS (30 * 24 * 60 * 60 * INT64_C(1000))
 
+/* So many at a time: others write in between, and no statement runs into its deadline. */
+enum { PURGE_BATCH = 5000, PURGE_BATCHES_MAX = 1000 };
+
+struct purge {
+	int64_t before_ms, n;
+};
+
 static int purge(struct tx *tx, void *arg)
 {
-	return store_events_purge(tx, *(const int64_t *)arg);
+	struct purge *purge = arg;
+
+	return store_events_purge(tx, purge->before_ms, PURGE_BATCH, &purge->n);
 }
 
 static int run_purge(const struct context *context, struct arena *arena)
 {
-	int64_t before_ms = clock_now_ms(context->clock) - EVENTS_KEPT_MS;
+	struct purge call = { clock_now_ms(context->clock) - EVENTS_KEPT_MS, PURGE_BATCH };
+	int r = 0;
 
-	return db_run(context->db, TX_WRITE, arena, purge, &before_ms);
+	for (int i = 0; r == 0 && call.n == PURGE_BATCH && i < PURGE_BATCHES_MAX; i++) {
+		arena_reset(arena);
+		r = db_run(context->db, TX_WRITE, arena, purge, &call);
+	}
+	return r;
 }
 
 static int run_feeds(const struct context *context, struct arena *arena _unused_)

@@ -60,10 +60,12 @@ int store_events(struct tx *tx, struct account_id account, int64_t since, int64_
 	return 0;
 }
 
-int store_events_purge(struct tx *tx, int64_t before_ms)
+int store_events_purge(struct tx *tx, int64_t before_ms, int64_t max, int64_t *ret_n)
 {
-	int r = tx_exec(tx, "DELETE FROM events WHERE at_ms < $1", SQL_PARAMS(sql_int(before_ms)),
-			NULL);
+	int r = tx_exec(tx,
+			"DELETE FROM events WHERE (account, seq) IN"
+			" (SELECT account, seq FROM events WHERE at_ms < $1 LIMIT $2)",
+			SQL_PARAMS(sql_int(before_ms), sql_int(max)), ret_n);
 
 	return r > 0 ? -EIO : r;
 }

@@ -17,4 +17,5 @@ _must_check_ int store_event_add(struct tx *tx, struct account_id account,
 /* Events after @since, oldest first, at most @limit; in the transaction's arena. */
 _must_check_ int store_events(struct tx *tx, struct account_id account, int64_t since,
 			      int64_t limit, struct event **ret_events, size_t *ret_n);
-_must_check_ int store_events_purge(struct tx *tx, int64_t before_ms);
+/* Deletes at most @max of those before @before_ms; @ret_n: how many. */
+_must_check_ int store_events_purge(struct tx *tx, int64_t before_ms, int64_t max, int64_t *ret_n);

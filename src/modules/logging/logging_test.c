@@ -123,9 +123,30 @@ static void accounts_are_apart_and_pages_resume(void **state _unused_)
 	assert_int_equal(page(account(9), 0, 3).n, 0);
 }
 
+enum { PURGED_AT_ONCE = 4 };
+static int64_t purged;
+
 static int purge(struct tx *tx, void *arg)
 {
-	return store_events_purge(tx, *(int64_t *)arg);
+	return store_events_purge(tx, *(int64_t *)arg, PURGED_AT_ONCE, &purged);
+}
+
+/* Old events go a few at a time, so that others can write in between. */
+static void purging_is_bounded(void **state _unused_)
+{
+	struct adding adding = { account(5), "test.old", 0 };
+	int64_t before_ms = NOW_MS + 10, all = 0,
+		expected = store_number(&store, "SELECT COUNT(*) AS n FROM events");
+
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(store_run(&store, TX_WRITE, add, &adding), 0);
+	do {
+		assert_int_equal(store_run(&store, TX_WRITE, purge, &before_ms), 0);
+		assert_true(purged <= PURGED_AT_ONCE);
+		all += purged;
+	} while (purged == PURGED_AT_ONCE);
+	assert_int_equal(all, expected + 6);
+	assert_int_equal(page(account(5), 0, 10).n, 0);
 }
 
 /* Numbers go on where they were: a client that resumes must not see old numbers again. */
@@ -152,6 +173,7 @@ static int run(enum store_kind kind)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers_have_no_gaps),
 		cmocka_unit_test(accounts_are_apart_and_pages_resume),
+		cmocka_unit_test(purging_is_bounded),
 		cmocka_unit_test(purging_keeps_the_numbers),
 	};
 	int failed;

@@ -42,6 +42,7 @@ struct relay {
 	size_t owed; /* bytes taken from the machine, not yet credited */
 	struct input *input, **input_end;
 	size_t input_bytes;
+	bool input_ended; /* the client said so */
 	bool closing;
 	bool gone; /* the WebSocket has ended */
 	int busy; /* we are on the stack, so the end must wait: sending may end the WebSocket */
@@ -283,8 +284,13 @@ static void queue_input(struct relay *relay, enum worker_channel channel, const 
 	relay->input_bytes += len;
 }
 
+/* An empty message ends the input. What comes after that is dropped: empty ones, which count nothing,
+ * would wait without a limit. */
 static void take_stdin(struct relay *relay, const uint8_t *bytes, size_t len)
 {
+	if (relay->input_ended)
+		return;
+	relay->input_ended = len == 0;
 	do {
 		size_t n = size_min(len, WIRE_CHUNK_MAX);
 
