@@ -136,12 +136,21 @@ static int try_open(struct app *app, const char *url, const struct ws_client_han
 	return ws_client_open(app->loop, &config, handler, app, &app->client);
 }
 
+/* A user's name is beyond the plain connection: it takes libcurl's. */
+static const char *user = "";
+
+static int through_libcurl(_unused_ void **state)
+{
+	user = "somebody@";
+	return 0;
+}
+
 static void open_at(struct app *app, uint16_t port, const char *path,
 		    const struct ws_client_handler *handler)
 {
 	char url[128];
 
-	snprintf(url, sizeof(url), "ws://127.0.0.1:%u%s", port, path);
+	snprintf(url, sizeof(url), "ws://%s127.0.0.1:%u%s", user, port, path);
 	assert_int_equal(try_open(app, url, handler), 0);
 }
 
@@ -371,5 +380,7 @@ int main(void)
 		cmocka_unit_test(bad_answers),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	int failed = cmocka_run_group_tests_name("plain", tests, NULL, NULL);
+
+	return failed + cmocka_run_group_tests_name("libcurl", tests, through_libcurl, NULL);
 }
