@@ -51,7 +51,9 @@ int main(int argc, char **argv)
 		for (size_t i = 0; argc > 2 && i < ARRAY_SIZE(commands); i++)
 			if (strcmp(argv[2], commands[i].name) == 0)
 				return commands[i].run(2, help);
-		return usage(stdout);
+		if (argc <= 2)
+			return usage(stdout);
+		name = argv[2];
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		if (strcmp(name, commands[i].name) == 0)

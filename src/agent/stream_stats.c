@@ -30,6 +30,12 @@ static void show(struct stream *stream, const struct stats *before, const struct
 		agent_stream_send(stream, &data);
 }
 
+/* The container runs no more; who has seen it run has seen all of it. */
+static void end_of_run(struct stream *stream, const struct sampling *sampling)
+{
+	agent_stream_end(stream, sampling->before.at_ms ? "" : "not_running", 0);
+}
+
 static void on_stats(void *arg, const struct engine_reply *reply)
 {
 	struct sampling *sampling = arg;
@@ -38,9 +44,13 @@ static void on_stats(void *arg, const struct engine_reply *reply)
 	struct stats now, before = sampling->before;
 
 	sampling->call = NULL;
+	if (reply->fault) {
+		agent_stream_end(stream, "engine_down", 0);
+		return;
+	}
 	if (!engine_ok(reply) ||
 	    stats_parse(reply->json, clock_now_ms(agent_stream_config(stream)->clock), &now) < 0) {
-		agent_stream_end(stream, reply->fault ? "engine_down" : "not_running", 0);
+		end_of_run(stream, sampling);
 		return;
 	}
 	sampling->before = now;
@@ -58,7 +68,10 @@ static void pump(struct stream *stream)
 	struct lease *lease = agent_stream_lease(stream);
 
 	if (!lease || lease->seen != SEEN_RUNNING) {
-		agent_stream_end(stream, lease && lease_ended(lease) ? "" : "not_running", 0);
+		if (lease && lease_ended(lease))
+			agent_stream_end(stream, "", 0);
+		else
+			end_of_run(stream, sampling);
 		return;
 	}
 	if (sampling->call || mono_ms(stream) < sampling->next_ms)

@@ -63,5 +63,6 @@ int cli_verbs(const char *noun, const struct cli_verb *verbs, int argc, char **a
 	fprintf(out, "usage: kaisar %s COMMAND [OPTIONS]\n\n", noun);
 	for (const struct cli_verb *verb = verbs; verb->name; verb++)
 		fprintf(out, "  %-12s %s\n", verb->name, verb->help);
+	fprintf(out, "\n`kaisar %s COMMAND --help` says more.\n", noun);
 	return help ? 0 : CLI_USAGE;
 }

@@ -58,7 +58,7 @@ static int client_fill(struct client *client, const char *url)
 
 	if (r < 0 && r != -ENOENT)
 		cli_fail(0, "the session file cannot be read (%s); run `kaisar login` again",
-			 strerror(-r));
+			 r == -EINVAL ? "damaged" : strerror(-r));
 	client->api_key = getenv("KAISAR_API_KEY");
 	if (client->api_key && !*client->api_key)
 		client->api_key = NULL;

@@ -56,18 +56,20 @@ static const char *problem_member(const json_t *problem, const char *name)
 	return text ? text : "";
 }
 
-/* A detail may be an object for programs: why nothing fits an order. */
-static void problem_detail(const json_t *problem, char ret_text[static WHY_SIZE])
+/* A detail may be an object for programs: why nothing fits an order. True if it was one. */
+static bool problem_detail(const json_t *problem, char ret_text[static WHY_SIZE])
 {
 	const char *detail = problem_member(problem, "detail");
 	_cleanup_(json_decrefp)
 		json_t *why = *detail == '{' ? json_loads(detail, JSON_REJECT_DUPLICATES, NULL)
 					     : NULL;
 
-	if (json_is_object(json_object_get(why, "excluded")))
+	if (json_is_object(json_object_get(why, "excluded"))) {
 		why_text(why, ret_text);
-	else
-		snprintf(ret_text, WHY_SIZE, "%s", detail);
+		return true;
+	}
+	snprintf(ret_text, WHY_SIZE, "%s", detail);
+	return false;
 }
 
 int cli_problem(int status, const json_t *problem)
@@ -78,14 +80,16 @@ int cli_problem(int status, const json_t *problem)
 	const char *field = problem_member(problem, "field");
 	const char *rule = problem_member(problem, "rule");
 	char detail[WHY_SIZE];
+	bool is_why = problem_detail(problem, detail);
 	int code;
 
-	problem_detail(problem, detail);
 	if (strncmp(type, urn, strlen(urn)) == 0)
 		type += strlen(urn);
 	code = exit_of(status, type);
 	if (*field)
 		return cli_fail(code, "%s: %s", field, rule);
+	if (is_why)
+		return cli_fail(code, "no machine fits this order now: %s", detail);
 	if (status >= 500)
 		return cli_fail(code, "%s (status %d, request %s)",
 				*title ? title : "the server failed", status,

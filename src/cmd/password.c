@@ -122,7 +122,7 @@ int password_read(const char *file, bool twice, struct password *ret_password)
 	return read_from_terminal(twice, ret_password);
 }
 
-void password_explain(int fault)
+void password_explain(const char *file, int fault)
 {
 	const char *what = strerror(-fault);
 
@@ -136,5 +136,5 @@ void password_explain(int fault)
 		what = "interrupted";
 	else if (fault == -EKEYREJECTED)
 		what = "the two were not the same";
-	fprintf(stderr, "kaisar: no password: %s\n", what);
+	fprintf(stderr, "kaisar: no password: %s%s%s\n", file ? file : "", file ? ": " : "", what);
 }

@@ -14,7 +14,7 @@ struct password {
 _must_check_ int password_read(const char *file, bool twice, struct password *ret_password);
 
 /* Says on standard error what a fault of password_read means. */
-void password_explain(int fault);
+void password_explain(const char *file, int fault);
 
 /* For _cleanup_: wipes it. */
 void password_wipe(struct password *password);

@@ -96,11 +96,48 @@ static int for_each(const struct option_table *table, int argc, char **argv, ren
 static const struct option_table inspect_table = {
 	.usage = "kaisar inspect [OPTIONS] RENTAL...",
 	.about = "All about rentals, with their history. A RENTAL is an id, its beginning, or a "
-		 "name.",
+		 "name.\n-o json says a little more.",
 	.rows = plain_rows,
 	.words_min = 1,
 	.words_max = 64,
 };
+
+static const struct column inspect_columns[] = {
+	{ "rental", "id" },
+	{ "name", "name" },
+	{ "image", "image" },
+	{ "command", "command" },
+	{ "state", "state" },
+	{ "reason", "reason" },
+	{ "caused by", "caused_by" },
+	{ "detail", "detail" },
+	{ "exit code", "exit_code" },
+	{ "machine", "machine" },
+	{ "cores", "cpu_milli", COLUMN_MILLI },
+	{ "memory", "memory_bytes", COLUMN_BYTES },
+	{ "disk", "disk_bytes", COLUMN_BYTES },
+	{ "gpus", "gpus" },
+	{ "ports", "ports", COLUMN_PORTS },
+	{ "rate an hour", "rate_hour" },
+	{ "ran", "seconds", COLUMN_SECONDS },
+	{ "charged", "charged" },
+	{ 0 },
+};
+
+static const struct column history_columns[] = {
+	{ "AT", "at" },        { "STATE", "to" },      { "REASON", "reason" },
+	{ "BY", "caused_by" }, { "DETAIL", "detail" }, { 0 },
+};
+
+static int print_inspected(struct cli *cli, const json_t *rental, const json_t *history)
+{
+	int r = cli_print_object(cli, inspect_columns, rental);
+
+	if (r != 0 || cli->format != OUT_TABLE)
+		return r;
+	putchar('\n');
+	return cli_print_list(cli, history_columns, history);
+}
 
 static int inspect(struct cli *cli, const char *id)
 {
@@ -118,7 +155,7 @@ static int inspect(struct cli *cli, const char *id)
 		return r;
 	if (json_object_set(rental, "history", history) < 0)
 		return cli_fault(-ENOMEM, "inspect");
-	return cli_print_object(cli, NULL, rental);
+	return print_inspected(cli, rental, history);
 }
 
 int cmd_inspect(int argc, char **argv)

@@ -6,6 +6,7 @@
 #include "cmd/commands.h"
 #include "cmd/file.h"
 #include "cmd/options.h"
+#include "cmd/rental_wait.h"
 #include "cmd/session.h"
 
 enum { ARENA_BYTES = 16 << 20 };
@@ -108,10 +109,11 @@ static const struct option_row rows[] = {
 };
 static const struct option_table table = {
 	.usage = "kaisar verify-bill [OPTIONS] RENTAL|FILE|-",
-	.about = "Checks a bill: recomputes each charge and every signature. A RENTAL's bill is "
-		 "fetched\n"
-		 "first; FILE holds one that was kept, and - is standard input: then nobody is "
-		 "asked.",
+	.about = "Checks a bill: recomputes each charge and every signature. FILE holds one that "
+		 "was\n"
+		 "kept, and - is standard input: then nobody is asked. A RENTAL's, by id or name, "
+		 "is\n"
+		 "fetched first.",
 	.rows = rows,
 	.words_min = 1,
 	.words_max = 1,
@@ -135,21 +137,24 @@ static int read_stdin(struct arena *arena, char **ret_text, size_t *ret_len)
 	return 0;
 }
 
-/* The bill of the rental @id as the API has it, kept where --save says. 0 or an exit status. */
-static int fetch(const struct options *options, const char *id, struct arena *arena,
+/* The bill of the rental @word as the API has it, kept where --save says. 0 or an exit status. */
+static int fetch(const struct options *options, const char *word, struct arena *arena,
 		 char **ret_text, size_t *ret_len)
 {
 	_cleanup_(client_closep) struct client *client = NULL;
 	_cleanup_(json_decrefp) json_t *bill = NULL;
 	_cleanup_(freep) char *text = NULL;
-	const char *save = options_get(options, "save", NULL);
+	const char *save = options_get(options, "save", NULL), *id = NULL;
 	char path[64];
 	int r;
 
-	snprintf(path, sizeof(path), "/v1/bills/%s", id);
 	r = client_open(options_get(options, "url", NULL), &client);
 	if (r == 0)
-		r = client_get(client, path, &bill);
+		r = rental_find(client, word, &id);
+	if (r != 0)
+		return r;
+	snprintf(path, sizeof(path), "/v1/bills/%s", id);
+	r = client_get(client, path, &bill);
 	if (r != 0)
 		return r;
 	text = json_dumps(bill, JSON_INDENT(1));
@@ -177,8 +182,11 @@ static int read_bill(const struct options *options, struct arena *arena, char **
 		r = read_stdin(arena, ret_text, ret_len);
 	else
 		r = file_read(word, BILL_JSON_MAX, arena, ret_text, ret_len);
+	if (r == -ENOENT && strchr(word, '/'))
+		return cli_fail(CLI_NOT_FOUND, "%s: no such file", word);
+	/* No file of this name, so a rental's. */
 	if (r == -ENOENT)
-		return cli_fail(CLI_NOT_FOUND, "%s: no such file, and no rental's id", word);
+		return fetch(options, word, arena, ret_text, ret_len);
 	return r < 0 ? cli_fault(r, word) : 0;
 }
 

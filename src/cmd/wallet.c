@@ -99,7 +99,9 @@ static int explain_missing(const struct address *address, int r)
 	char text[ADDRESS_TEXT_SIZE];
 
 	if (r < 0) {
-		fprintf(stderr, "kaisar: the wallet cannot be read: %s\n", strerror(-r));
+		fprintf(stderr, "kaisar: the wallet cannot be read: %s\n",
+			r == -EBADMSG ? "config.json is not as kaisar writes it: mend or remove it"
+				      : strerror(-r));
 		return EXIT_FAILURE;
 	}
 	if (address) {
@@ -147,7 +149,7 @@ int wallet_open(const struct address *address, const char *password_file, struct
 	}
 	r = password_read(password_file, false, &password);
 	if (r < 0) {
-		password_explain(r);
+		password_explain(password_file, r);
 		*ret_exit = EXIT_FAILURE;
 		return WALLET_E_DONE;
 	}

@@ -102,7 +102,7 @@ static int encrypt_and_store(const struct options *options, const struct secp_ke
 
 	r = password_read(options_get(options, "password-file", NULL), true, &password);
 	if (r < 0) {
-		password_explain(r);
+		password_explain(options_get(options, "password-file", NULL), r);
 		return EXIT_FAILURE;
 	}
 	if (!password.text[0])
@@ -174,7 +174,7 @@ static int import_keystore(const struct options *options, const char *text, stru
 
 	r = password_read(options_get(options, "password-file", NULL), false, &password);
 	if (r < 0) {
-		password_explain(r);
+		password_explain(options_get(options, "password-file", NULL), r);
 		return EXIT_FAILURE;
 	}
 	r = keystore_decrypt(text, strlen(text), password.text, &key, &detail);
@@ -348,6 +348,7 @@ static int use(const struct options *options, struct arena *arena)
 		fputs("kaisar: there is no such wallet here\n", stderr);
 		return EXIT_NOT_FOUND;
 	}
+	fputs("sign in with it: `kaisar login`\n", stderr);
 	return print_wallet(arena, &chosen, false);
 }
 

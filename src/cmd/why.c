@@ -27,6 +27,6 @@ void why_text(const json_t *why, char ret_text[static WHY_SIZE])
 		before = ", ";
 	}
 	if (!*ret_text)
-		add(ret_text, "nobody offers a machine now");
+		add(ret_text, "nobody offers such a machine now");
 	add(ret_text, ".%s%s", hint ? " " : "", hint ? hint : "");
 }

@@ -19,13 +19,13 @@ enum { JOIN_TIMEOUT_MS = 30000, ANSWER_MAX = 65536, ARENA_MAX = 1 << 20 };
 
 static const struct option_row rows[] = {
 	{ "name", 0, "NAME", "what to call this machine (default: its host name)" },
-	{ "state", 0, "DIR", "where the agent keeps its key and its records" },
+	{ "state", 0, "DIR", "where the agent keeps its key and its records (KAISAR_HOME/worker)" },
 	{ 0 },
 };
 static const struct option_table table = {
 	.usage = "kaisar worker join URL TOKEN [OPTIONS]",
-	.about = "Makes this machine's key and joins the network at URL with a one-time token from "
-		 "`kaisar worker token`.",
+	.about = "Makes this machine's key and joins the network at URL with a one-time token\n"
+		 "from `kaisar worker token`.",
 	.rows = rows,
 	.words_min = 2,
 	.words_max = 2,
@@ -115,8 +115,8 @@ static int refused(const struct http_answer *answer)
 	return code;
 }
 
-static int keep(struct state *state, const char *url, const struct http_answer *answer,
-		struct arena *arena)
+static int keep(struct state *state, const char *folder, const char *url,
+		const struct http_answer *answer, struct arena *arena)
 {
 	struct state_config config = { 0 };
 	char machine[ADDRESS_TEXT_SIZE];
@@ -138,12 +138,13 @@ static int keep(struct state *state, const char *url, const struct http_answer *
 		return cli_fault(r, "keeping what the network answered");
 	address_text(&joined.machine, machine);
 	printf("%s\n", machine);
-	fprintf(stderr, "joined as %s; start with: kaisar worker run\n", config.name);
+	fprintf(stderr, "joined as %s; start with: kaisar worker run --state %s\n", config.name,
+		folder);
 	return 0;
 }
 
-static int join(struct state *state, const char *url, const char *token, const char *name,
-		struct arena *arena)
+static int join(struct state *state, const char *folder, const char *url, const char *token,
+		const char *name, struct arena *arena)
 {
 	_cleanup_(secp_key_freep) struct secp_key *key = NULL;
 	struct state_config config;
@@ -170,7 +171,7 @@ static int join(struct state *state, const char *url, const char *token, const c
 	json_decref(request);
 	if (r < 0)
 		return cli_fault(r, url);
-	return answer.status == 201 ? keep(state, url, &answer, arena) : refused(&answer);
+	return answer.status == 201 ? keep(state, folder, url, &answer, arena) : refused(&answer);
 }
 
 int cmd_worker_join(int argc, char **argv)
@@ -200,6 +201,6 @@ int cmd_worker_join(int argc, char **argv)
 		return cli_fail(CLI_FAILED, "an agent is running on %s", folder);
 	if (r < 0)
 		return cli_fault(r, folder);
-	return join(state, options.words[0], options.words[1], options_get(&options, "name", host),
-		    arena);
+	return join(state, folder, options.words[0], options.words[1],
+		    options_get(&options, "name", host), arena);
 }

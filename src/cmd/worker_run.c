@@ -13,7 +13,7 @@
 #include "io/loop.h"
 
 static const struct option_row rows[] = {
-	{ "state", 0, "DIR", "where `kaisar worker join` put this machine's key" },
+	{ "state", 0, "DIR", "where `kaisar worker join` put its key (KAISAR_HOME/worker)" },
 	{ "engine", 0, "URL", "the container engine, unix:///run/podman/podman.sock for one" },
 	{ "cdi", 0, "DIR", "where the GPUs' CDI files are (/etc/cdi and /var/run/cdi)" },
 	{ "log-json", 0, NULL, "log lines as JSON" },
@@ -21,7 +21,7 @@ static const struct option_row rows[] = {
 };
 static const struct option_table table = {
 	.usage = "kaisar worker run [OPTIONS]",
-	.about = "Offers this machine to the network it joined, and runs what tenants rent on it. "
+	.about = "Offers this machine to the network it joined, and runs what tenants rent on it.\n"
 		 "Containers go on when it ends, and it finds them again.",
 	.rows = rows,
 };

@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { Network, bin, demoImage, until } from './lib/network.js'
+import { Network, bin, demoImage, sleep, until } from './lib/network.js'
 
 let network, agent, dir
 
@@ -144,7 +144,7 @@ test('run stays with a container and ends with its code; words survive', async (
 
 test('what cannot run says why, with a code of its own', async () => {
   assert.match((await tenant.ends(2, 'run', '-m', '1', demoImage)).stderr, /memory: must be/)
-  assert.match((await tenant.ends(4, 'run', '-m', '3TiB', demoImage)).stderr, /memory excluded 1/)
+  assert.match((await tenant.ends(4, 'run', '-m', '3TiB', demoImage)).stderr, /^kaisar: no machine fits this order now: memory excluded 1/)
   assert.match((await tenant.ends(3, 'run', ...small, 'localhost/no/such:1')).stderr, /image_not_found/)
   const poor = await Shell.open('poor')
   await poor.out('login')
@@ -189,11 +189,16 @@ test('a detached rental: ps, logs, exec, stats, stop, bill, rm', async () => {
   const sample = JSON.parse(await tenant.out('stats', '--no-stream', '-o', 'json', 'web'))
   assert.equal(sample.memory_limit_bytes, 64 << 20)
   await tenant.ends(1, 'rm', 'web')
+  const stats = tenant.run(['stats', 'web'])
+  await sleep(2500)
   assert.equal((await tenant.out('stop', 'web')).trim(), id)
-  const bill = await tenant.out('verify-bill', '--save', join(dir, 'bill.json'), id)
+  const watched = await stats
+  assert.deepEqual([watched.code, watched.stderr], [0, ''], 'who watches sees an ordinary end')
+  const bill = await tenant.out('verify-bill', '--save', join(dir, 'bill.json'), 'web')
   assert.match(bill, /holds/)
   assert.match((await tenant.run(['verify-bill', join(dir, 'bill.json')], { env: { KAISAR_URL: 'http://127.0.0.1:1' } })).stdout, /holds/)
   assert.equal((await tenant.json('inspect', id)).history.at(-1).to, 'stopped')
+  assert.match(await tenant.out('inspect', id), /^charged +0\.\d+$[^]*^AT +STATE[^]*Z +stopped +stopped_by_tenant/m)
   assert.ok((await tenant.json('statement')).some((item) => item.rental === id && item.kind === 'charge'))
   await tenant.out('rm', id)
   assert.ok(!(await tenant.json('ps', '-a')).some((r) => r.id === id))
@@ -208,6 +213,13 @@ test('a provider\'s and an operator\'s words', async () => {
   await provider.ends(3, 'worker', 'price', '--core-hour', '1', agent.machine)
   await provider.ends(7, 'admin', 'workers')
   await provider.ends(7, 'admin', 'credit', provider.address, '1', '--key', 'mine')
+})
+
+test('what is not there is named', async () => {
+  assert.match((await tenant.ends(2, 'help', 'nothing')).stderr, /no command 'nothing'/)
+  assert.match((await tenant.ends(3, 'verify-bill', './none.json')).stderr, /none\.json: no such file/)
+  assert.match((await tenant.ends(3, 'verify-bill', 'none')).stderr, /no rental 'none'/)
+  assert.match((await tenant.ends(1, 'login', '--password-file', '/none')).stderr, /\/none: No such file/)
 })
 
 test('a server that is not there is said in one line', async () => {
