@@ -45,6 +45,8 @@ static void send_inventory(struct agent *agent)
 	if (!inventory)
 		return;
 	inventory_read(inventory, &agent->nvml, agent->config.folder, engine_name(agent->engine));
+	if (agent->config.address)
+		inventory->wire.address = (char *)agent->config.address;
 	message.body_case = WIRE__TO_SERVER__BODY_INVENTORY;
 	message.inventory = &inventory->wire;
 	note_send("inventory", link_send(agent->link, &message));

@@ -20,6 +20,7 @@ struct agent_config {
 	const char *socket; /* of the container engine */
 	const char *cdi_folder; /* of the GPUs' CDI files; NULL: /etc/cdi and /var/run/cdi */
 	const char *version; /* of this program */
+	const char *address; /* where published ports are reached; NULL: not told */
 };
 
 /* Starts; everything else happens on the loop. Faults: -ENOENT (not joined), -EBADMSG (state damaged),

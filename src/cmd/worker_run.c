@@ -11,11 +11,14 @@
 #include "cmd/home.h"
 #include "cmd/options.h"
 #include "io/loop.h"
+#include "wire/wire.h"
 
 static const struct option_row rows[] = {
 	{ "state", 0, "DIR", "where `kaisar worker join` put its key (KAISAR_HOME/worker)" },
 	{ "engine", 0, "URL", "the container engine, unix:///run/podman/podman.sock for one" },
 	{ "cdi", 0, "DIR", "where the GPUs' CDI files are (/etc/cdi and /var/run/cdi)" },
+	{ "public-address", 0, "HOST",
+	  "where tenants reach published ports: a host name or an address" },
 	{ "log-json", 0, NULL, "log lines as JSON" },
 	{ 0 },
 };
@@ -73,55 +76,75 @@ static void on_settled(void *arg _unused_)
 	malloc_trim(0);
 }
 
-static int run(struct state *state, const char *folder, const char *socket, const char *cdi_folder)
+/* Why it did not start, and what helps. */
+static int say_fault(int r, const char *folder)
 {
-	struct agent_config config = {
-		.clock = &clock_system,
-		.random = &random_system,
-		.state = state,
-		.folder = folder,
-		.socket = socket,
-		.cdi_folder = cdi_folder,
-		.version = KAISAR_VERSION,
-	};
+	switch (r) {
+	case -ENOENT:
+		return cli_fail(CLI_FAILED,
+				"%s holds no machine's key; first: kaisar worker join URL TOKEN",
+				folder);
+	case -EBADMSG:
+		return cli_fail(
+			CLI_FAILED,
+			"%s is damaged: what was read there is not what was written. Nothing "
+			"was changed, and containers go on. Put its files config and key back "
+			"from a copy, or join with another folder (--state DIR)",
+			folder);
+	case -EPROTONOSUPPORT:
+		return cli_fail(CLI_FAILED,
+				"%s was written by a later version of kaisar: run that one",
+				folder);
+	default:
+		return cli_fault(r, folder);
+	}
+}
+
+static int run(struct agent_config *config)
+{
 	struct loop_timer *settled;
 	struct agent *agent = NULL;
 	int r;
 
-	r = loop_new(&config.loop);
+	r = loop_new(&config->loop);
 	if (r < 0)
 		return cli_fault(r, "starting the loop");
-	r = loop_on_signal(config.loop, on_signal, config.loop);
+	r = loop_on_signal(config->loop, on_signal, config->loop);
 	if (r == 0)
-		r = agent_new(&config, &agent);
+		r = agent_new(config, &agent);
 	if (r == 0)
-		r = loop_timer_new(config.loop, SETTLED_MS, 0, on_settled, NULL, &settled);
+		r = loop_timer_new(config->loop, SETTLED_MS, 0, on_settled, NULL, &settled);
 	if (r == 0) {
-		log_info("worker.started", log_text("engine", socket), log_text("state", folder));
-		r = loop_run(config.loop);
+		log_info("worker.started", log_text("engine", config->socket),
+			 log_text("state", config->folder));
+		r = loop_run(config->loop);
 	}
 	agent_free(agent);
-	loop_free(config.loop);
-	if (r == -ENOENT)
-		return cli_fail(CLI_FAILED,
-				"%s holds no machine's key; first: kaisar worker join URL TOKEN",
-				folder);
-	return r < 0 ? cli_fault(r, folder) : 0;
+	loop_free(config->loop);
+	return r < 0 ? say_fault(r, config->folder) : 0;
 }
 
 int cmd_worker_run(int argc, char **argv)
 {
 	_cleanup_(arena_freep) struct arena *arena = NULL;
 	_cleanup_(state_closep) struct state *state = NULL;
-	const char *folder = NULL, *socket;
+	struct agent_config config = { .clock = &clock_system,
+				       .random = &random_system,
+				       .version = KAISAR_VERSION };
+	const char *folder = NULL;
 	struct options options;
 	int r, status;
 
 	if (options_read(&table, argc, argv, &options, &status) != 0)
 		return status;
-	socket = find_socket(&options);
-	if (!socket)
+	config.socket = find_socket(&options);
+	if (!config.socket)
 		return options_refuse(&table, "which container engine? --engine unix:///PATH");
+	config.cdi_folder = options_get(&options, "cdi", NULL);
+	config.address = options_get(&options, "public-address", NULL);
+	if (config.address && !wire_is_host(config.address))
+		return options_refuse(
+			&table, "--public-address: a host name or a numeric address, no port");
 	log_init(options_has(&options, "log-json"), LOG_INFO);
 	r = arena_new(HOME_MAX, &arena);
 	if (r == 0)
@@ -137,5 +160,7 @@ int cmd_worker_run(int argc, char **argv)
 		return cli_fail(CLI_FAILED, "another agent is running on %s", folder);
 	if (r < 0)
 		return cli_fault(r, folder);
-	return run(state, folder, socket, options_get(&options, "cdi", NULL));
+	config.state = state;
+	config.folder = folder;
+	return run(&config);
 }

@@ -16,6 +16,7 @@ static const struct bound bounds[] = {
 	{ &wire__hello__descriptor, "machine", ADDRESS, ADDRESS },
 	{ &wire__hello__descriptor, "signature", SIGNATURE, SIGNATURE },
 	{ &wire__inventory__descriptor, "gpus", .count = WIRE_GPUS_MAX },
+	{ &wire__inventory__descriptor, "address", 0, WIRE_HOST_MAX },
 	{ &wire__desired__descriptor, "leases", .count = WIRE_LEASES_MAX },
 	{ &wire__lease__descriptor, "lease", ID, ID },
 	{ &wire__lease__descriptor, "rental", ID, ID },

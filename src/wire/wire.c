@@ -30,6 +30,16 @@ static void source_free(void *data, void *p)
 	(void)p;
 }
 
+bool wire_is_host(const char *text)
+{
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:-";
+	size_t len = strlen(text);
+
+	return len > 0 && len <= WIRE_HOST_MAX && strspn(text, allowed) == len && text[0] != '-' &&
+	       text[0] != '.';
+}
+
 static int decode(const ProtobufCMessageDescriptor *descriptor, const void *bytes, size_t len,
 		  struct arena *arena, ProtobufCMessage **ret_message)
 {

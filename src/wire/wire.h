@@ -12,6 +12,7 @@ enum {
 	WIRE_PORTS_MAX = 32,
 	WIRE_ENV_MAX = 256,
 	WIRE_COMMAND_MAX = 256,
+	WIRE_HOST_MAX = 253, /* a machine's public address */
 	WIRE_TEXT_MAX = 512, /* names, models, reasons, details */
 	WIRE_ARGUMENT_MAX = 32768, /* one word of a command, one variable */
 	WIRE_CHUNK_MAX = 32768, /* bytes of one StreamData */
@@ -30,6 +31,9 @@ enum {
 #define WIRE_REASON_STOPPED "stopped"
 #define WIRE_REASON_CONTAINER_GONE "container_gone"
 #define WIRE_REASON_GPU_MISSING "gpu_missing"
+
+/* A host name or a numeric address of at most WIRE_HOST_MAX bytes, as far as its letters tell. */
+bool wire_is_host(const char *text);
 
 enum wire_outcome { WIRE_E_MALFORMED = 1 }; /* not the schema, or past a bound */
 

@@ -45,6 +45,9 @@ test('a whole rental, from the offer to the recomputed bill', async () => {
   assert.ok(running.started_at)
   assert.equal(running.ports[0].container, 8080)
   assert.ok(running.ports[0].host > 0)
+  assert.equal(running.ports[0].address, `${agent.address}:${running.ports[0].host}`)
+  const page = await until('the page to be served', () => fetch(`http://${running.ports[0].address}/`).catch(() => null))
+  assert.match(await page.text(), /A rented container answers/)
   const [container] = await containersOf(rental.id)
   assert.ok(container, 'the container is really there')
 
@@ -74,6 +77,7 @@ test('a whole rental, from the offer to the recomputed bill', async () => {
   assert.equal(stopped.reason, 'stopped_by_tenant')
   assert.equal(stopped.caused_by, 'tenant')
   assert.equal(stopped.billing, 'closed')
+  assert.equal(stopped.ports[0].address, null, 'closed with the container')
   assert.ok(stopped.seconds >= 1)
 
   // Logs of what has ended are still there.

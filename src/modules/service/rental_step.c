@@ -32,7 +32,7 @@ static int write_move(const struct context *context, struct tx *tx, struct renta
 	r = store_rental_move(tx, rental, move);
 	if (r != 0)
 		return r;
-	r = service_event_json(rental, &data);
+	r = service_event_json(tx, rental, &data);
 	if (r != 0)
 		return r;
 	snprintf(type, sizeof(type), "rental.%s", rental_moves.names[move->to]);

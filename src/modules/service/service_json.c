@@ -22,18 +22,31 @@ static json_t *machine_json(const struct rental *rental)
 	return json_string(text);
 }
 
-/* Host ports are shown while they are open. The machine's address is not known here. */
-static json_t *ports_json(const struct rental *rental)
+/* "HOST:PORT", an IPv6 address in brackets; null where the machine does not say. */
+static json_t *address_json(const char *host, unsigned int port)
 {
-	bool open = rental->state == RENTAL_RUNNING || rental->state == RENTAL_STOPPING;
+	if (!*host)
+		return json_null();
+	return json_sprintf(strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
+}
+
+static bool ports_open(const struct rental *rental)
+{
+	return rental->state == RENTAL_RUNNING || rental->state == RENTAL_STOPPING;
+}
+
+/* Host ports are shown while they are open. */
+static json_t *ports_json(const struct rental *rental, const char *host)
+{
 	json_t *list = json_array();
 
 	for (size_t i = 0; list && i < rental->n_ports; i++) {
 		const struct worker_port *port = &rental->ports[i];
-		bool shown = open && port->host != 0;
-		json_t *item = json_pack("{s:i, s:o, s:n}", "container", (int)port->container,
+		bool shown = ports_open(rental) && port->host != 0;
+		json_t *item = json_pack("{s:i, s:o, s:o}", "container", (int)port->container,
 					 "host", shown ? json_integer(port->host) : json_null(),
-					 "address");
+					 "address",
+					 shown ? address_json(host, port->host) : json_null());
 
 		if (json_array_append_new(list, item) < 0) {
 			json_decref(list);
@@ -43,31 +56,31 @@ static json_t *ports_json(const struct rental *rental)
 	return list;
 }
 
-static json_t *essentials(const struct rental *rental)
+static int essentials(struct tx *tx, const struct rental *rental, json_t **ret_json)
 {
 	const struct rental_reason_row *reason = rental_reason_row(rental->reason);
+	const char *host = "";
 	char id[ID_TEXT_SIZE];
-	json_t *object;
+	int r = 0;
 
+	if (rental->placed && rental->n_ports > 0 && ports_open(rental))
+		r = worker_address(tx, rental->machine, &host);
+	if (r != 0)
+		return r < 0 ? r : -EIO;
 	rental_id_text(&rental->id, id);
-	object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o}", "id", id,
-			   "state", rental_moves.names[rental->state], "reason", reason->name,
-			   "caused_by", reason->caused_by, "detail", rental->detail, "billing",
-			   rental_billing(rental), "machine", machine_json(rental), "lease",
-			   lease_json(rental), "attempts", (json_int_t)rental->attempts, "ports",
-			   ports_json(rental), "exit_code",
-			   rental->exited ? json_integer(rental->exit_code) : json_null());
-	return object;
+	*ret_json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o}", "id", id,
+			      "state", rental_moves.names[rental->state], "reason", reason->name,
+			      "caused_by", reason->caused_by, "detail", rental->detail, "billing",
+			      rental_billing(rental), "machine", machine_json(rental), "lease",
+			      lease_json(rental), "attempts", (json_int_t)rental->attempts, "ports",
+			      ports_json(rental, host), "exit_code",
+			      rental->exited ? json_integer(rental->exit_code) : json_null());
+	return *ret_json ? 0 : -ENOMEM;
 }
 
-int service_event_json(const struct rental *rental, json_t **ret_json)
+int service_event_json(struct tx *tx, const struct rental *rental, json_t **ret_json)
 {
-	json_t *object = essentials(rental);
-
-	if (!object)
-		return -ENOMEM;
-	*ret_json = object;
-	return 0;
+	return essentials(tx, rental, ret_json);
 }
 
 /* Adds @more (taken over) to @object; frees both where either is missing. */
@@ -141,7 +154,9 @@ int service_rental_json(const struct context *context, struct tx *tx, const stru
 		r = show_progress(context, tx, &shown);
 	if (r != 0)
 		return r < 0 ? r : -EIO;
-	r = join(essentials(&shown), order_part(&order), &object);
+	r = essentials(tx, &shown, &object);
+	if (r == 0)
+		r = join(object, order_part(&order), &object);
 	if (r == 0)
 		r = join(object, bill_part(rental, &sums), &object);
 	if (r == 0)

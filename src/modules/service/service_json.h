@@ -11,7 +11,7 @@ _must_check_ int service_rental_json(const struct context *context, struct tx *t
 				     const struct rental *rental, json_t **ret_json);
 
 /* The essentials, for events. */
-_must_check_ int service_event_json(const struct rental *rental, json_t **ret_json);
+_must_check_ int service_event_json(struct tx *tx, const struct rental *rental, json_t **ret_json);
 
 _must_check_ int service_move_json(const struct rental_move *move, json_t **ret_json);
 _must_check_ int service_template_json(const struct template_row *row, json_t **ret_json);

@@ -240,6 +240,16 @@ int worker_lease_actual(const struct context *context, struct tx *tx, struct lea
 	return 0;
 }
 
+int worker_address(struct tx *tx, struct machine_id machine, const char **ret_address)
+{
+	struct worker_row row;
+	int r = worker_store_get(tx, machine, &row);
+
+	if (r == 0)
+		*ret_address = row.inventory.address;
+	return r;
+}
+
 int worker_changes_take(struct tx *tx, size_t max, struct rental_id *ret_rentals, size_t *ret_n)
 {
 	return lease_store_changes_take(tx, max, ret_rentals, ret_n);
@@ -286,6 +296,8 @@ const char *inventory_check(const Wire__Inventory *inventory)
 	if (has_control(inventory->cpu_model) || has_control(inventory->os) ||
 	    has_control(inventory->kernel) || has_control(inventory->engine))
 		return "texts must not hold control characters";
+	if (inventory->address[0] && !wire_is_host(inventory->address))
+		return "address must be a host name or a numeric address";
 	for (size_t i = 0; !wrong && i < inventory->n_gpus; i++)
 		wrong = check_gpu(inventory, i);
 	return wrong;
@@ -342,6 +354,7 @@ int report_inventory(struct tx *tx, struct machine_id machine, const Wire__Inven
 		.os = inventory->os,
 		.kernel = inventory->kernel,
 		.engine = inventory->engine,
+		.address = inventory->address,
 	};
 	struct worker_gpu *gpus;
 	struct worker_row row;

@@ -117,6 +117,10 @@ struct worker_actual {
 	int64_t seen_at_ms; /* the machine's last sign of life */
 };
 
+/* Where the ports that @machine publishes are reached: a host name or a numeric address, in the
+ * transaction's arena; "": its agent does not say. ROUTE_E_NOT_FOUND. */
+_must_check_ int worker_address(struct tx *tx, struct machine_id machine, const char **ret_address);
+
 /* Texts live in the transaction's arena. ROUTE_E_NOT_FOUND. */
 _must_check_ int worker_lease_actual(const struct context *context, struct tx *tx,
 				     struct lease_id lease, struct worker_actual *ret_actual);

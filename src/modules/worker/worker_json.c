@@ -22,12 +22,12 @@ static json_t *gpus_json(const struct worker_gpu *gpus, size_t n)
 static json_t *inventory_json(const struct worker_inventory *inventory,
 			      const struct worker_gpu *gpus, size_t n_gpus)
 {
-	return json_pack("{s:I, s:s, s:I, s:I, s:s, s:s, s:s, s:o}", "cpu_count",
+	return json_pack("{s:I, s:s, s:I, s:I, s:s, s:s, s:s, s:s, s:o}", "cpu_count",
 			 (json_int_t)inventory->cpu_count, "cpu_model", inventory->cpu_model,
 			 "memory_bytes", (json_int_t)inventory->memory_bytes, "disk_bytes",
 			 (json_int_t)inventory->disk_bytes, "os", inventory->os, "kernel",
-			 inventory->kernel, "engine", inventory->engine, "gpus",
-			 gpus_json(gpus, n_gpus));
+			 inventory->kernel, "engine", inventory->engine, "address",
+			 inventory->address, "gpus", gpus_json(gpus, n_gpus));
 }
 
 static json_t *free_json(const struct fleet_machine *machine)

@@ -6,7 +6,7 @@
 	"machine, owner, name, paused, gpu_hour, core_hour, quality, joined_at, seen_at, lost,"   \
 	" agent_version, revision, generation, inventory_hash, cpu_count, cpu_model, os, kernel," \
 	" engine, gpus, cpu_milli_total, cpu_milli_used, memory_total, memory_used, disk_total,"  \
-	" disk_used, leases"
+	" disk_used, leases, address"
 
 static int read_inventory(const struct sql_rows *rows, size_t i, struct worker_inventory *ret)
 {
@@ -20,6 +20,7 @@ static int read_inventory(const struct sql_rows *rows, size_t i, struct worker_i
 		.os = rows_text(rows, i, "os"),
 		.kernel = rows_text(rows, i, "kernel"),
 		.engine = rows_text(rows, i, "engine"),
+		.address = rows_text(rows, i, "address"),
 	};
 	return rows_bytes(rows, i, "inventory_hash", ret->hash, sizeof(ret->hash));
 }
@@ -71,7 +72,7 @@ int worker_store_add(struct tx *tx, struct machine_id machine, struct account_id
 	return no_conflict(tx_exec(tx,
 				   "INSERT INTO workers (" ROW
 				   ") VALUES ($1, $2, $3, 0, 0, 0, 500, $4, NULL, 0, '',"
-				   " 0, 0, NULL, 0, '', '', '', '', 0, 0, 0, 0, 0, 0, 0, 0)",
+				   " 0, 0, NULL, 0, '', '', '', '', 0, 0, 0, 0, 0, 0, 0, 0, '')",
 				   SQL_PARAMS(sql_machine(&machine), sql_account(&owner),
 					      sql_text(name), sql_int(now_ms)),
 				   NULL));
@@ -213,14 +214,15 @@ int worker_store_inventory(struct tx *tx, struct machine_id machine,
 	r = tx_exec(tx,
 		    "UPDATE workers SET inventory_hash = $2, cpu_count = $3, cpu_milli_total = $4,"
 		    " memory_total = $5, disk_total = $6, gpus = $7, cpu_model = $8, os = $9,"
-		    " kernel = $10, engine = $11, revision = revision + 1 WHERE machine = $1",
+		    " kernel = $10, engine = $11, address = $12, revision = revision + 1"
+		    " WHERE machine = $1",
 		    SQL_PARAMS(sql_machine(&machine),
 			       sql_blob(inventory->hash, sizeof(inventory->hash)),
 			       sql_int(inventory->cpu_count), sql_int(inventory->cpu_milli),
 			       sql_int(inventory->memory_bytes), sql_int(inventory->disk_bytes),
 			       sql_int(inventory->gpus), sql_text(inventory->cpu_model),
 			       sql_text(inventory->os), sql_text(inventory->kernel),
-			       sql_text(inventory->engine)),
+			       sql_text(inventory->engine), sql_text(inventory->address)),
 		    NULL);
 	if (r != 0)
 		return no_conflict(r);

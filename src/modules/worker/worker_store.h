@@ -12,6 +12,7 @@ struct worker_inventory {
 	uint8_t hash[32]; /* of the report; zeros: none yet */
 	int64_t cpu_count, cpu_milli, memory_bytes, disk_bytes, gpus;
 	const char *cpu_model, *os, *kernel, *engine;
+	const char *address; /* of published ports; "": not told */
 };
 
 struct worker_gpu {

@@ -93,6 +93,15 @@ static void test_implausible_claims_are_refused(void **state _unused_)
 	inventory.memory_bytes = INT64_MAX;
 	assert_non_null(inventory_check(&inventory));
 	inventory.memory_bytes = 1 << 30;
+	inventory.address = (char *)"gpu-7.example.org";
+	assert_null(inventory_check(&inventory));
+	inventory.address = (char *)"2001:db8::7";
+	assert_null(inventory_check(&inventory));
+	inventory.address = (char *)"host/path";
+	assert_non_null(inventory_check(&inventory));
+	inventory.address = (char *)"-option";
+	assert_non_null(inventory_check(&inventory));
+	inventory.address = (char *)"";
 	inventory.gpus = gpus;
 	inventory.n_gpus = 2;
 	a.uuid = b.uuid = (char *)"GPU-1";

@@ -6,8 +6,9 @@ import { once } from 'node:events'
 import { mkdtemp, rm, writeFile, readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
+import { callEngine } from './engine.js'
 import { Person } from './person.js'
 
 export const bin = process.env.KAISAR_BIN ?? 'build/asan/src/cmd/kaisar'
@@ -131,10 +132,11 @@ export class Network {
   }
 
   // A provider whose machine is online with a price. Each agent has a state folder of its own.
-  async worker({ coreHour = '3.6', gpuHour, provider, cdi, env } = {}) {
+  async worker({ coreHour = '3.6', gpuHour, provider, cdi, env, socket = engine } = {}) {
     provider ??= await this.tenant(null)
     const { token } = await provider.post('/v1/workers/tokens', {}, 201)
-    const agent = { provider, dir: join(this.dir, `agent${this.agents.length}`), cdi, env }
+    const address = (await readFile(join(dirname(socket), 'address'), 'utf8')).trim()
+    const agent = { provider, socket, address, dir: join(this.dir, `agent${this.agents.length}`), cdi, env }
     this.agents.push(agent)
     const join_ = new Program('join', ['worker', 'join', this.url, token, '--name', 'test', '--state', agent.dir])
     const end = await join_.ended
@@ -150,8 +152,8 @@ export class Network {
   }
 
   runAgent(agent) {
-    agent.program = new Program('agent', ['worker', 'run', '--state', agent.dir, '--engine', `unix://${engine}`,
-      ...(agent.cdi ? ['--cdi', agent.cdi] : [])], agent.env)
+    agent.program = new Program('agent', ['worker', 'run', '--state', agent.dir, '--engine', `unix://${agent.socket}`,
+      '--public-address', agent.address, ...(agent.cdi ? ['--cdi', agent.cdi] : [])], agent.env)
   }
 
   // Ends everything in order; what leaked or broke fails here.
@@ -167,34 +169,24 @@ export class Network {
 
   async removeContainers() {
     if (!this.agents.length) return
-    for (const container of await labelled())
-      if (container.Labels['kaisar.network']?.toLowerCase() === this.address.toLowerCase())
-        await engineCall('DELETE', `/containers/${container.Id}?force=true`)
+    for (const socket of new Set(this.agents.map((agent) => agent.socket)))
+      for (const container of await labelled(socket))
+        if (container.Labels['kaisar.network']?.toLowerCase() === this.address.toLowerCase())
+          await engineCall('DELETE', `/containers/${container.Id}?force=true`, socket)
   }
 }
 
 // The engine itself, to see what is really there and to break it.
-export async function engineCall(method, path) {
-  const { request } = await import('node:http')
-  return new Promise((resolve, reject) => {
-    const call = request({ socketPath: engine, method, path: `/v1.40${path}` }, (answer) => {
-      let text = ''
-      answer.on('data', (bytes) => { text += bytes })
-      answer.on('end', () => {
-        try { resolve(text ? JSON.parse(text) : null) } catch { resolve(text) }
-      })
-    })
-    call.on('error', reject)
-    call.end()
-  })
+export function engineCall(method, path, socket = engine) {
+  return callEngine(socket, method, path)
 }
 
-function labelled() {
-  return engineCall('GET', `/containers/json?all=true&filters=${encodeURIComponent('{"label":["kaisar.lease"]}')}`)
+function labelled(socket) {
+  return engineCall('GET', `/containers/json?all=true&filters=${encodeURIComponent('{"label":["kaisar.lease"]}')}`, socket)
 }
 
-export async function containersOf(rental) {
-  const all = await labelled()
+export async function containersOf(rental, socket) {
+  const all = await labelled(socket)
   return all.filter((c) => c.Labels['kaisar.rental'] === rental)
 }
 
