@@ -208,13 +208,17 @@ int container_state(const json_t *inspection, struct container_state *ret_state)
 	const json_t *state = json_object_get(inspection, "State");
 	const char *id = json_string_value(json_object_get(inspection, "Id"));
 	struct container_state said = { 0 };
+	const char *status;
 
 	if (!id || strlen(id) >= sizeof(said.id) || !json_is_object(state) ||
 	    time_of(state, "StartedAt", &said.started_at_ms) < 0 ||
 	    time_of(state, "FinishedAt", &said.ended_at_ms) < 0)
 		return -EBADMSG;
 	snprintf(said.id, sizeof(said.id), "%s", id);
-	said.running = json_is_true(json_object_get(state, "Running"));
+	status = json_string_value(json_object_get(state, "Status"));
+	/* What Podman stops has not ended yet, though it no longer calls it running. */
+	said.running = json_is_true(json_object_get(state, "Running")) ||
+		       (status && strcmp(status, "stopping") == 0);
 	said.ran = said.started_at_ms > 0;
 	said.out_of_memory = json_is_true(json_object_get(state, "OOMKilled"));
 	said.exit_code = (int)json_integer_value(json_object_get(state, "ExitCode"));

@@ -171,6 +171,21 @@ static void inspections(void **state _unused_)
 	json_decref(json);
 }
 
+/* Podman's word while it waits for the process to end: no end yet, and no "running" either. */
+static void a_container_that_is_being_stopped_still_runs(void **state _unused_)
+{
+	static const char text[] =
+		"{\"Id\":\"abc\",\"State\":{\"Running\":false,\"Status\":\"stopping\","
+		"\"StartedAt\":\"2026-11-22T17:35:43Z\",\"FinishedAt\":\"0001-01-01T00:00:00Z\"}}";
+	json_t *json = json_loads(text, 0, NULL);
+	struct container_state said;
+
+	assert_int_equal(container_state(json, &said), 0);
+	assert_true(said.ran && said.running);
+	assert_int_equal(said.ended_at_ms, 0);
+	json_decref(json);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +195,7 @@ int main(void)
 		cmocka_unit_test(a_gpu_that_is_not_here_is_named),
 		cmocka_unit_test(times),
 		cmocka_unit_test(inspections),
+		cmocka_unit_test(a_container_that_is_being_stopped_still_runs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@ struct engine {
 	struct loop *loop;
 	char *socket;
 	int minor; /* of API 1.x */
+	uint64_t longest_ms; /* of any call's wait; 0: as each says */
 	char name[64];
 };
 
@@ -168,6 +169,12 @@ static void on_end(void *arg, int fault)
 
 static const struct http_unix_handler http_handler = { on_status, on_bytes, on_end };
 
+/* 0 is for ever, as it is for streams that may be silent. */
+static uint64_t hurried(const struct engine *engine, uint64_t ms)
+{
+	return engine->longest_ms && ms > engine->longest_ms ? engine->longest_ms : ms;
+}
+
 static int begin(struct engine *engine, const struct engine_call *kind,
 		 const struct http_unix_request *request, struct engine_call **ret_call)
 {
@@ -181,6 +188,8 @@ static int begin(struct engine *engine, const struct engine_call *kind,
 	*call = *kind;
 	call->engine = engine;
 	full.socket = engine->socket;
+	full.timeout_ms = hurried(engine, full.timeout_ms);
+	full.idle_ms = hurried(engine, full.idle_ms);
 	r = http_unix_start(engine->loop, &full, &http_handler, call, &call->http);
 	if (r < 0) {
 		free(call);
@@ -452,6 +461,11 @@ int engine_new(struct loop *loop, const char *socket, struct engine **ret_engine
 	engine->minor = NEWEST_MINOR;
 	*ret_engine = engine;
 	return 0;
+}
+
+void engine_hurry(struct engine *engine, uint64_t ms)
+{
+	engine->longest_ms = ms;
 }
 
 void engine_free(struct engine *engine)

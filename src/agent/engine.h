@@ -36,6 +36,8 @@ static inline bool engine_ok(const struct engine_reply *reply)
 }
 
 _must_check_ int engine_new(struct loop *loop, const char *socket, struct engine **ret_engine);
+/* From now on no call waits longer than @ms for an answer. */
+void engine_hurry(struct engine *engine, uint64_t ms);
 /* No call may be in flight. */
 void engine_free(struct engine *engine);
 

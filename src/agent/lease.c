@@ -257,15 +257,34 @@ void lease_unsee(struct lease *lease)
 
 /* ---- calls ---- */
 
-/* The common part of every answer. False: the engine did not say, and nothing may be concluded. */
+/* Nothing may be concluded from what the engine said. */
+static void trouble(struct lease *lease, const char *detail)
+{
+	lease->seen = SEEN_UNKNOWN;
+	if (++lease->troubles >= LEASE_TROUBLES_MAX && lease->wanted &&
+	    lease->phase != WIRE__PHASE__PHASE_RUNNING &&
+	    lease->phase != WIRE__PHASE__PHASE_STOPPING)
+		lease_fail(lease, WIRE_REASON_ENGINE_DOWN, detail);
+}
+
+/* The common part of every answer. False: the engine did not say. */
 static bool answered(struct lease *lease, const struct engine_reply *reply)
 {
 	lease->call = NULL;
 	if (reply->fault == 0)
 		return true;
-	lease->seen = SEEN_UNKNOWN;
+	trouble(lease, "the container engine does not answer");
 	lease->host->on_engine_fault(lease->host->arg, reply->fault);
 	return false;
+}
+
+void lease_round(struct lease *lease)
+{
+	bool circled = lease->steps >= LEASE_STEPS_MAX;
+
+	lease->steps = 0;
+	if (circled && !lease->call)
+		trouble(lease, "the container engine contradicts itself");
 }
 
 /* A call that could not even begin: the next round tries again. */
@@ -284,13 +303,17 @@ static void on_inspected(void *arg, const struct engine_reply *reply)
 
 	if (!answered(lease, reply))
 		return;
-	if (reply->status == 404)
+	if (reply->status == 404) {
 		lease_see(lease, NULL);
-	else if (engine_ok(reply) && reply->json && container_state(reply->json, &container) == 0)
+	} else if (engine_ok(reply) && reply->json &&
+		   container_state(reply->json, &container) == 0) {
+		lease->troubles = 0;
 		lease_see(lease, &container);
-	else
+	} else {
 		log_warn("lease.inspect", log_text("lease", lease->name),
 			 log_text("message", reply->message));
+		trouble(lease, "the container engine does not tell what became of the container");
+	}
 	lease_step(lease);
 }
 
@@ -353,6 +376,7 @@ static void on_created(void *arg, const struct engine_reply *reply)
 		snprintf(lease->container.id, sizeof(lease->container.id), "%s", id);
 		lease->seen = SEEN_CREATED;
 		lease->unsaved = true;
+		enter(lease, WIRE__PHASE__PHASE_STARTING);
 	} else if (is_taken(reply)) {
 		/* A create whose answer was lost. */
 		lease->stale = true;
@@ -375,7 +399,6 @@ static void create(struct lease *lease)
 		lease_fail(lease, WIRE_REASON_CREATE_FAILED, "the lease names no container");
 		return;
 	}
-	enter(lease, WIRE__PHASE__PHASE_STARTING);
 	r = container_body(&lease->host->container, lease->wanted, &body, &missing);
 	if (r == CDI_E_MISSING) {
 		lease_fail(lease, WIRE_REASON_GPU_MISSING, missing);
@@ -479,8 +502,10 @@ static void step_away(struct lease *lease)
 
 void lease_step(struct lease *lease)
 {
-	if (lease->call || (lease->seen == SEEN_UNKNOWN && !lease->stale))
+	if (lease->call || (lease->seen == SEEN_UNKNOWN && !lease->stale) ||
+	    lease->steps >= LEASE_STEPS_MAX)
 		return;
+	lease->steps++;
 	if (lease->stale)
 		inspect(lease);
 	else if (lease->dropped)

@@ -5,7 +5,8 @@
  * Level-triggered: lease_step looks at both and does at most one thing, whose answer leads to the next
  * step. A lease ends once (EXITED or FAILED) and never runs again; its container is kept while the
  * lease is wanted, and removed when it is not. One call to the engine is in flight at a time, besides
- * the one that reads its log. */
+ * the one that reads its log. An engine that does not answer, answers nonsense or contradicts itself is
+ * in trouble: it is asked again with the owner's next round, never at once. */
 #pragma once
 
 #include "agent/container.h"
@@ -18,6 +19,11 @@
 
 struct lease;
 struct pull;
+
+enum {
+	LEASE_STEPS_MAX = 16, /* from one round of the owner to the next */
+	LEASE_TROUBLES_MAX = 3, /* in a row, then what does not run yet has failed */
+};
 
 /* What all leases share. */
 struct lease_host {
@@ -61,6 +67,8 @@ struct lease {
 	struct engine_call *call; /* in flight */
 	bool stale; /* something happened meanwhile: look again */
 	bool pulled; /* this attempt pulled already */
+	unsigned int steps; /* taken since the last round */
+	unsigned int troubles; /* without a clear answer between them */
 	struct pull *pull; /* while pulling */
 	struct engine_call *follow; /* reads the container's log */
 
@@ -97,6 +105,9 @@ void lease_look(struct lease *lease);
 
 /* Takes the next step if there is one. */
 void lease_step(struct lease *lease);
+
+/* A round of the owner's begins: steps that went in circles may be tried again. */
+void lease_round(struct lease *lease);
 
 /* Ends a lease that does not run yet. */
 void lease_fail(struct lease *lease, const char *reason, const char *detail);

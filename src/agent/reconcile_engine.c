@@ -127,6 +127,7 @@ static void compare(struct lease *lease, const json_t *item)
 	bool running = state && strcmp(state, "running") == 0;
 	bool lost = lease->seen == SEEN_RUNNING && !lease->follow;
 
+	lease_round(lease);
 	if (!item && !lease->container.id[0]) {
 		if (lease->seen == SEEN_UNKNOWN)
 			lease_see(lease, NULL);
