@@ -257,14 +257,16 @@ void lease_unsee(struct lease *lease)
 
 /* ---- calls ---- */
 
-/* Nothing may be concluded from what the engine said. */
+/* Nothing may be concluded from what the engine said. What runs has time for the next round. */
 static void trouble(struct lease *lease, const char *detail)
 {
 	lease->seen = SEEN_UNKNOWN;
-	if (++lease->troubles >= LEASE_TROUBLES_MAX && lease->wanted &&
-	    lease->phase != WIRE__PHASE__PHASE_RUNNING &&
-	    lease->phase != WIRE__PHASE__PHASE_STOPPING)
+	if (lease_ended(lease) || lease->phase == WIRE__PHASE__PHASE_RUNNING ||
+	    lease->phase == WIRE__PHASE__PHASE_STOPPING)
+		return;
+	if (++lease->troubles >= LEASE_TROUBLES_MAX && lease->wanted)
 		lease_fail(lease, WIRE_REASON_ENGINE_DOWN, detail);
+	lease->host->on_trouble(lease->host->arg);
 }
 
 /* The common part of every answer. False: the engine did not say. */
@@ -307,7 +309,6 @@ static void on_inspected(void *arg, const struct engine_reply *reply)
 		lease_see(lease, NULL);
 	} else if (engine_ok(reply) && reply->json &&
 		   container_state(reply->json, &container) == 0) {
-		lease->troubles = 0;
 		lease_see(lease, &container);
 	} else {
 		log_warn("lease.inspect", log_text("lease", lease->name),
@@ -384,7 +385,8 @@ static void on_created(void *arg, const struct engine_reply *reply)
 		pull(lease);
 		return;
 	} else {
-		lease_fail(lease, WIRE_REASON_CREATE_FAILED, reply->message);
+		lease_fail(lease, WIRE_REASON_CREATE_FAILED,
+			   engine_ok(reply) ? "the engine names no container" : reply->message);
 	}
 	lease_step(lease);
 }
@@ -505,7 +507,8 @@ void lease_step(struct lease *lease)
 	if (lease->call || (lease->seen == SEEN_UNKNOWN && !lease->stale) ||
 	    lease->steps >= LEASE_STEPS_MAX)
 		return;
-	lease->steps++;
+	if (++lease->steps == LEASE_STEPS_MAX)
+		lease->host->on_trouble(lease->host->arg);
 	if (lease->stale)
 		inspect(lease);
 	else if (lease->dropped)

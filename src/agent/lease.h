@@ -22,7 +22,7 @@ struct pull;
 
 enum {
 	LEASE_STEPS_MAX = 16, /* from one round of the owner to the next */
-	LEASE_TROUBLES_MAX = 3, /* in a row, then what does not run yet has failed */
+	LEASE_TROUBLES_MAX = 3, /* then what does not run yet has failed */
 };
 
 /* What all leases share. */
@@ -41,6 +41,8 @@ struct lease_host {
 	void (*on_lines)(void *arg, struct lease *lease);
 	/* The engine did not answer: what it did is unknown. */
 	void (*on_engine_fault)(void *arg, int fault);
+	/* It is to be looked at again soon. */
+	void (*on_trouble)(void *arg);
 	void *arg;
 };
 
@@ -68,7 +70,7 @@ struct lease {
 	bool stale; /* something happened meanwhile: look again */
 	bool pulled; /* this attempt pulled already */
 	unsigned int steps; /* taken since the last round */
-	unsigned int troubles; /* without a clear answer between them */
+	unsigned int troubles; /* before it ran */
 	struct pull *pull; /* while pulling */
 	struct engine_call *follow; /* reads the container's log */
 

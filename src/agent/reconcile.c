@@ -307,6 +307,7 @@ int reconcile_new(const struct reconcile_config *config, struct reconcile **ret_
 		.on_usage = on_usage,
 		.on_lines = on_lines,
 		.on_engine_fault = reconcile_engine_fault,
+		.on_trouble = reconcile_round_soon,
 		.arg = reconcile,
 	};
 	r = reconcile->host.logs < 0 ? -errno : 0;

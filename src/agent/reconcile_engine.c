@@ -32,6 +32,11 @@ static void next_round(struct reconcile *reconcile, uint64_t in_ms)
 		log_error("reconcile.timer", log_fault(r));
 }
 
+void reconcile_round_soon(void *arg)
+{
+	next_round(arg, RECONCILE_RETRY_MS);
+}
+
 static void fail_waiting(struct reconcile *reconcile)
 {
 	for (struct lease *lease = reconcile->leases; lease; lease = lease->next)

@@ -31,3 +31,4 @@ void reconcile_save_soon(struct reconcile *reconcile);
 
 void reconcile_begin_round(struct reconcile *reconcile);
 void reconcile_engine_fault(void *arg, int fault);
+void reconcile_round_soon(void *arg);
