@@ -49,11 +49,28 @@ static void on_engine(void *arg _unused_, bool up _unused_)
 {
 }
 
+static int start(struct fixture *f)
+{
+	const struct reconcile_config config = {
+		.loop = f->loop,
+		.engine = f->engine,
+		.state = f->state,
+		.clock = &f->clock.clock,
+		.container = { .cdi = f->cdi, .nvml = &f->nvml },
+		.on_change = on_change,
+		.on_usage = on_usage,
+		.on_lines = on_change,
+		.on_engine = on_engine,
+		.arg = f,
+	};
+
+	return reconcile_new(&config, &f->reconcile);
+}
+
 static int set_up(void **state)
 {
 	static const char *const nowhere[] = { NULL };
 	struct fixture *f = calloc(1, sizeof(*f));
-	struct reconcile_config config;
 	int r;
 
 	*state = f;
@@ -72,19 +89,7 @@ static int set_up(void **state)
 	if (r)
 		return -1;
 	engine_hurry(f->engine, DEADLINE_MS);
-	config = (struct reconcile_config){
-		.loop = f->loop,
-		.engine = f->engine,
-		.state = f->state,
-		.clock = &f->clock.clock,
-		.container = { .cdi = f->cdi, .nvml = &f->nvml },
-		.on_change = on_change,
-		.on_usage = on_usage,
-		.on_lines = on_change,
-		.on_engine = on_engine,
-		.arg = f,
-	};
-	return reconcile_new(&config, &f->reconcile);
+	return start(f);
 }
 
 static int tear_down(void **state)
@@ -378,6 +383,56 @@ static void a_list_that_never_comes(void **state)
 	}
 }
 
+static void spoil(struct fixture *f, const char *name, const char *with)
+{
+	char path[192];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", f->folder, name);
+	file = fopen(path, "r+");
+	assert_non_null(file);
+	assert_true(fputs(with, file) >= 0);
+	fclose(file);
+}
+
+/* Nothing of what was wanted can be read any longer: nothing is done about it before the control
+ * plane has spoken. */
+static void damaged_state_destroys_nothing(void **state)
+{
+	struct fixture *f = *state;
+	char record[96], text[ID_TEXT_SIZE];
+
+	until(f, is_up);
+	want(f, WIRE__WANT__WANT_RUN);
+	until(f, is_running);
+	reconcile_free(f->reconcile);
+	lease_id_text(&f->lease, text);
+	snprintf(record, sizeof(record), "leases/%s.json", text);
+	spoil(f, record, "torn");
+	spoil(f, "desired", "torn");
+	assert_int_equal(start(f), 0);
+	until(f, is_up);
+	asks_calmly(f);
+	assert_int_equal(fake_engine_container(f->fake), FAKE_RUNNING);
+	want(f, WIRE__WANT__WANT_RUN);
+	until(f, is_running);
+	clean(f);
+}
+
+static void a_later_version_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+
+	until(f, is_up);
+	want(f, WIRE__WANT__WANT_RUN);
+	until(f, is_running);
+	reconcile_free(f->reconcile);
+	spoil(f, "desired", "kaisar-state 9 ");
+	assert_int_equal(start(f), -EPROTONOSUPPORT);
+	assert_int_equal(fake_engine_container(f->fake), FAKE_RUNNING);
+	f->reconcile = NULL;
+}
+
 /* Bytes without an end are cut off, not gathered. */
 static void a_flood_takes_no_memory(void **state)
 {
@@ -420,6 +475,8 @@ int main(void)
 		TEST(a_container_that_is_lost),
 		TEST(a_list_that_never_comes),
 		TEST(a_flood_takes_no_memory),
+		TEST(damaged_state_destroys_nothing),
+		TEST(a_later_version_is_left_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -256,6 +256,8 @@ static int load_lease(void *arg, const char *name)
 	r = lease_load(&reconcile->host, name, &lease);
 	if (r == -ENOMEM)
 		return r;
+	if (r == -EPROTONOSUPPORT)
+		return r;
 	if (r < 0) {
 		/* The container's labels and the control plane bring the lease back. */
 		log_error("lease.load", log_text("file", name), log_fault(r));
@@ -279,11 +281,14 @@ static int load_desired(struct reconcile *reconcile)
 		r = state_read(reconcile->config.state, "desired", arena, &bytes, &len);
 	if (r == -ENOENT)
 		return 0;
-	if (r < 0)
+	if (r < 0 && r != -EBADMSG)
 		return r;
-	desired = wire__desired__unpack(NULL, len, bytes);
-	if (!desired)
-		return -EBADMSG;
+	desired = r == 0 ? wire__desired__unpack(NULL, len, bytes) : NULL;
+	if (!desired) {
+		/* Containers stay as they are until the control plane tells it again. */
+		log_error("reconcile.desired_damaged", log_fault(-EBADMSG));
+		return 0;
+	}
 	r = apply(reconcile, desired, false);
 	wire__desired__free_unpacked(desired, NULL);
 	return r;

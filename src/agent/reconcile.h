@@ -31,7 +31,9 @@ struct reconcile_config {
 	void *arg;
 };
 
-/* Loads what is on disk, then begins to look at the engine. Copies the configuration. */
+/* Loads what is on disk, then begins to look at the engine. Copies the configuration. What is damaged
+ * is left out, and comes back with the control plane's next word; -EPROTONOSUPPORT: some of it is of a
+ * later version. */
 _must_check_ int reconcile_new(const struct reconcile_config *config,
 			       struct reconcile **ret_reconcile);
 /* Leaves containers and disk as they are. */

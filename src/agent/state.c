@@ -16,7 +16,21 @@ enum { HEADER_MAX = 64, NAME_SIZE = 160 };
 struct state {
 	int dir;
 	int lock;
+	unsigned int die_at; /* 0: never */
 };
+
+enum { DIED = 137 };
+
+static bool dies_here(struct state *state)
+{
+	return state->die_at > 0 && --state->die_at == 0;
+}
+
+static void at_step(struct state *state)
+{
+	if (dies_here(state))
+		_exit(DIED);
+}
 
 static void closep(int *fd)
 {
@@ -55,7 +69,7 @@ int state_open(const char *path, struct state **ret_state)
 
 	if (!state)
 		return -ENOMEM;
-	*state = (struct state){ -1, -1 };
+	*state = (struct state){ .dir = -1, .lock = -1 };
 	r = take_folder(state, path);
 	if (r < 0) {
 		state_close(state);
@@ -72,6 +86,11 @@ void state_close(struct state *state)
 	closep(&state->lock);
 	closep(&state->dir);
 	free(state);
+}
+
+void state_die_at(struct state *state, unsigned int n)
+{
+	state->die_at = n;
 }
 
 int state_fd(const struct state *state)
@@ -105,19 +124,31 @@ static int write_all(int fd, const char *bytes, size_t len)
 	return 0;
 }
 
-static int write_synced(int dir, const char *name, const void *bytes, size_t len)
+static int write_step(struct state *state, int fd, const char *bytes, size_t len)
+{
+	bool dies = dies_here(state);
+	int r = write_all(fd, bytes, dies ? len / 2 : len);
+
+	if (dies)
+		_exit(DIED);
+	return r;
+}
+
+static int write_synced(struct state *state, const char *name, const void *bytes, size_t len)
 {
 	_cleanup_(closep) int fd = -1;
 	char header[HEADER_MAX];
 	int r, n;
 
-	fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	at_step(state);
+	fd = openat(state->dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
 	n = compose_header(bytes, len, header);
-	r = write_all(fd, header, (size_t)n);
+	r = write_step(state, fd, header, (size_t)n);
 	if (r == 0)
-		r = write_all(fd, bytes, len);
+		r = write_step(state, fd, bytes, len);
+	at_step(state);
 	if (r == 0 && fsync(fd) < 0)
 		r = -errno;
 	return r;
@@ -147,13 +178,15 @@ int state_write(struct state *state, const char *name, const void *bytes, size_t
 		return -EFBIG;
 	if (snprintf(beside, sizeof(beside), "%s.new", name) >= (int)sizeof(beside))
 		return -ENAMETOOLONG;
-	r = write_synced(state->dir, beside, bytes, len);
+	r = write_synced(state, beside, bytes, len);
+	at_step(state);
 	if (r == 0 && renameat(state->dir, beside, state->dir, name) < 0)
 		r = -errno;
 	if (r < 0) {
 		unlinkat(state->dir, beside, 0);
 		return r;
 	}
+	at_step(state);
 	return sync_folder(state->dir, name);
 }
 

@@ -47,6 +47,11 @@ _must_check_ int state_read_config(struct state *state, struct state_config *ret
 _must_check_ int state_write_key(struct state *state, const struct secp_key *key);
 _must_check_ int state_read_key(struct state *state, struct secp_key **ret_key);
 
+/* For tests: the process dies like kill -9 does at the @n-th step on the disk from now on (1 is the
+ * next one): before a file is made, in the middle of a write, before a sync, before the rename,
+ * before the folder's sync. */
+void state_die_at(struct state *state, unsigned int n);
+
 static inline void state_closep(struct state **state)
 {
 	state_close(*state);

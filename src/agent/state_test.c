@@ -140,6 +140,33 @@ static void a_killed_writer_leaves_a_whole_file(void **state)
 	}
 }
 
+/* Steps of one write: make, two writes, sync, rename, sync of the folder. */
+static void a_death_at_each_step_leaves_the_old_or_the_new(void **state)
+{
+	enum { STEPS = 6, RENAMED = 6 };
+	struct fixture *f = *state;
+
+	for (unsigned int n = 1; n <= STEPS + 1; n++) {
+		const void *bytes;
+		int status;
+		size_t len;
+		pid_t pid;
+
+		assert_int_equal(state_write(f->state, "x", "old", 3), 0);
+		pid = fork();
+		if (pid == 0) {
+			state_die_at(f->state, n);
+			_exit(state_write(f->state, "x", "newer", 5) < 0);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(WEXITSTATUS(status), n <= STEPS ? 137 : 0);
+		arena_reset(f->arena);
+		assert_int_equal(state_read(f->state, "x", f->arena, &bytes, &len), 0);
+		assert_int_equal(len, n < RENAMED ? 3 : 5);
+		assert_memory_equal(bytes, n < RENAMED ? "old" : "newer", len);
+	}
+}
+
 static void keeps_key_and_config(void **state)
 {
 	struct state_config config = { .url = "http://127.0.0.1:1", .name = "box" }, read;
@@ -174,6 +201,7 @@ int main(void)
 		TEST(later_versions_are_refused),
 		TEST(one_holder_at_a_time),
 		TEST(a_killed_writer_leaves_a_whole_file),
+		TEST(a_death_at_each_step_leaves_the_old_or_the_new),
 		TEST(keeps_key_and_config),
 	};
 
