@@ -9,7 +9,7 @@
 #include "security/rate_limit.h"
 
 enum {
-	EXCHANGE_ARENA_BYTES = 8 << 20, /* request, query results and reply together */
+	EXCHANGE_ARENA_BYTES = 32 << 20, /* at most: request, query results and reply together */
 	EXTRA_HEADERS = 3,
 };
 

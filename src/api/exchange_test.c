@@ -28,6 +28,8 @@ struct stage {
 	char answer[65536];
 };
 
+enum { EACH_RUN_BYTES = 12 << 20 }; /* a try that is run again must not eat the next one's memory */
+
 static atomic_int runs, stumbles, discarded;
 
 /* ---- the routes ---- */
@@ -43,6 +45,8 @@ static int post_count(struct request *request _unused_, struct tx *tx, struct re
 {
 	int n = atomic_fetch_add(&runs, 1), r;
 
+	if (!arena_alloc(tx_arena(tx), EACH_RUN_BYTES))
+		return -ENOMEM;
 	r = add_one(tx);
 	if (r < 0)
 		return r;

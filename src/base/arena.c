@@ -71,6 +71,26 @@ void arena_reset(struct arena *arena)
 	arena->last = arena->first;
 }
 
+struct arena_mark arena_mark(const struct arena *arena)
+{
+	return (struct arena_mark){ arena->last, arena->last ? arena->last->used : 0, arena->used };
+}
+
+void arena_rewind(struct arena *arena, struct arena_mark mark)
+{
+	struct block *last = mark.block;
+
+	blocks_free(last ? last->next : arena->first);
+	if (last) {
+		last->next = NULL;
+		last->used = mark.block_used;
+	} else {
+		arena->first = NULL;
+	}
+	arena->last = last;
+	arena->used = mark.used;
+}
+
 void *arena_alloc(struct arena *arena, size_t size)
 {
 	void *p;

@@ -14,6 +14,14 @@ void arena_free(struct arena *arena);
 /* Forgets everything allocated, keeps the first block for the next user. */
 void arena_reset(struct arena *arena);
 
+/* What was allocated up to now: going back to it forgets what came after. A reset ends all marks. */
+struct arena_mark {
+	struct block *block;
+	size_t block_used, used;
+};
+struct arena_mark arena_mark(const struct arena *arena);
+void arena_rewind(struct arena *arena, struct arena_mark mark);
+
 /* Zeroed, aligned for any type; NULL past the limit or without memory. */
 _must_check_ void *arena_alloc(struct arena *arena, size_t size);
 

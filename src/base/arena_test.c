@@ -51,6 +51,31 @@ static void memory_is_zeroed_and_apart(void **state _unused_)
 	}
 }
 
+static void goes_back_to_a_mark(void **state _unused_)
+{
+	_cleanup_(arena_freep) struct arena *arena = NULL;
+	struct arena_mark empty, mark;
+	char *kept, *after;
+
+	assert_int_equal(arena_new(100000, &arena), 0);
+	empty = arena_mark(arena);
+	kept = arena_text(arena, "kept", 4);
+	mark = arena_mark(arena);
+	for (int i = 0; i < 10; i++) {
+		after = arena_alloc(arena, 50);
+		assert_non_null(after);
+		assert_int_equal(after[0], 0);
+		memset(after, 1, 50);
+		assert_non_null(arena_alloc(arena, 90000));
+		arena_rewind(arena, mark);
+		assert_int_equal(arena_used(arena), 16);
+		assert_string_equal(kept, "kept");
+	}
+	arena_rewind(arena, empty);
+	assert_int_equal(arena_used(arena), 0);
+	assert_non_null(arena_alloc(arena, 100000));
+}
+
 static void texts(void **state _unused_)
 {
 	_cleanup_(arena_freep) struct arena *arena = NULL;
@@ -67,6 +92,7 @@ int main(void)
 		cmocka_unit_test(keeps_its_limit),
 		cmocka_unit_test(sizes_cannot_overflow),
 		cmocka_unit_test(memory_is_zeroed_and_apart),
+		cmocka_unit_test(goes_back_to_a_mark),
 		cmocka_unit_test(texts),
 	};
 

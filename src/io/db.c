@@ -41,7 +41,7 @@ void db_close(struct db *db)
 }
 
 static int run_again(struct db *db, enum tx_mode mode, struct arena *arena, db_fn *fn, void *arg,
-		     unsigned int tries)
+		     unsigned int tries, struct arena_mark mark)
 {
 	int r = -EAGAIN;
 
@@ -49,13 +49,16 @@ static int run_again(struct db *db, enum tx_mode mode, struct arena *arena, db_f
 		if (atomic_load(&db->closing))
 			return -ESHUTDOWN;
 		db_pause(n);
+		/* What one try left must not starve the next. */
+		arena_rewind(arena, mark);
 		r = db->driver->run(db, mode, arena, fn, arg);
 	}
 	return r;
 }
 
 /* Whoever lost twice stands in line: a hot row is then fought over by one of them at a time. */
-static int run_in_line(struct db *db, enum tx_mode mode, struct arena *arena, db_fn *fn, void *arg)
+static int run_in_line(struct db *db, enum tx_mode mode, struct arena *arena, db_fn *fn, void *arg,
+		       struct arena_mark mark)
 {
 	struct timespec until;
 	int r;
@@ -65,7 +68,7 @@ static int run_in_line(struct db *db, enum tx_mode mode, struct arena *arena, db
 	until.tv_sec += DB_WAIT_MS / 1000;
 	if (pthread_mutex_timedlock(&db->losers, &until) != 0)
 		return -EBUSY;
-	r = run_again(db, mode, arena, fn, arg, DB_TRIES_MAX - 2);
+	r = run_again(db, mode, arena, fn, arg, DB_TRIES_MAX - 2, mark);
 	pthread_mutex_unlock(&db->losers);
 	return r == -EAGAIN ? -EBUSY : r;
 }
@@ -73,12 +76,13 @@ static int run_in_line(struct db *db, enum tx_mode mode, struct arena *arena, db
 static int run_until_serialised(struct db *db, enum tx_mode mode, struct arena *arena, db_fn *fn,
 				void *arg)
 {
+	struct arena_mark mark = arena_mark(arena);
 	int r = db->driver->run(db, mode, arena, fn, arg);
 
 	if (r == -EAGAIN)
-		r = run_again(db, mode, arena, fn, arg, 1);
+		r = run_again(db, mode, arena, fn, arg, 1, mark);
 	if (r == -EAGAIN)
-		r = run_in_line(db, mode, arena, fn, arg);
+		r = run_in_line(db, mode, arena, fn, arg, mark);
 	return r;
 }
 

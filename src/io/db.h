@@ -32,7 +32,7 @@ typedef int db_fn(struct tx *tx, void *arg);
 
 /* Runs @fn in a transaction, again after a serialisation failure (a bounded number of times, with
  * growing pauses), and returns what it returned once the outcome is durable. @arena holds query
- * results. Faults besides @fn's: -EIO (the store), -EBUSY (retries exhausted), -ESHUTDOWN. */
+ * results; what a try that is run again allocated there is given back first. Faults besides @fn's: -EIO (the store), -EBUSY (retries exhausted), -ESHUTDOWN. */
 _must_check_ int db_run(struct db *db, enum tx_mode mode, struct arena *arena, db_fn *fn,
 			void *arg);
 

@@ -219,6 +219,7 @@ static int attempt(struct tx *tx, bool careful, db_fn *fn, void *arg)
 static int pg_run(struct db *db, enum tx_mode mode, struct arena *arena, db_fn *fn, void *arg)
 {
 	struct pg_db *pg = (struct pg_db *)db;
+	struct arena_mark mark = arena_mark(arena);
 	struct pg_connection *connection;
 	struct tx tx;
 	int r;
@@ -229,6 +230,7 @@ static int pg_run(struct db *db, enum tx_mode mode, struct arena *arena, db_fn *
 	tx_init(&tx, db, mode, arena, connection);
 	r = attempt(&tx, false, fn, arg);
 	if (r == -EAGAIN && connection->conflicted && !connection->broken) {
+		arena_rewind(arena, mark);
 		tx_init(&tx, db, mode, arena, connection);
 		r = attempt(&tx, true, fn, arg);
 	}

@@ -10,6 +10,7 @@ struct job {
 	struct tx tx;
 	enum tx_mode mode;
 	struct arena *arena;
+	struct arena_mark mark; /* of the arena before the first run */
 	db_fn *fn;
 	void *arg;
 	int result;
@@ -131,6 +132,7 @@ static int run_job(struct sqlite_writer *writer, struct job *job)
 {
 	int r;
 
+	arena_rewind(job->arena, job->mark);
 	tx_init(&job->tx, writer->db, job->mode, job->arena, writer->connection);
 	r = sqlite_command(writer->connection, "SAVEPOINT job");
 	if (r < 0)
@@ -263,9 +265,12 @@ static int wait_for_space(struct sqlite_writer *writer)
 int sqlite_writer_run(struct sqlite_writer *writer, enum tx_mode mode, struct arena *arena,
 		      db_fn *fn, void *arg)
 {
-	struct job job = {
-		.mode = mode, .arena = arena, .fn = fn, .arg = arg, .wake = PTHREAD_COND_INITIALIZER
-	};
+	struct job job = { .mode = mode,
+			   .arena = arena,
+			   .mark = arena_mark(arena),
+			   .fn = fn,
+			   .arg = arg,
+			   .wake = PTHREAD_COND_INITIALIZER };
 	int r;
 
 	pthread_mutex_lock(&writer->lock);
@@ -291,7 +296,12 @@ int sqlite_writer_submit(struct sqlite_writer *writer, struct arena *arena, db_f
 
 	if (!job)
 		return -ENOMEM;
-	*job = (struct job){ .mode = TX_WRITE, .arena = arena, .fn = fn, .arg = arg, .done = done };
+	*job = (struct job){ .mode = TX_WRITE,
+			     .arena = arena,
+			     .mark = arena_mark(arena),
+			     .fn = fn,
+			     .arg = arg,
+			     .done = done };
 	pthread_mutex_lock(&writer->lock);
 	if (writer->queue.n < SQLITE_QUEUE_MAX) {
 		jobs_append(&writer->queue, job);
