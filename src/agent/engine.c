@@ -3,7 +3,7 @@
 #include "io/http_unix.h"
 #include "io/loop.h"
 
-enum { PATH_SIZE = 1024, NEWEST_MINOR = 41, OLDEST_MINOR = 24 };
+enum { PATH_SIZE = 1024, BODY_SIZE = 128, NEWEST_MINOR = 41, OLDEST_MINOR = 24 };
 
 enum answer_kind { ANSWER_JSON, ANSWER_LINES, ANSWER_FRAMES, ANSWER_RAW };
 
@@ -365,24 +365,39 @@ int engine_logs(struct engine *engine, const char *id, frames_fn *frame, engine_
 	return begin_at(engine, &kind, &request, path, ret_call);
 }
 
-int engine_exec_start(struct engine *engine, const char *exec, bool tty, frames_fn *frame,
-		      engine_fn *fn, void *arg, struct engine_call **ret_call)
+/* Podman takes "h" and "w"; Docker "ConsoleSize", from 1.42 on. */
+static void start_body(const struct engine_terminal *terminal, char ret_body[static BODY_SIZE])
 {
-	const struct engine_call kind = {
-		.kind = tty ? ANSWER_RAW : ANSWER_FRAMES, .on_frame = frame, .fn = fn, .arg = arg
-	};
-	const char *body = tty ? "{\"Detach\":false,\"Tty\":true}"
-			       : "{\"Detach\":false,\"Tty\":false}";
+	if (!terminal)
+		snprintf(ret_body, BODY_SIZE, "{\"Detach\":false,\"Tty\":false}");
+	else if (terminal->columns == 0 || terminal->rows == 0)
+		snprintf(ret_body, BODY_SIZE, "{\"Detach\":false,\"Tty\":true}");
+	else
+		snprintf(ret_body, BODY_SIZE,
+			 "{\"Detach\":false,\"Tty\":true,\"h\":%u,\"w\":%u,"
+			 "\"ConsoleSize\":[%u,%u]}",
+			 terminal->rows, terminal->columns, terminal->rows, terminal->columns);
+}
+
+int engine_exec_start(struct engine *engine, const char *exec,
+		      const struct engine_terminal *terminal, frames_fn *frame, engine_fn *fn,
+		      void *arg, struct engine_call **ret_call)
+{
+	const struct engine_call kind = { .kind = terminal ? ANSWER_RAW : ANSWER_FRAMES,
+					  .on_frame = frame,
+					  .fn = fn,
+					  .arg = arg };
 	struct http_unix_request request = {
 		.method = "POST",
 		.content_type = "application/json",
-		.body = body,
-		.body_len = strlen(body),
 		.upgrade = true,
 		.timeout_ms = ENGINE_TIMEOUT_MS,
 	};
-	char path[PATH_SIZE];
+	char path[PATH_SIZE], body[BODY_SIZE];
 
+	start_body(terminal, body);
+	request.body = body;
+	request.body_len = strlen(body);
 	snprintf(path, sizeof(path), "exec/%s/start", exec);
 	return begin_at(engine, &kind, &request, path, ret_call);
 }

@@ -90,11 +90,15 @@ _must_check_ int engine_events(struct engine *engine, json_lines_fn *on_event, e
 _must_check_ int engine_logs(struct engine *engine, const char *id, frames_fn *on_frame,
 			     engine_fn *fn, void *arg, struct engine_call **ret_call);
 
-/* Starts an exec made by POST containers/ID/exec: a raw stream both ways. With @tty everything is
- * FRAME_STDOUT. */
-_must_check_ int engine_exec_start(struct engine *engine, const char *exec, bool tty,
-				   frames_fn *on_frame, engine_fn *fn, void *arg,
-				   struct engine_call **ret_call);
+struct engine_terminal {
+	uint16_t columns, rows; /* 0: not told */
+};
+
+/* Starts an exec made by POST containers/ID/exec: a raw stream both ways. With a @terminal (or NULL)
+ * everything is FRAME_STDOUT. */
+_must_check_ int engine_exec_start(struct engine *engine, const char *exec,
+				   const struct engine_terminal *terminal, frames_fn *on_frame,
+				   engine_fn *fn, void *arg, struct engine_call **ret_call);
 
 /* Input of an exec, from its start on; nothing (@len 0) ends it. -EAGAIN: the queue is full; -EPIPE:
  * it has ended. */

@@ -176,7 +176,7 @@ static void exec_speaks_both_ways(void **state)
 				 ENGINE_TIMEOUT_MS, on_reply, f, &f->call));
 	json_decref(body);
 	snprintf(exec, sizeof(exec), "%s", json_string_value(json_object_get(f->json, "Id")));
-	finish(f, engine_exec_start(f->engine, exec, false, on_exec_frame, on_reply, f, &f->call));
+	finish(f, engine_exec_start(f->engine, exec, NULL, on_exec_frame, on_reply, f, &f->call));
 	assert_int_equal(f->fault, 0);
 	assert_string_equal(f->out, "ready\nto be read\n");
 	assert_string_equal(f->err, "end\n");
@@ -185,6 +185,26 @@ static void exec_speaks_both_ways(void **state)
 				 &f->call));
 	assert_int_equal(json_integer_value(json_object_get(f->json, "ExitCode")), 7);
 	finish(f, engine_remove(f->engine, "kaisar-test-exec", on_reply, f, &f->call));
+}
+
+/* Known to the process before it begins. */
+static void exec_has_its_terminals_size(void **state)
+{
+	const struct engine_terminal terminal = { .columns = 101, .rows = 37 };
+	struct fixture *f = need_engine(state);
+	json_t *body = json_pack("{s:b,s:b,s:b,s:b,s:[ss]}", "AttachStdin", 1, "AttachStdout", 1,
+				 "AttachStderr", 1, "Tty", 1, "Cmd", "stty", "size");
+	char exec[80];
+
+	make(f, "kaisar-test-tty", "sleep 60");
+	finish(f, engine_start(f->engine, "kaisar-test-tty", on_reply, f, &f->call));
+	finish(f, engine_request(f->engine, "POST", "containers/kaisar-test-tty/exec", body,
+				 ENGINE_TIMEOUT_MS, on_reply, f, &f->call));
+	json_decref(body);
+	snprintf(exec, sizeof(exec), "%s", json_string_value(json_object_get(f->json, "Id")));
+	finish(f, engine_exec_start(f->engine, exec, &terminal, on_frame, on_reply, f, &f->call));
+	assert_string_equal(f->out, "37 101\r\n");
+	finish(f, engine_remove(f->engine, "kaisar-test-tty", on_reply, f, &f->call));
 }
 
 static void missing_image_is_said(void **state)
@@ -214,6 +234,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(says_who_it_is, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(runs_and_ends, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(exec_speaks_both_ways, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(exec_has_its_terminals_size, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(missing_image_is_said, set_up, tear_down),
 	};
 

@@ -2,6 +2,8 @@
 
 #include "base/log.h"
 
+enum { KILLED = 137 }; /* the exit code behind SIGKILL */
+
 static void note(const struct lease *lease, int r)
 {
 	if (r < 0)
@@ -21,6 +23,11 @@ static int say_end(struct lease *lease)
 {
 	if (lease->phase == WIRE__PHASE__PHASE_FAILED)
 		return logbook_say(lease->book, "Failed (%s): %s", lease->reason, lease->detail);
+	if (lease->container.ran && lease->exit_code == KILLED &&
+	    strcmp(lease->reason, WIRE_REASON_STOPPED) == 0)
+		return logbook_say(lease->book,
+				   "Killed: it did not end within %" PRIu32 " s of SIGTERM (%s)",
+				   lease->stop_timeout_s, lease->reason);
 	if (lease->container.ran)
 		return logbook_say(lease->book, "Ended with exit code %" PRId32 " (%s)",
 				   lease->exit_code, lease->reason);

@@ -170,6 +170,7 @@ static void on_created(void *arg, const struct engine_reply *reply)
 {
 	const char *id = json_string_value(json_object_get(reply->json, "Id"));
 	struct exec *exec = arg;
+	struct engine_terminal terminal = { exec->columns, exec->rows };
 	int r;
 
 	exec->call = NULL;
@@ -179,8 +180,8 @@ static void on_created(void *arg, const struct engine_reply *reply)
 		return;
 	}
 	snprintf(exec->id, sizeof(exec->id), "%s", id);
-	r = engine_exec_start(agent_stream_config(exec->stream)->engine, exec->id, exec->tty,
-			      on_frame, on_ended, exec, &exec->call);
+	r = engine_exec_start(agent_stream_config(exec->stream)->engine, exec->id,
+			      exec->tty ? &terminal : NULL, on_frame, on_ended, exec, &exec->call);
 	if (r == 0)
 		r = release_early(exec);
 	if (r < 0)
