@@ -44,7 +44,11 @@ static int get_events(struct request *q, struct tx *tx, struct reply *reply)
 		return r;
 	items = json_array();
 	for (size_t i = 0; i < n; i++) {
-		json_array_append_new(items, feed_event_json(&events[i]));
+		/* A client that is told of @next never asks again for what is missing before it. */
+		if (json_array_append_new(items, feed_event_json(&events[i])) < 0) {
+			json_decref(items);
+			return -ENOMEM;
+		}
 		next = events[i].seq;
 	}
 	reply->body = json_pack("{s:o, s:I}", "items", items, "next_since", (json_int_t)next);
