@@ -414,6 +414,19 @@ static void create(struct lease *lease)
 	begun(lease, r);
 }
 
+/* Engines answer a command that the image lacks, or that is no program, with the run-time's words. */
+static const char *start_reason(const char *message)
+{
+	bool about_command = strstr(message, "exec: \"") || strstr(message, "executable file");
+
+	if (strstr(message, "command that was not found") ||
+	    (about_command &&
+	     (strstr(message, "not found") || strstr(message, "no such file or directory") ||
+	      strstr(message, "permission denied"))))
+		return WIRE_REASON_COMMAND_NOT_FOUND;
+	return WIRE_REASON_START_FAILED;
+}
+
 static void on_started(void *arg, const struct engine_reply *reply)
 {
 	struct lease *lease = arg;
@@ -422,7 +435,7 @@ static void on_started(void *arg, const struct engine_reply *reply)
 		return;
 	if (!engine_ok(reply)) {
 		say(lease, "Start failed", reply->message);
-		lease_fail(lease, WIRE_REASON_START_FAILED, reply->message);
+		lease_fail(lease, start_reason(reply->message), reply->message);
 	} else {
 		lease->stale = true;
 	}

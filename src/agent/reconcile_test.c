@@ -398,7 +398,7 @@ static void a_start_that_fails_leaves_nothing(void **state)
 	desired.n_leases = 1;
 	assert_int_equal(reconcile_desired(f->reconcile, &desired), 0);
 	until(f, is_over);
-	assert_string_equal(lease_of(f)->reason, WIRE_REASON_START_FAILED);
+	assert_string_equal(lease_of(f)->reason, WIRE_REASON_COMMAND_NOT_FOUND);
 	until(f, is_removed);
 	assert_int_equal(status_of(f), 404);
 	assert_int_equal(f->usages, 0);

@@ -118,9 +118,9 @@ int rental_exit_code(const json_t *rental)
 		const char *reason;
 		int code;
 	} codes[] = {
-		{ "no_capacity", CLI_NO_CAPACITY },   { "balance_exhausted", CLI_BALANCE },
-		{ "image_not_found", CLI_NOT_FOUND }, { "place_timeout", CLI_TIMEOUT },
-		{ "pull_timeout", CLI_TIMEOUT },      { "start_timeout", CLI_TIMEOUT },
+		{ "command_not_found", CLI_NOT_FOUND }, { "balance_exhausted", CLI_BALANCE },
+		{ "image_not_found", CLI_NOT_FOUND },   { "place_timeout", CLI_TIMEOUT },
+		{ "pull_timeout", CLI_TIMEOUT },        { "start_timeout", CLI_TIMEOUT },
 	};
 	const char *reason = rental_text(rental, "reason");
 	const json_t *exit_code = json_object_get(rental, "exit_code");

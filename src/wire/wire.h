@@ -25,6 +25,7 @@ enum {
 #define WIRE_REASON_PULL_FAILED "pull_failed"
 #define WIRE_REASON_CREATE_FAILED "create_failed"
 #define WIRE_REASON_START_FAILED "start_failed"
+#define WIRE_REASON_COMMAND_NOT_FOUND "command_not_found"
 #define WIRE_REASON_ENGINE_DOWN "engine_down"
 #define WIRE_REASON_EXITED "exited"
 #define WIRE_REASON_OUT_OF_MEMORY "out_of_memory"

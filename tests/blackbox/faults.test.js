@@ -58,8 +58,12 @@ test('a registry that does not answer', async () => {
 })
 
 test('a command that does not exist', async () => {
-  const rental = await rentals.order({ ...order, command: ['/no/such/program'] })
-  await rentals.endsUnbilled(rental.id, /^(start|create)_failed$/)
+  for (const command of ['/no/such/program', 'nosuch', '/etc/passwd']) {
+    const rental = await rentals.order({ ...order, command: [command] })
+    const ended = await rentals.endsUnbilled(rental.id, /^command_not_found$/)
+    assert.equal(ended.caused_by, 'tenant')
+    assert.equal(ended.attempts, 1, 'no other machine has it either')
+  }
 })
 
 test('a container that exits at once', async () => {

@@ -19,6 +19,8 @@ static const struct rental_reason_row rows[RENTAL_REASONS] = {
 				   "The machine could not make the container." },
 	[RENTAL_START_FAILED] = { "start_failed", "provider", false, true, true,
 				  "The machine could not start the container." },
+	[RENTAL_COMMAND_NOT_FOUND] = { "command_not_found", "tenant", false, false, true,
+				       "The image has no such command, or it is no program." },
 	[RENTAL_ENGINE_DOWN] = { "engine_down", "provider", true, true, true,
 				 "The machine's container engine does not answer." },
 	[RENTAL_OUT_OF_MEMORY] = { "out_of_memory", "tenant", true, false, true,
