@@ -81,9 +81,11 @@ static void add_ports(struct cell *cell, const json_t *ports)
 
 		if (i > 0)
 			cell_add(cell, ", ");
-		if (host)
-			cell_add(cell, "%s%s%" JSON_INTEGER_FORMAT "->", address ? address : "",
-				 address ? ":" : "", host);
+		/* An address names the port, too. */
+		if (address)
+			cell_add(cell, "%s->", address);
+		else if (host)
+			cell_add(cell, "%" JSON_INTEGER_FORMAT "->", host);
 		cell_add(cell, "%" JSON_INTEGER_FORMAT,
 			 json_integer_value(json_object_get(port, "container")));
 	}

@@ -17,7 +17,8 @@ static const struct column columns[] = {
 
 static const char items_json[] =
 	"[{\"name\":\"größe\",\"free\":{\"memory\":1610612736},\"milli\":500,\"seconds\":3725,"
-	"\"ports\":[{\"container\":80,\"host\":32768,\"address\":null},{\"container\":81}]},"
+	"\"ports\":[{\"container\":80,\"host\":32768,\"address\":null},{\"container\":81,\"host\":"
+	"9,\"address\":\"h:9\"}]},"
 	"{\"name\":\"\\u001b[2Jx\",\"free\":null,\"milli\":2000,\"seconds\":59,\"ports\":[]}]";
 
 /* What @format prints for @json. */
@@ -50,7 +51,7 @@ static void test_table(void **state _unused_)
 {
 	assert_string_equal(printed(OUT_TABLE, true, columns, items_json),
 			    "NAME   RAM     CORES  TIME    PORTS\n"
-			    "größe  1.5GiB  0.5    1h2m5s  32768->80, 81\n"
+			    "größe  1.5GiB  0.5    1h2m5s  32768->80, h:9->81\n"
 			    "?[2Jx  -       2      59s     -\n");
 	assert_string_equal(printed(OUT_TABLE, true, columns, "[]"),
 			    "NAME  RAM  CORES  TIME  PORTS\n");
