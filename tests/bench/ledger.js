@@ -3,14 +3,16 @@
 // of three. A pgbench transaction is three updates, a select and an insert; a posting is four inserted
 // rows and two updated balances.
 //
+// charging_*: usage records through the product's own queue (tests/bench/charging_bench.c): signatures
+// checked, leases read and written, a posting each, receipts signed.
 // ledger_*: one writer, 500 postings a transaction: what ledger_post_many takes.
-// ledger_*_single: 32 writers, a transaction for each posting: what charging does today.
+// ledger_*_single: 32 writers, a transaction for each posting.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { median, run } from './measure.js'
 
-const program = 'build/release/tests/bench/ledger_bench'
+const programs = 'build/release/tests/bench'
 const bin = process.env.KAISAR_TEST_POSTGRES_BIN
 const base = process.env.KAISAR_TEST_POSTGRES
 const seconds = 5, rounds = 3, scale = 40
@@ -24,8 +26,9 @@ async function database() {
 }
 
 async function ours(url, shape) {
+  if (shape === 'charging') return Number(await run(`${programs}/charging_bench`, [url, '4', String(seconds)]))
   const [threads, batch] = shapes[shape]
-  return Number(await run(program, [url, threads, seconds, batch].map(String)))
+  return Number(await run(`${programs}/ledger_bench`, [url, threads, seconds, batch].map(String)))
 }
 
 async function pgbench(url) {
@@ -46,7 +49,7 @@ async function compare(url, shape) {
     peer.push(await pgbench(peerUrl))
   }
   return {
-    value: median(mine), unit: 'postings/s', peer: 'pgbench TPC-B, 32 clients', peerValue: median(peer),
+    value: median(mine), unit: shape === 'charging' ? 'records/s' : 'postings/s', peer: 'pgbench TPC-B, 32 clients', peerValue: median(peer),
     ...(shape === 'batched' && { goal: 'ratio >= 3', holds: (_, ratio) => ratio >= 3 }),
   }
 }
@@ -66,3 +69,5 @@ export const ledgerPostgres = () => onPostgres('batched')
 export const ledgerPostgresSingle = () => onPostgres('single')
 export const ledgerSqlite = () => onSqlite('batched')
 export const ledgerSqliteSingle = () => onSqlite('single')
+export const chargingPostgres = () => onPostgres('charging')
+export const chargingSqlite = () => onSqlite('charging')

@@ -4,11 +4,14 @@ import { appendFileSync, mkdirSync } from 'node:fs'
 import { agentRss } from './agent_rss.js'
 import { durableRentals } from './durable_rentals.js'
 import { httpPing } from './http_ping.js'
-import { ledgerPostgres, ledgerPostgresSingle, ledgerSqlite, ledgerSqliteSingle } from './ledger.js'
+import {
+  chargingPostgres, chargingSqlite, ledgerPostgres, ledgerPostgresSingle, ledgerSqlite, ledgerSqliteSingle,
+} from './ledger.js'
 import { startLatency } from './start_latency.js'
 
 const benches = {
-  start_latency: startLatency, durable_rentals: durableRentals, ledger_sqlite: ledgerSqlite,
+  start_latency: startLatency, durable_rentals: durableRentals,
+  charging_sqlite: chargingSqlite, charging_postgres: chargingPostgres, ledger_sqlite: ledgerSqlite,
   ledger_sqlite_single: ledgerSqliteSingle, ledger_postgres: ledgerPostgres, ledger_postgres_single: ledgerPostgresSingle,
   http_ping: httpPing, agent_rss: agentRss,
 }

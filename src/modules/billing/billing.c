@@ -122,22 +122,26 @@ int billing_lease_open(const struct context *context, struct tx *tx,
 		.held = lease->hold,
 		.billed = true,
 	};
-	struct ledger_balances balances;
-	struct amount left;
+	struct store_purse purse = { .tenant = lease->tenant };
+	struct metering_cover before, after;
+	size_t n = 1;
 	int r;
 
 	if (!is_within(lease->rate_hour, 0) || !is_within(lease->hold, 0))
 		return BILLING_E_LIMIT;
-	r = ledger_balances(tx, lease->tenant, &balances);
+	r = store_purses(tx, &purse, &n);
 	if (r == 0)
-		r = amount_add(balances.available, balances.held, &left);
+		r = metering_cover_of(&purse, &before);
 	if (r != 0)
 		return r;
-	if (amount_compare(balances.available, lease->hold) < 0)
+	if (amount_compare(purse.available, lease->hold) < 0)
 		return BILLING_E_INSUFFICIENT;
-	r = add_lease(context, tx, &row);
+	after = before;
+	r = amount_add(before.rate_hour, lease->rate_hour, &after.rate_hour);
 	if (r == 0)
-		r = metering_watch(context, tx, &row, left, left, lease->rate_hour);
+		r = add_lease(context, tx, &row);
+	if (r == 0 && metering_falls_low(before, after))
+		r = metering_tell(context, tx, &row, "balance.low", after);
 	return r;
 }
 
@@ -177,7 +181,7 @@ int billing_lease_close(const struct context *context, struct tx *tx, struct lea
 	lease.ended_at_ms = ended_at_ms;
 	lease.billed = billed;
 	r = settle(context, tx, &lease);
-	return r != 0 ? r : store_lease_update(tx, &lease);
+	return r != 0 ? r : store_leases_update(tx, (const struct lease_row *[]){ &lease }, 1);
 }
 
 int billing_lease_sums(struct tx *tx, struct lease_id id, struct billing_lease_sums *ret_sums)

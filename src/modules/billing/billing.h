@@ -56,11 +56,33 @@ struct billing_lease {
 _must_check_ int billing_lease_open(const struct context *context, struct tx *tx,
 				    const struct billing_lease *lease);
 
-/* A usage record of @usage->machine. Checks signature and plausibility, charges, countersigns. The
- * last record again answers the same (its receipt states what is charged now, should a close have
- * corrected it). What the tenant cannot pay now stays due while the lease is open: the next record's
- * charge asks for it again. @ret_charged: total for the lease. Outcomes: BILLING_E_NO_LEASE, _RECORD,
- * _SIGNATURE, _CLOSED; nothing is changed then. */
+/* A usage record, and what became of it. */
+struct billing_record {
+	struct usage_statement usage;
+	uint8_t signature[SIGNATURE_SIZE];
+	bool is_signed; /* by usage.machine: see billing_record_check */
+
+	int outcome; /* 0, or BILLING_E_NO_LEASE, _RECORD, _SIGNATURE, _CLOSED: nothing was changed */
+	struct amount charged; /* for the lease, in total */
+	uint8_t receipt[SIGNATURE_SIZE]; /* the network's, over the record and @charged */
+};
+
+enum { BILLING_RECORDS_MAX = 256 };
+
+/* Sets @record->is_signed. Needs no store, only CPU: so call it before the transaction, on a thread
+ * that nobody waits for. */
+_must_check_ int billing_record_check(struct billing_record *record);
+
+/* Takes up to BILLING_RECORDS_MAX records that were checked, of any leases, in their order: amounts,
+ * outcomes and events are those of one after the other. Judges each, charges, countersigns. One that
+ * is refused changes nothing and does not concern its neighbours. The last record of a lease again
+ * answers the same (its receipt states what is charged now, should a close have corrected it). What
+ * the tenant cannot pay now stays due while the lease is open: the next record's charge asks for it
+ * again. Returns 0 or a fault, which is that of all. */
+_must_check_ int billing_usage_many(const struct context *context, struct tx *tx,
+				    struct billing_record *const *records, size_t n);
+
+/* The same for one record, checked here; returns its outcome. */
 _must_check_ int billing_usage(const struct context *context, struct tx *tx,
 			       const struct usage_statement *usage,
 			       const uint8_t signature[static SIGNATURE_SIZE],

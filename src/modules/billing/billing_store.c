@@ -1,10 +1,5 @@
 #include "modules/billing/billing_store.h"
 
-static struct sql_value sql_address(const struct address *address)
-{
-	return sql_blob(address->bytes, sizeof(address->bytes));
-}
-
 /* ---- ledger ---- */
 
 enum { INSERT_COLUMNS_MAX = 7, INSERT_ROWS_MAX = SQL_PARAMS_MAX / INSERT_COLUMNS_MAX };
@@ -244,9 +239,8 @@ int store_check(struct tx *tx, const char **ret_problem)
 	return 0;
 }
 
-/* Ids are random behind their time; nothing is newer than all ones. */
-static const uint8_t newest[16] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-				    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+const uint8_t store_newest[16] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+				   0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
 static int read_statement_item(const struct sql_rows *rows, size_t row,
 			       struct statement_item *ret_item)
@@ -274,17 +268,18 @@ int store_statement(struct tx *tx, struct account_id owner, const struct posting
 	struct sql_rows *rows;
 	int r;
 
-	r = tx_query(tx,
-		     "SELECT e.posting, p.at_ms, p.kind, p.memo, p.rental, p.lease, "
-		     "CAST(SUM(e.amount) AS BIGINT) AS amount "
-		     "FROM billing_entries e JOIN billing_postings p ON p.id = e.posting "
-		     "WHERE e.owner = $1 AND e.posting < $2 "
-		     "GROUP BY e.posting, p.at_ms, p.kind, p.memo, p.rental, p.lease "
-		     "ORDER BY e.posting DESC LIMIT $3",
-		     SQL_PARAMS(sql_address(&owner.address),
-				sql_blob(before ? before->bytes : newest, sizeof(newest)),
-				sql_int((int64_t)limit)),
-		     &rows);
+	r = tx_query(
+		tx,
+		"SELECT e.posting, p.at_ms, p.kind, p.memo, p.rental, p.lease, "
+		"CAST(SUM(e.amount) AS BIGINT) AS amount "
+		"FROM billing_entries e JOIN billing_postings p ON p.id = e.posting "
+		"WHERE e.owner = $1 AND e.posting < $2 "
+		"GROUP BY e.posting, p.at_ms, p.kind, p.memo, p.rental, p.lease "
+		"ORDER BY e.posting DESC LIMIT $3",
+		SQL_PARAMS(sql_address(&owner.address),
+			   sql_blob(before ? before->bytes : store_newest, sizeof(store_newest)),
+			   sql_int((int64_t)limit)),
+		&rows);
 	if (r != 0)
 		return r;
 	items = arena_array(tx_arena(tx), rows_count(rows) + 1, sizeof(*items));
@@ -296,205 +291,5 @@ int store_statement(struct tx *tx, struct account_id owner, const struct posting
 		*ret_items = items;
 		*ret_n = rows_count(rows);
 	}
-	return r;
-}
-
-/* ---- leases ---- */
-
-/* A signature that is not there yet is NULL. */
-static struct sql_value sql_signature(const struct lease_row *lease,
-				      const uint8_t signature[static SIGNATURE_SIZE])
-{
-	return lease->sequence > 0 ? sql_blob(signature, SIGNATURE_SIZE) : sql_null();
-}
-
-int store_lease_add(struct tx *tx, const struct lease_row *lease)
-{
-	return tx_exec(
-		tx,
-		"INSERT INTO billing_leases (lease, rental, tenant, machine, provider, "
-		"rate_hour, fee_basis_points, placed_at_ms, terms_signature, held, "
-		"sequence, started_at_ms, until_ms, seconds, final, charged, fee, "
-		"exhausted, closed_at_ms, ended_at_ms, billed) VALUES "
-		"($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)",
-		SQL_PARAMS(sql_blob(lease->lease.bytes, 16), sql_blob(lease->rental.bytes, 16),
-			   sql_address(&lease->tenant.address),
-			   sql_address(&lease->machine.address),
-			   sql_address(&lease->provider.address), sql_int(lease->rate_hour.micro),
-			   sql_int(lease->fee_basis_points), sql_int(lease->placed_at_ms),
-			   sql_blob(lease->terms_signature, SIGNATURE_SIZE),
-			   sql_int(lease->held.micro)),
-		NULL);
-}
-
-int store_lease_update(struct tx *tx, const struct lease_row *lease)
-{
-	return tx_exec(tx,
-		       "UPDATE billing_leases SET held = $2, sequence = $3, started_at_ms = $4, "
-		       "until_ms = $5, seconds = $6, final = $7, usage_signature = $8, "
-		       "receipt_signature = $9, charged = $10, fee = $11, exhausted = $12, "
-		       "closed_at_ms = $13, ended_at_ms = $14, billed = $15 WHERE lease = $1",
-		       SQL_PARAMS(sql_blob(lease->lease.bytes, 16), sql_int(lease->held.micro),
-				  sql_int(lease->sequence), sql_int(lease->started_at_ms),
-				  sql_int(lease->until_ms), sql_int(lease->seconds),
-				  sql_int(lease->final),
-				  sql_signature(lease, lease->usage_signature),
-				  sql_signature(lease, lease->receipt_signature),
-				  sql_int(lease->charged.micro), sql_int(lease->fee.micro),
-				  sql_int(lease->exhausted), sql_int(lease->closed_at_ms),
-				  sql_int(lease->ended_at_ms), sql_int(lease->billed)),
-		       NULL);
-}
-
-static int read_lease_bytes(const struct sql_rows *rows, size_t row, struct lease_row *lease)
-{
-	const struct {
-		const char *column;
-		void *to;
-		size_t size;
-	} columns[] = {
-		{ "lease", lease->lease.bytes, 16 },
-		{ "rental", lease->rental.bytes, 16 },
-		{ "tenant", &lease->tenant, 20 },
-		{ "machine", &lease->machine, 20 },
-		{ "provider", &lease->provider, 20 },
-		{ "terms_signature", lease->terms_signature, SIGNATURE_SIZE },
-		{ "usage_signature", lease->usage_signature, SIGNATURE_SIZE },
-		{ "receipt_signature", lease->receipt_signature, SIGNATURE_SIZE },
-	};
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(columns); i++)
-		r = rows_bytes(rows, row, columns[i].column, columns[i].to, columns[i].size);
-	return r;
-}
-
-static int read_lease(const struct sql_rows *rows, size_t row, struct lease_row *ret_lease)
-{
-	ret_lease->rate_hour.micro = rows_int(rows, row, "rate_hour");
-	ret_lease->fee_basis_points = rows_int(rows, row, "fee_basis_points");
-	ret_lease->placed_at_ms = rows_int(rows, row, "placed_at_ms");
-	ret_lease->held.micro = rows_int(rows, row, "held");
-	ret_lease->sequence = rows_int(rows, row, "sequence");
-	ret_lease->started_at_ms = rows_int(rows, row, "started_at_ms");
-	ret_lease->until_ms = rows_int(rows, row, "until_ms");
-	ret_lease->seconds = rows_int(rows, row, "seconds");
-	ret_lease->final = rows_int(rows, row, "final");
-	ret_lease->charged.micro = rows_int(rows, row, "charged");
-	ret_lease->fee.micro = rows_int(rows, row, "fee");
-	ret_lease->exhausted = rows_int(rows, row, "exhausted");
-	ret_lease->closed_at_ms = rows_int(rows, row, "closed_at_ms");
-	ret_lease->ended_at_ms = rows_int(rows, row, "ended_at_ms");
-	ret_lease->billed = rows_int(rows, row, "billed");
-	return read_lease_bytes(rows, row, ret_lease);
-}
-
-static int read_leases(struct tx *tx, const struct sql_rows *rows, struct lease_row **ret_leases,
-		       size_t *ret_n)
-{
-	size_t n = rows_count(rows);
-	struct lease_row *leases = arena_array(tx_arena(tx), n + 1, sizeof(*leases));
-	int r = 0;
-
-	if (!leases)
-		return -ENOMEM;
-	for (size_t i = 0; r == 0 && i < n; i++)
-		r = read_lease(rows, i, &leases[i]);
-	if (r == 0) {
-		*ret_leases = leases;
-		*ret_n = n;
-	}
-	return r;
-}
-
-#define SELECT_LEASES                                                                        \
-	"SELECT lease, rental, tenant, machine, provider, rate_hour, fee_basis_points, "     \
-	"placed_at_ms, terms_signature, held, sequence, started_at_ms, until_ms, seconds, "  \
-	"final, usage_signature, receipt_signature, charged, fee, exhausted, closed_at_ms, " \
-	"ended_at_ms, billed FROM billing_leases "
-
-int store_lease(struct tx *tx, struct lease_id id, struct lease_row *ret_lease)
-{
-	struct sql_rows *rows;
-	int r;
-
-	r = tx_query(tx, SELECT_LEASES "WHERE lease = $1", SQL_PARAMS(sql_blob(id.bytes, 16)),
-		     &rows);
-	if (r != 0)
-		return r;
-	if (rows_count(rows) == 0)
-		return BILLING_E_NO_LEASE;
-	return read_lease(rows, 0, ret_lease);
-}
-
-int store_leases_of_rental(struct tx *tx, struct rental_id rental, struct lease_row **ret_leases,
-			   size_t *ret_n)
-{
-	struct sql_rows *rows;
-	int r;
-
-	r = tx_query(tx, SELECT_LEASES "WHERE rental = $1 ORDER BY lease",
-		     SQL_PARAMS(sql_blob(rental.bytes, 16)), &rows);
-	return r != 0 ? r : read_leases(tx, rows, ret_leases, ret_n);
-}
-
-int store_leases_of_provider(struct tx *tx, struct account_id provider,
-			     const struct lease_id *before, size_t limit,
-			     struct lease_row **ret_leases, size_t *ret_n)
-{
-	struct sql_rows *rows;
-	int r;
-
-	r = tx_query(tx,
-		     SELECT_LEASES "WHERE provider = $1 AND lease < $2 ORDER BY lease DESC "
-				   "LIMIT $3",
-		     SQL_PARAMS(sql_address(&provider.address),
-				sql_blob(before ? before->bytes : newest, sizeof(newest)),
-				sql_int((int64_t)limit)),
-		     &rows);
-	return r != 0 ? r : read_leases(tx, rows, ret_leases, ret_n);
-}
-
-int store_tenant_rate(struct tx *tx, struct account_id tenant, struct amount *ret_rate_hour)
-{
-	struct sql_rows *rows;
-	int r;
-
-	r = tx_query(tx,
-		     "SELECT CAST(COALESCE(SUM(rate_hour), 0) AS BIGINT) AS total "
-		     "FROM billing_leases WHERE tenant = $1 AND closed_at_ms = 0",
-		     SQL_PARAMS(sql_address(&tenant.address)), &rows);
-	if (r == 0)
-		ret_rate_hour->micro = rows_int(rows, 0, "total");
-	return r;
-}
-
-int store_exhausted_add(struct tx *tx, struct rental_id rental, int64_t at_ms)
-{
-	return tx_exec(tx,
-		       "INSERT INTO billing_exhausted (rental, at_ms) VALUES ($1, $2) "
-		       "ON CONFLICT (rental) DO NOTHING",
-		       SQL_PARAMS(sql_blob(rental.bytes, 16), sql_int(at_ms)), NULL);
-}
-
-int store_exhausted_take(struct tx *tx, size_t max, struct rental_id *ret_rentals, size_t *ret_n)
-{
-	struct sql_rows *rows;
-	size_t n;
-	int r;
-
-	r = tx_query(tx, "SELECT rental FROM billing_exhausted ORDER BY at_ms, rental LIMIT $1",
-		     SQL_PARAMS(sql_int((int64_t)max)), &rows);
-	if (r != 0)
-		return r;
-	n = rows_count(rows);
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		r = rows_bytes(rows, i, "rental", ret_rentals[i].bytes, 16);
-		if (r == 0)
-			r = tx_exec(tx, "DELETE FROM billing_exhausted WHERE rental = $1",
-				    SQL_PARAMS(sql_blob(ret_rentals[i].bytes, 16)), NULL);
-	}
-	if (r == 0)
-		*ret_n = n;
 	return r;
 }

@@ -4,6 +4,14 @@
 #include "modules/billing/billing.h"
 #include "modules/billing/ledger.h"
 
+static inline struct sql_value sql_address(const struct address *address)
+{
+	return sql_blob(address->bytes, sizeof(address->bytes));
+}
+
+/* Ids are random behind their time; nothing is newer than all ones. */
+extern const uint8_t store_newest[16];
+
 /* ---- ledger ---- */
 
 struct store_posting {
@@ -83,8 +91,13 @@ _must_check_ int store_lease_add(struct tx *tx, const struct lease_row *lease);
 /* BILLING_E_NO_LEASE. */
 _must_check_ int store_lease(struct tx *tx, struct lease_id id, struct lease_row *ret_lease);
 
+/* Those of @ids (1 to SQL_PARAMS_MAX) that exist, each once, ordered by id, in one statement. */
+_must_check_ int store_leases_among(struct tx *tx, const struct lease_id *ids, size_t n,
+				    struct lease_row **ret_leases, size_t *ret_n);
+
 /* Everything but the terms. */
-_must_check_ int store_lease_update(struct tx *tx, const struct lease_row *lease);
+_must_check_ int store_leases_update(struct tx *tx, const struct lease_row *const *leases,
+				     size_t n);
 
 /* Oldest first, in the transaction's arena. */
 _must_check_ int store_leases_of_rental(struct tx *tx, struct rental_id rental,
@@ -95,9 +108,18 @@ _must_check_ int store_leases_of_provider(struct tx *tx, struct account_id provi
 					  const struct lease_id *before, size_t limit,
 					  struct lease_row **ret_leases, size_t *ret_n);
 
-/* What the tenant's open leases cost an hour in all. */
-_must_check_ int store_tenant_rate(struct tx *tx, struct account_id tenant,
-				   struct amount *ret_rate_hour);
+/* What a tenant has, and what all open leases cost an hour. */
+struct store_purse {
+	struct account_id tenant;
+	struct amount available, held, rate_hour;
+};
+
+/* Fills @purses, of which the tenants are set (1 to SQL_PARAMS_MAX, in any order, also twice), with
+ * two statements; afterwards they are ordered, each tenant is there once, and @n says how many. */
+_must_check_ int store_purses(struct tx *tx, struct store_purse *purses, size_t *n);
+
+/* Among purses that were read; NULL: not there. */
+struct store_purse *store_purse_of(struct store_purse *purses, size_t n, struct account_id tenant);
 
 _must_check_ int store_exhausted_add(struct tx *tx, struct rental_id rental, int64_t at_ms);
 _must_check_ int store_exhausted_take(struct tx *tx, size_t max, struct rental_id *ret_rentals,

@@ -374,6 +374,8 @@ int main(void)
 	int failed = world_run(tests, ARRAY_SIZE(tests));
 
 	failed += ledger_tests();
+	failed += model_tests();
+	failed += usage_tests();
 	failed += routes_tests();
 	return failed;
 }

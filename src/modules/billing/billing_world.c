@@ -52,6 +52,20 @@ int usage_fn(struct tx *tx, struct call *call)
 			     &call->ret_amount, call->receipt);
 }
 
+int usage_many_fn(struct tx *tx, struct call *call)
+{
+	return billing_usage_many(&call->world->context, tx, call->records, call->n);
+}
+
+void sign_record(const struct secp_key *key, struct billing_record *record)
+{
+	uint8_t digest[SIGN_DIGEST_SIZE];
+
+	usage_digest(&record->usage, digest);
+	assert_int_equal(secp_sign(key, digest, record->signature), 0);
+	assert_int_equal(billing_record_check(record), 0);
+}
+
 void sign_usage(const struct secp_key *key, struct call *call)
 {
 	uint8_t digest[SIGN_DIGEST_SIZE];
@@ -112,14 +126,14 @@ struct ledger_balances balances(struct world *world, struct account_id account)
 	return call.balances;
 }
 
-static int take_fn(struct tx *tx, struct call *call)
+int take_exhausted_fn(struct tx *tx, struct call *call)
 {
 	return billing_exhausted_take(tx, ARRAY_SIZE(call->rentals), call->rentals, &call->n);
 }
 
 size_t take_exhausted(struct world *world, struct rental_id *ret_first)
 {
-	struct call call = { world, take_fn };
+	struct call call = { world, take_exhausted_fn };
 
 	assert_int_equal(run(&call, TX_WRITE), 0);
 	if (call.n > 0 && ret_first)
@@ -185,7 +199,46 @@ size_t events(struct world *world, const char *type)
 	return count(world, sql);
 }
 
+/* ---- a store that fails ---- */
+
+static const char all_events[] = "SELECT COUNT(*) AS n FROM events";
+
+void fail_everywhere(struct world *world, const struct call *call)
+{
+	size_t before = postings(world), told = count(world, all_events);
+	struct call copy;
+
+	for (unsigned int n = 1;; n++) {
+		copy = *call;
+		db_fault_at(world->db, DB_FAULT_STATEMENT, n, -EIO);
+		if (run(&copy, TX_WRITE) == 0)
+			break;
+		db_fault_at(world->db, DB_FAULT_STATEMENT, 0, 0);
+		assert_int_equal(postings(world), before);
+		assert_int_equal(count(world, all_events), told);
+		assert_balanced(world);
+		assert_true(n < 100);
+		if (n > 2)
+			continue;
+		copy = *call;
+		db_fault_at(world->db, DB_FAULT_COMMIT, 1, -EIO);
+		assert_int_equal(run(&copy, TX_WRITE), -EIO);
+		assert_int_equal(postings(world), before);
+	}
+	db_fault_at(world->db, DB_FAULT_STATEMENT, 0, 0);
+	assert_true(postings(world) > before);
+	assert_balanced(world);
+}
+
 /* ---- the stage ---- */
+
+uint64_t below(struct world *world, uint64_t bound)
+{
+	uint64_t value;
+
+	assert_int_equal(random_below(&world->random.random, bound, &value), 0);
+	return value;
+}
 
 struct account_id account_of(uint8_t byte)
 {

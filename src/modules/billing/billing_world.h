@@ -46,6 +46,7 @@ struct call {
 	size_t n;
 	const char *problem;
 	struct ledger_posting *postings;
+	struct billing_record *const *records;
 };
 
 int run(struct call *call, enum tx_mode mode);
@@ -72,6 +73,17 @@ int world_close(void **state);
 int credit_fn(struct tx *tx, struct call *call);
 int open_fn(struct tx *tx, struct call *call);
 int close_fn(struct tx *tx, struct call *call);
+int take_exhausted_fn(struct tx *tx, struct call *call);
+int usage_many_fn(struct tx *tx, struct call *call);
+
+/* Signs and checks. */
+void sign_record(const struct secp_key *key, struct billing_record *record);
+
+uint64_t below(struct world *world, uint64_t bound);
+
+/* The call meets a fault at its 1st, 2nd, ... statement, then at its commit, until none is left to
+ * meet: each time all or nothing happened. It must post something. */
+void fail_everywhere(struct world *world, const struct call *call);
 
 /* Runs all on each store; how many failed. */
 int world_run(const struct CMUnitTest *tests, size_t n);
@@ -80,4 +92,6 @@ int world_run(const struct CMUnitTest *tests, size_t n);
 
 /* The other files of the test program. */
 int ledger_tests(void);
+int model_tests(void);
+int usage_tests(void);
 int routes_tests(void);

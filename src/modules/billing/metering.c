@@ -46,24 +46,28 @@ int metering_receipt(const struct context *context, struct lease_row *lease)
 
 /* ---- warnings ---- */
 
-struct cover {
-	struct amount left; /* available and held */
-	struct amount rate_hour; /* of all open leases */
-};
-
-static int is_low(struct cover cover, bool *ret_low)
+int metering_cover_of(const struct store_purse *purse, struct metering_cover *ret_cover)
 {
-	struct amount need;
-	int r;
-
-	r = amount_for_seconds(cover.rate_hour, METERING_LOW_SECONDS, &need);
-	if (r == 0)
-		*ret_low = amount_compare(cover.left, need) < 0;
-	return r;
+	ret_cover->rate_hour = purse->rate_hour;
+	return amount_add(purse->available, purse->held, &ret_cover->left);
 }
 
-static int tell(const struct context *context, struct tx *tx, const struct lease_row *lease,
-		const char *type, struct cover cover)
+/* A need past all amounts is not covered. */
+static bool is_low(struct metering_cover cover)
+{
+	struct amount need;
+
+	return amount_for_seconds(cover.rate_hour, METERING_LOW_SECONDS, &need) < 0 ||
+	       amount_compare(cover.left, need) < 0;
+}
+
+bool metering_falls_low(struct metering_cover before, struct metering_cover after)
+{
+	return is_low(after) && !is_low(before);
+}
+
+int metering_tell(const struct context *context, struct tx *tx, const struct lease_row *lease,
+		  const char *type, struct metering_cover cover)
 {
 	char left[AMOUNT_TEXT_SIZE], rate[AMOUNT_TEXT_SIZE], subject[ID_TEXT_SIZE];
 	json_t *data;
@@ -75,48 +79,6 @@ static int tell(const struct context *context, struct tx *tx, const struct lease
 	if (!data)
 		return -ENOMEM;
 	return logging_event(context, tx, lease->tenant, type, subject, data);
-}
-
-int metering_watch(const struct context *context, struct tx *tx, const struct lease_row *lease,
-		   struct amount left_before, struct amount left_after, struct amount rate_added)
-{
-	struct cover before = { .left = left_before }, after = { .left = left_after };
-	bool was_low, low;
-	int r;
-
-	r = store_tenant_rate(tx, lease->tenant, &after.rate_hour);
-	if (r == 0)
-		r = amount_sub(after.rate_hour, rate_added, &before.rate_hour);
-	if (r == 0)
-		r = is_low(before, &was_low);
-	if (r == 0)
-		r = is_low(after, &low);
-	if (r == 0 && low && !was_low)
-		r = tell(context, tx, lease, "balance.low", after);
-	return r;
-}
-
-static void wake_rentals(void *context)
-{
-	job_wake(context, "rentals");
-}
-
-static int watch_exhausted(const struct context *context, struct tx *tx, struct lease_row *lease,
-			   bool exhausted, struct amount left)
-{
-	struct cover cover = { left, lease->rate_hour };
-	bool before = lease->exhausted;
-	int r;
-
-	lease->exhausted = exhausted;
-	if (!exhausted || lease->closed_at_ms)
-		return 0;
-	r = store_exhausted_add(tx, lease->rental, clock_now_ms(context->clock));
-	if (r == 0)
-		r = tx_on_commit(tx, wake_rentals, (void *)context);
-	if (r == 0 && !before)
-		r = tell(context, tx, lease, "balance.exhausted", cover);
-	return r;
 }
 
 /* ---- charging ---- */
@@ -176,8 +138,7 @@ static struct amount negative(struct amount amount)
 	return (struct amount){ -amount.micro };
 }
 
-static int post_charge(const struct context *context, struct tx *tx, const struct lease_row *lease,
-		       const struct payment *payment)
+static struct ledger_posting charge_of(const struct lease_row *lease, const struct payment *payment)
 {
 	struct ledger_posting posting = { .kind = "charge",
 					  .rental = &lease->rental,
@@ -194,35 +155,29 @@ static int post_charge(const struct context *context, struct tx *tx, const struc
 	ledger_entry(&posting, lease->tenant, LEDGER_AVAILABLE, negative(payment->available));
 	ledger_entry(&posting, lease->provider, LEDGER_EARNED, payment->share);
 	ledger_entry_network(&posting, LEDGER_FEES, payment->fee);
-	return ledger_post_sure(context, tx, &posting, 1);
+	return posting;
 }
 
-int metering_collect(const struct context *context, struct tx *tx, struct lease_row *lease)
+int metering_due(const struct lease_row *lease, struct amount *ret_due)
 {
-	struct ledger_balances balances;
-	struct payment payment = { 0 };
-	struct amount cost, due, before, after;
-	int r;
+	struct amount cost;
+	int r = metering_cost(lease, &cost);
 
-	r = metering_cost(lease, &cost);
+	return r < 0 ? r : amount_sub(cost, lease->charged, ret_due);
+}
+
+int metering_collect(struct lease_row *lease, struct amount due, struct store_purse *purse,
+		     struct ledger_posting *ret_posting)
+{
+	struct payment payment = { 0 };
+	int r = pay(lease, due, purse->available, &payment);
+
 	if (r == 0)
-		r = amount_sub(cost, lease->charged, &due);
-	if (r < 0 || due.micro <= 0)
-		return r;
-	r = ledger_balances(tx, lease->tenant, &balances);
+		r = amount_sub(purse->available, payment.available, &purse->available);
 	if (r == 0)
-		r = amount_add(balances.available, balances.held, &before);
+		r = amount_sub(purse->held, payment.held, &purse->held);
 	if (r == 0)
-		r = pay(lease, due, balances.available, &payment);
-	if (r < 0)
-		return r;
-	if (payment.held.micro + payment.available.micro > 0)
-		r = post_charge(context, tx, lease, &payment);
-	after.micro = before.micro - payment.held.micro - payment.available.micro;
-	if (r == 0)
-		r = metering_watch(context, tx, lease, before, after, AMOUNT_ZERO);
-	if (r == 0)
-		r = watch_exhausted(context, tx, lease, lease->charged.micro < cost.micro, after);
+		*ret_posting = charge_of(lease, &payment);
 	return r;
 }
 
@@ -253,109 +208,5 @@ int metering_correct(struct lease_row *lease, struct ledger_posting *ret_posting
 	ledger_entry(&posting, lease->provider, LEDGER_EARNED, back.share);
 	ledger_entry_network(&posting, LEDGER_FEES, back.fee);
 	*ret_posting = posting;
-	return 0;
-}
-
-/* ---- records ---- */
-
-/* Whose record it is, and of which lease. */
-static int check_signer(const struct context *context, const struct lease_row *lease,
-			const struct usage_statement *usage,
-			const uint8_t signature[static SIGNATURE_SIZE])
-{
-	uint8_t digest[SIGN_DIGEST_SIZE];
-	struct address signer;
-	int r;
-
-	if (!address_equal(&usage->network, &context->settings->network) ||
-	    !machine_equal(usage->machine, lease->machine) ||
-	    !rental_id_equal(usage->rental, lease->rental))
-		return BILLING_E_RECORD;
-	usage_digest(usage, digest);
-	r = secp_recover(digest, signature, &signer);
-	if (r < 0)
-		return r;
-	if (r == SECP_E_BAD || !address_equal(&signer, &lease->machine.address))
-		return BILLING_E_SIGNATURE;
-	return 0;
-}
-
-static bool is_repeat(const struct lease_row *lease, const struct usage_statement *usage)
-{
-	return lease->sequence > 0 && usage->sequence == (uint64_t)lease->sequence &&
-	       usage->started_at_ms == lease->started_at_ms && usage->until_ms == lease->until_ms &&
-	       usage->seconds == lease->seconds && usage->final == lease->final;
-}
-
-static int check_open(const struct lease_row *lease, const struct usage_statement *usage,
-		      int64_t now_ms)
-{
-	if (!lease->closed_at_ms)
-		return 0;
-	if (!lease->billed || now_ms - lease->closed_at_ms > METERING_LATE_MS ||
-	    usage->until_ms > lease->ended_at_ms + METERING_SKEW_MS)
-		return BILLING_E_CLOSED;
-	return 0;
-}
-
-/* Could it have happened, given the lease, the clock, and the record before? */
-static bool is_plausible(const struct lease_row *lease, const struct usage_statement *usage,
-			 int64_t now_ms)
-{
-	if (usage->sequence > INT64_MAX || usage->sequence <= (uint64_t)lease->sequence ||
-	    lease->final)
-		return false;
-	if (usage->started_at_ms < lease->placed_at_ms - METERING_SKEW_MS ||
-	    usage->until_ms < usage->started_at_ms || usage->until_ms > now_ms + METERING_SKEW_MS)
-		return false;
-	if (usage->seconds < 0 ||
-	    usage->seconds > (usage->until_ms - usage->started_at_ms) / 1000 + 1)
-		return false;
-	return lease->sequence == 0 ||
-	       (usage->started_at_ms == lease->started_at_ms &&
-		usage->until_ms >= lease->until_ms && usage->seconds >= lease->seconds);
-}
-
-static int take(const struct context *context, struct tx *tx, struct lease_row *lease,
-		const struct usage_statement *usage, const uint8_t signature[static SIGNATURE_SIZE])
-{
-	int r;
-
-	lease->sequence = (int64_t)usage->sequence;
-	lease->started_at_ms = usage->started_at_ms;
-	lease->until_ms = usage->until_ms;
-	lease->seconds = usage->seconds;
-	lease->final = usage->final;
-	memcpy(lease->usage_signature, signature, SIGNATURE_SIZE);
-	r = metering_collect(context, tx, lease);
-	if (r == 0)
-		r = metering_receipt(context, lease);
-	return r != 0 ? r : store_lease_update(tx, lease);
-}
-
-int billing_usage(const struct context *context, struct tx *tx, const struct usage_statement *usage,
-		  const uint8_t signature[static SIGNATURE_SIZE], struct amount *ret_charged,
-		  uint8_t ret_receipt[static SIGNATURE_SIZE])
-{
-	int64_t now_ms = clock_now_ms(context->clock);
-	struct lease_row lease;
-	int r;
-
-	r = store_lease(tx, usage->lease, &lease);
-	if (r == 0)
-		r = check_signer(context, &lease, usage, signature);
-	if (r != 0)
-		return r;
-	if (!is_repeat(&lease, usage)) {
-		r = check_open(&lease, usage, now_ms);
-		if (r == 0 && !is_plausible(&lease, usage, now_ms))
-			r = BILLING_E_RECORD;
-		if (r == 0)
-			r = take(context, tx, &lease, usage, signature);
-		if (r != 0)
-			return r;
-	}
-	*ret_charged = lease.charged;
-	memcpy(ret_receipt, lease.receipt_signature, SIGNATURE_SIZE);
 	return 0;
 }

@@ -20,10 +20,13 @@ int64_t metering_seconds(const struct lease_row *lease);
 /* What they cost. -ERANGE. */
 _must_check_ int metering_cost(const struct lease_row *lease, struct amount *ret_cost);
 
-/* Charges @lease up to its cost, as far as hold and balance go: fills the row and posts; the caller
- * stores the row. */
-_must_check_ int metering_collect(const struct context *context, struct tx *tx,
-				  struct lease_row *lease);
+/* What it costs and was not charged yet: below zero if it was charged too much. -ERANGE. */
+_must_check_ int metering_due(const struct lease_row *lease, struct amount *ret_due);
+
+/* Takes @due (more than zero) as far as hold and @purse go: changes both rows, and fills a posting,
+ * which has no entries when nothing can be paid. The caller stores and posts. */
+_must_check_ int metering_collect(struct lease_row *lease, struct amount due,
+				  struct store_purse *purse, struct ledger_posting *ret_posting);
 
 /* Sets right, after the close, a lease that was charged more than it costs: fills the row and one
  * posting, which has no entries when there is nothing to give back. */
@@ -32,9 +35,18 @@ _must_check_ int metering_correct(struct lease_row *lease, struct ledger_posting
 /* Signs what was charged for the last record. */
 _must_check_ int metering_receipt(const struct context *context, struct lease_row *lease);
 
-/* Tells the tenant ("balance.low") when what is left, available and held, falls under
- * METERING_LOW_SECONDS of all open leases together. @rate_added: what the leases cost an hour more
- * than before. */
-_must_check_ int metering_watch(const struct context *context, struct tx *tx,
-				const struct lease_row *lease, struct amount left_before,
-				struct amount left_after, struct amount rate_added);
+/* What a tenant has left, available and held, and what all open leases cost an hour. */
+struct metering_cover {
+	struct amount left, rate_hour;
+};
+
+_must_check_ int metering_cover_of(const struct store_purse *purse,
+				   struct metering_cover *ret_cover);
+
+/* Does what is left fall under METERING_LOW_SECONDS of all open leases together? */
+bool metering_falls_low(struct metering_cover before, struct metering_cover after);
+
+/* The event @type to the lease's tenant. */
+_must_check_ int metering_tell(const struct context *context, struct tx *tx,
+			       const struct lease_row *lease, const char *type,
+			       struct metering_cover cover);

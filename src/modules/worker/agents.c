@@ -44,6 +44,7 @@ struct agents {
 	size_t n, greeting;
 	struct arena *incoming, *outgoing;
 	struct loop_timer *retry;
+	struct charging *charging;
 	pthread_mutex_t mutex; /* guards the buckets and what they lead to: conn, machine */
 	struct session *buckets[BUCKETS];
 	size_t live;
@@ -59,7 +60,8 @@ int agents_new(const struct context *context, struct fleet *fleet, struct agents
 	agents->fleet = fleet;
 	pthread_mutex_init(&agents->mutex, NULL);
 	if (arena_new(INCOMING_BYTES, &agents->incoming) < 0 ||
-	    arena_new(OUTGOING_BYTES, &agents->outgoing) < 0) {
+	    arena_new(OUTGOING_BYTES, &agents->outgoing) < 0 ||
+	    charging_new(context, errand_charged, &agents->charging) < 0) {
 		agents_free(agents);
 		return -ENOMEM;
 	}
@@ -85,6 +87,7 @@ void agents_free(struct agents *agents)
 		return;
 	while (agents->sessions)
 		session_free(agents->sessions);
+	charging_free(agents->charging);
 	arena_free(agents->incoming);
 	arena_free(agents->outgoing);
 	pthread_mutex_destroy(&agents->mutex);
@@ -314,6 +317,19 @@ static void adopt(struct session *session, struct machine_id machine)
 	(void)post_letter(session, NULL, 0);
 }
 
+/* What waited for charges goes before what came meanwhile. It was counted when it came. */
+static void put_back(struct session *session, struct letter *letters)
+{
+	struct letter **end = &letters->next;
+
+	while (*end)
+		end = &(*end)->next;
+	*end = session->letters;
+	if (!session->letters)
+		session->last = end;
+	session->letters = letters;
+}
+
 static void on_back(void *arg)
 {
 	struct session *session = arg;
@@ -324,25 +340,28 @@ static void on_back(void *arg)
 		end(session, errand->close_code, errand->close_reason);
 	else if (session->state == CHECKING)
 		adopt(session, errand->machine);
+	if (errand->letters)
+		put_back(session, errand->letters);
+	free(errand);
 	set_out(session);
 	free_if_done(session);
-	letters_free(errand->letters);
-	free(errand);
 }
 
-/* On a thread of the pool: of the session only its place on the loop is used. */
-static void go(void *arg)
+/* On any thread: of the session only its place on the loop is used. */
+static void post_back(struct errand *errand)
 {
-	struct session *session = arg;
-	struct errand *errand = session->errand;
-	struct loop *loop = errand->context->loop;
-
-	errand_run(errand);
-	if (loop_post(loop, on_back, session) < 0) {
+	if (loop_post(errand->context->loop, on_back, errand->owner) < 0) {
 		/* The loop has stopped: agents_free frees the session. */
 		letters_free(errand->letters);
 		free(errand);
 	}
+}
+
+static void go(void *arg)
+{
+	struct session *session = arg;
+
+	errand_run(session->errand);
 }
 
 /* Gives what waits to the pool, if nothing of this session is there. */
@@ -360,9 +379,12 @@ static void set_out(struct session *session)
 	}
 	*errand = (struct errand){
 		.context = agents->context,
+		.charging = agents->charging,
 		.conn = session->conn,
 		.machine = session->machine,
 		.letters = session->letters,
+		.back = post_back,
+		.owner = session,
 	};
 	memcpy(errand->nonce, session->nonce, sizeof(errand->nonce));
 	session->errand = errand;

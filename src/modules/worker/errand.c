@@ -2,7 +2,6 @@
 
 #include "api/settings.h"
 #include "base/log.h"
-#include "modules/billing/billing.h"
 #include "modules/worker/desired.h"
 #include "modules/worker/reports.h"
 #include "modules/worker/worker_state.h"
@@ -10,6 +9,8 @@
 #include "wire/sign.h"
 
 enum { ERRAND_ARENA_BYTES = 32 << 20 };
+
+enum { ERRAND_E_WAIT = 1 }; /* for the charges; below route.h's outcomes */
 
 void letters_free(struct letter *letters)
 {
@@ -27,13 +28,20 @@ static void refuse(struct errand *errand, uint16_t code, const char *reason)
 	errand->close_reason = reason;
 }
 
+static void fail(struct errand *errand, int r)
+{
+	if (r == ROUTE_E_NOT_FOUND) {
+		refuse(errand, 1008, "this machine was removed");
+		return;
+	}
+	log_error("worker.errand_failed", log_fault(r));
+	refuse(errand, 1011, "not possible now; try again later");
+}
+
 /* One message of the agent, at work in a transaction. */
 struct work {
 	struct errand *errand;
 	const Wire__ToServer *message;
-	struct usage_statement usage;
-	uint8_t receipt[SIGNATURE_SIZE];
-	struct amount charged;
 	const void *bytes; /* to the agent */
 	size_t len;
 };
@@ -146,14 +154,6 @@ static int take_inventory(struct work *work, struct arena *arena)
 
 /* ---- usage ---- */
 
-static int tx_usage(struct tx *tx, void *arg)
-{
-	struct work *work = arg;
-
-	return billing_usage(work->errand->context, tx, &work->usage,
-			     work->message->usage->signature.data, &work->charged, work->receipt);
-}
-
 static const char *usage_refusal(int outcome)
 {
 	switch (outcome) {
@@ -170,62 +170,119 @@ static const char *usage_refusal(int outcome)
 	}
 }
 
-static int send_receipt(struct work *work, struct arena *arena, int outcome)
+static int send_receipt(const struct errand *errand, struct billing_record *record,
+			struct arena *arena)
 {
 	Wire__UsageReceipt receipt = WIRE__USAGE_RECEIPT__INIT;
 	Wire__ToAgent message = WIRE__TO_AGENT__INIT;
+	struct lease_id *lease = &record->usage.lease;
+	const void *bytes;
+	size_t len;
 	int r;
 
-	receipt.lease = work->message->usage->lease;
-	receipt.sequence = work->message->usage->sequence;
-	receipt.accepted = outcome == 0;
-	if (outcome == 0) {
-		receipt.charged_micro = work->charged.micro;
-		receipt.signature = (ProtobufCBinaryData){ sizeof(work->receipt), work->receipt };
+	receipt.lease = (ProtobufCBinaryData){ sizeof(lease->bytes), lease->bytes };
+	receipt.sequence = record->usage.sequence;
+	receipt.accepted = record->outcome == 0;
+	if (record->outcome == 0) {
+		receipt.charged_micro = record->charged.micro;
+		receipt.signature = (ProtobufCBinaryData){ sizeof(record->receipt),
+							   record->receipt };
 	} else {
-		receipt.reason = (char *)usage_refusal(outcome);
+		receipt.reason = (char *)usage_refusal(record->outcome);
 	}
 	message.body_case = WIRE__TO_AGENT__BODY_USAGE_RECEIPT;
 	message.usage_receipt = &receipt;
-	r = wire_encode_to_agent(&message, arena, &work->bytes, &work->len);
+	r = wire_encode_to_agent(&message, arena, &bytes, &len);
 	if (r == 0)
-		send(work->errand, work->bytes, work->len);
+		send(errand, bytes, len);
 	return r;
 }
 
-static int take_usage(struct work *work, struct arena *arena)
+static int take_usage(struct work *work)
 {
 	const Wire__Usage *usage = work->message->usage;
+	struct errand *errand = work->errand;
+	struct charge *charge = calloc(1, sizeof(*charge)), **last = &errand->charges;
 	int r;
 
-	work->usage = (struct usage_statement){
-		.network = work->errand->context->settings->network,
-		.machine = work->errand->machine,
+	if (!charge)
+		return -ENOMEM;
+	charge->owner = errand;
+	charge->record.usage = (struct usage_statement){
+		.network = errand->context->settings->network,
+		.machine = errand->machine,
 		.sequence = usage->sequence,
 		.started_at_ms = usage->started_at_ms,
 		.until_ms = usage->until_ms,
 		.seconds = (int64_t)usage->seconds,
 		.final = usage->final,
 	};
-	memcpy(work->usage.lease.bytes, usage->lease.data, sizeof(work->usage.lease.bytes));
-	memcpy(work->usage.rental.bytes, usage->rental.data, sizeof(work->usage.rental.bytes));
-	r = db_run(work->errand->context->db, TX_WRITE, arena, tx_usage, work);
-	return r < 0 ? r : send_receipt(work, arena, r);
+	memcpy(charge->record.usage.lease.bytes, usage->lease.data, sizeof(struct lease_id));
+	memcpy(charge->record.usage.rental.bytes, usage->rental.data, sizeof(struct rental_id));
+	memcpy(charge->record.signature, usage->signature.data, SIGNATURE_SIZE);
+	r = billing_record_check(&charge->record);
+	if (r < 0) {
+		free(charge);
+		return r;
+	}
+	while (*last)
+		last = &(*last)->next;
+	*last = charge;
+	errand->n_charges++;
+	return 0;
+}
+
+void errand_charged(struct charge *charge, int result, struct arena *arena)
+{
+	struct errand *errand = charge->owner;
+
+	if (result == 0)
+		result = send_receipt(errand, &charge->record, arena);
+	if (result != 0)
+		fail(errand, result);
+	free(charge);
+	if (--errand->n_charges == 0)
+		errand->back(errand);
+}
+
+/* Nothing may overtake a lease's last record. */
+static void drop_charges(struct errand *errand)
+{
+	log_warn("worker.charging_full", log_int("records", (int64_t)errand->n_charges));
+	while (errand->charges) {
+		struct charge *charge = errand->charges;
+
+		if (charge->record.usage.final)
+			refuse(errand, 1011, "not possible now; try again later");
+		errand->charges = charge->next;
+		free(charge);
+	}
+	errand->n_charges = 0;
 }
 
 /* ---- all ---- */
 
+/* Waits for the charges before it? Only another record does not. */
+static bool must_wait(const struct errand *errand, const Wire__ToServer *message)
+{
+	return errand->n_charges > 0 &&
+	       (!message || message->body_case != WIRE__TO_SERVER__BODY_USAGE);
+}
+
 static int do_letter(struct errand *errand, const struct letter *letter, struct arena *arena)
 {
 	struct work work = { .errand = errand };
-	Wire__ToServer *message;
-	int r;
+	Wire__ToServer *message = NULL;
+	int r = 0;
 
-	if (letter->len == 0)
-		return send_desired(&work, arena);
-	r = wire_decode_to_server(letter->bytes, letter->len, arena, &message);
+	if (letter->len > 0)
+		r = wire_decode_to_server(letter->bytes, letter->len, arena, &message);
 	if (r != 0)
 		return r;
+	if (must_wait(errand, message))
+		return ERRAND_E_WAIT;
+	if (!message)
+		return send_desired(&work, arena);
 	work.message = message;
 	switch (message->body_case) {
 	case WIRE__TO_SERVER__BODY_HELLO:
@@ -235,25 +292,41 @@ static int do_letter(struct errand *errand, const struct letter *letter, struct 
 	case WIRE__TO_SERVER__BODY_ACTUAL:
 		return db_run(errand->context->db, TX_WRITE, arena, tx_actual, &work);
 	case WIRE__TO_SERVER__BODY_USAGE:
-		return take_usage(&work, arena);
+		return take_usage(&work);
 	default:
 		return -EINVAL;
 	}
 }
 
-void errand_run(struct errand *errand)
+static int work_through(struct errand *errand)
 {
 	_cleanup_(arena_freep) struct arena *arena = NULL;
 	int r = arena_new(ERRAND_ARENA_BYTES, &arena);
 
-	for (struct letter *l = errand->letters; l && r == 0 && !errand->close_code; l = l->next) {
-		r = do_letter(errand, l, arena);
+	while (r == 0 && errand->letters && !errand->close_code) {
+		struct letter *letter = errand->letters;
+
+		r = do_letter(errand, letter, arena);
+		if (r == ERRAND_E_WAIT)
+			break;
+		errand->letters = letter->next;
+		free(letter);
 		arena_reset(arena);
 	}
-	if (r == ROUTE_E_NOT_FOUND) {
-		refuse(errand, 1008, "this machine was removed");
-	} else if (r != 0) {
-		log_error("worker.errand_failed", log_fault(r));
-		refuse(errand, 1011, "not possible now; try again later");
+	return r;
+}
+
+void errand_run(struct errand *errand)
+{
+	int r = work_through(errand);
+
+	if (r != 0 && r != ERRAND_E_WAIT)
+		fail(errand, r);
+	if (errand->n_charges > 0) {
+		/* Once put, the errand may end at any moment. */
+		if (charging_put(errand->charging, errand->charges, errand->n_charges) == 0)
+			return;
+		drop_charges(errand);
 	}
+	errand->back(errand);
 }
