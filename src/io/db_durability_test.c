@@ -88,6 +88,7 @@ static void test_acknowledged_writes_survive_a_kill(void **state)
 	size_t n;
 	pid_t pid;
 
+	/* A store in memory ends with its process. */
 	if (store->kind == STORE_MEMORY)
 		skip();
 	store_open(store, store->kind);
@@ -132,6 +133,7 @@ static void test_sqlite_syncs_each_commit(void **state)
 {
 	struct store *store = *state;
 
+	/* These settings are of SQLite in a file. */
 	if (store->kind != STORE_FILE)
 		skip();
 	store_open(store, store->kind);

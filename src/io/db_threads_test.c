@@ -263,6 +263,7 @@ static void test_a_lost_batch_is_run_again(void **state)
 	atomic_int finished = 0;
 	struct job *jobs;
 
+	/* Only SQLite gathers many callers in one transaction. */
 	if (store->kind == STORE_POSTGRES)
 		skip();
 	jobs = jobs_new(store, &finished);
@@ -332,6 +333,7 @@ static void test_a_full_queue_takes_nothing(void **state)
 	atomic_int finished = 0;
 	int taken = 0, r;
 
+	/* Only SQLite has a writer with a queue. */
 	if (store->kind == STORE_POSTGRES)
 		skip();
 	atomic_store(&gate, false);

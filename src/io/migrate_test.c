@@ -110,6 +110,7 @@ static void test_two_processes_at_once(void **state)
 	struct store *store = *state;
 	pid_t children[CHILDREN];
 
+	/* A store in memory belongs to one process. */
 	if (store->kind == STORE_MEMORY)
 		skip();
 	for (int i = 0; i < CHILDREN; i++) {
