@@ -271,80 +271,81 @@ static int check_count(struct decoder *d, const struct field *f, const struct pa
 	return 0;
 }
 
-static int read_texts(struct decoder *d, const struct field *f, const struct path *path,
-		      const json_t *value, struct field_texts *ret)
+/* Room for the entries of the list @value. */
+static int begin_list(struct decoder *d, const struct field *f, const struct path *path,
+		      const json_t *value, const char *rule, size_t size, void **ret_items,
+		      size_t *ret_n)
 {
 	size_t n = json_array_size(value);
 	int r;
 
 	if (!json_is_array(value))
-		return refuse(d, path, "must be a list of strings");
+		return refuse(d, path, "%s", rule);
 	r = check_count(d, f, path, n);
 	if (r != 0)
 		return r;
-	ret->items = arena_array(d->arena, n, sizeof(*ret->items));
-	if (!ret->items)
+	*ret_items = arena_array(d->arena, n, size);
+	if (!*ret_items)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
+	*ret_n = n;
+	return 0;
+}
+
+static int read_texts(struct decoder *d, const struct field *f, const struct path *path,
+		      const json_t *value, struct field_texts *ret)
+{
+	size_t n = 0;
+	void *items = NULL;
+	int r = begin_list(d, f, path, value, "must be a list of strings", sizeof(*ret->items),
+			   &items, &n);
+
+	ret->items = items;
+	for (size_t i = 0; r == 0 && i < n; i++) {
 		struct path at = path_element(path, i);
 
 		r = read_text(d, f, &at, json_array_get(value, i), &ret->items[i]);
-		if (r != 0)
-			return r;
 	}
-	ret->n = n;
-	return 0;
+	if (r == 0)
+		ret->n = n;
+	return r;
 }
 
 static int read_ints(struct decoder *d, const struct field *f, const struct path *path,
 		     const json_t *value, struct field_ints *ret)
 {
-	size_t n = json_array_size(value);
-	int r;
+	size_t n = 0;
+	void *items = NULL;
+	int r = begin_list(d, f, path, value, "must be a list of integers", sizeof(*ret->items),
+			   &items, &n);
 
-	if (!json_is_array(value))
-		return refuse(d, path, "must be a list of integers");
-	r = check_count(d, f, path, n);
-	if (r != 0)
-		return r;
-	ret->items = arena_array(d->arena, n, sizeof(*ret->items));
-	if (!ret->items)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
+	ret->items = items;
+	for (size_t i = 0; r == 0 && i < n; i++) {
 		struct path at = path_element(path, i);
 
 		r = read_int(d, f, &at, json_array_get(value, i), &ret->items[i]);
-		if (r != 0)
-			return r;
 	}
-	ret->n = n;
-	return 0;
+	if (r == 0)
+		ret->n = n;
+	return r;
 }
 
 static int read_objects(struct decoder *d, const struct field *f, const struct path *path,
 			const json_t *value, struct field_objects *ret)
 {
-	size_t n = json_array_size(value);
-	int r;
+	size_t n = 0;
+	void *items = NULL;
+	int r = begin_list(d, f, path, value, "must be a list of objects", f->size, &items, &n);
 
-	if (!json_is_array(value))
-		return refuse(d, path, "must be a list of objects");
-	r = check_count(d, f, path, n);
-	if (r != 0)
-		return r;
-	ret->items = arena_array(d->arena, n, f->size);
-	if (!ret->items)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
+	ret->items = items;
+	for (size_t i = 0; r == 0 && i < n; i++) {
 		struct path at = path_element(path, i);
 
 		r = decode_fields(d, &at, json_array_get(value, i), f->fields,
-				  (char *)ret->items + i * f->size);
-		if (r != 0)
-			return r;
+				  (char *)items + i * f->size);
 	}
-	ret->n = n;
-	return 0;
+	if (r == 0)
+		ret->n = n;
+	return r;
 }
 
 static bool is_pair_name(const char *name)
