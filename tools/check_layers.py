@@ -15,11 +15,15 @@ MAY_INCLUDE = {
     "base": {"base"},
     "io": {"base", "io"},
     "security": {"base", "security"},
+    "popw": {"base", "security", "popw"},
+    "rewards": {"base", "rewards"},
     "wire": {"base", "wire"},
+    "link": {"base", "io", "security", "wire", "link"},
     "api": {"base", "io", "security", "api"},
-    "agent": {"base", "io", "security", "wire", "agent"},
-    "cmd": {"base", "io", "security", "wire", "api", "modules", "agent", "cmd"},
-    "modules": {"base", "io", "security", "wire"},
+    "agent": {"base", "io", "security", "popw", "wire", "link", "agent"},
+    "checker": {"base", "io", "security", "popw", "wire", "link", "checker"},
+    "cmd": {"base", "io", "security", "popw", "rewards", "wire", "link", "api", "modules", "agent", "checker", "cmd"},
+    "modules": {"base", "io", "security", "popw", "rewards", "wire"},
 }
 # A module may include its own headers, these of api/, and B/B.h along this graph.
 API_FOR_MODULES = {"api/route.h", "api/settings.h"}
@@ -34,7 +38,7 @@ LIBRARIES = [  # (header, files that may include it)
     (r"sqlite3\.h|libpq-fe\.h", r"src/io/db_\w+\.[ch]$"),
     (r"http_parser\.h|wslay/.*|curl/.*", r"src/io/(http|ws)_\w+\.[ch]$"),
     (r"secp256k1.*", r"src/security/\w+\.[ch]$"),
-    (r"openssl/.*", r"src/(security|io)/\w+\.[ch]$"),
+    (r"openssl/.*", r"src/((security|io)/\w+|popw/hash)\.[ch]$"),
 ]
 SQL = re.compile(r'"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM)\s')
 SQL_FILES = re.compile(r"src/(modules/\w+/\w+_store\w*\.c|io/(db_\w+|migrate)\.c|api/idempotency\.c|.*_(test|world)\.c)$")

@@ -1,0 +1,171 @@
+/* message.h - what panel, control plane and prover say during a session. Fixed layouts, little-endian;
+ * each decoder checks the exact length. What machine and members sign is
+ *
+ *	H(tag || session_digest || the bytes before the signature)
+ *
+ * with the tags below, so that a message is worth nothing in another session. The tag of NONCES' is
+ * signed by the network. */
+#pragma once
+
+#include "base/arena.h"
+#include "popw/session.h"
+#include "popw/tree.h"
+#include "popw/walk.h"
+
+#define TAG_NCOMMIT "popw1/ncommit"
+#define TAG_NONCES "popw1/nonces"
+#define TAG_FILLED "popw1/filled"
+#define TAG_SEAL "popw1/seal"
+#define TAG_OPEN "popw1/open"
+#define TAG_COMMIT "popw1/commit"
+#define TAG_RESULT "popw1/result"
+
+enum message_kind { /* byte 0 of a message where its kind is not known from its place */
+		    MESSAGE_SESSION = 1, /* SESSION, then the members' addresses */
+		    MESSAGE_NCOMMIT, /* member -> all, before anything */
+		    MESSAGE_NONCE, /* member -> relay */
+		    MESSAGE_NONCES, /* relay -> all: the set that makes a seed */
+		    MESSAGE_FILLED, /* worker -> all */
+		    MESSAGE_ROOT, /* worker -> all */
+		    MESSAGE_SEAL, /* worker -> all: a phase's last */
+		    MESSAGE_OPEN, /* worker -> all */
+		    MESSAGE_COMMIT, /* member -> relay: H of its result */
+		    MESSAGE_RESULT, /* member -> relay, when all committed */
+};
+
+enum {
+	NCOMMIT_SIZE = 181,
+	NONCE_SIZE = 53,
+	FILLED_SIZE = 86,
+	ROOT_SIZE = 53,
+	SEAL_SIZE = 118,
+	COMMIT_SIZE = 117,
+	RESULT_SIZE = 159,
+	NONCES_SIZE_MAX = 21 + 32 * 32 + 65
+};
+
+enum message_outcome { MESSAGE_E_MALFORMED = 1 };
+
+struct ncommit { /* 181 */
+	struct proof_id session;
+	uint32_t member;
+	struct hash nonces[SESSION_NONCES]; /* H of each */
+	uint8_t signature[SECP_SIGNATURE_SIZE];
+};
+
+struct nonce { /* 53 */
+	struct proof_id session;
+	uint8_t k; /* 1..3 */
+	uint32_t member;
+	uint8_t bytes[SESSION_NONCE_SIZE];
+};
+
+/* 16 session, 1 k, 4 set, 32 for each member of it in order, 65 signature. */
+struct nonces_message {
+	struct proof_id session;
+	uint8_t k;
+	struct nonces nonces;
+	uint8_t signature[SECP_SIGNATURE_SIZE];
+};
+
+struct filled { /* 86 */
+	struct proof_id session;
+	uint8_t tag; /* 1 */
+	uint32_t set; /* of the first nonces */
+	uint8_t signature[SECP_SIGNATURE_SIZE];
+};
+
+enum phase { PHASE_WALK = 2, PHASE_MATRIX };
+
+struct root { /* 53 */
+	struct proof_id session;
+	uint8_t phase;
+	uint32_t index; /* epoch or round, from 0 */
+	struct hash root;
+};
+
+struct seal { /* 118 */
+	struct proof_id session;
+	uint8_t phase;
+	uint32_t set; /* of the nonces that the phase began with: the second; the first for a matrix
+		       * phase without a walk; 0 for one behind a walk */
+	struct hash roots; /* H of the phase's roots, one after another */
+	uint8_t signature[SECP_SIGNATURE_SIZE];
+};
+
+struct commit { /* 16 session, 4 member, 32 H(the result's 159 bytes), 65 signature */
+	struct proof_id session;
+	uint32_t member;
+	struct hash result;
+	uint8_t signature[SECP_SIGNATURE_SIZE];
+};
+
+struct result { /* 159 */
+	struct proof_id session;
+	uint32_t member;
+	uint16_t bits; /* verify.h */
+	struct hash transcript;
+	uint32_t fill_us, walk_us, matrix_us, rtt_us; /* measured; 0: not */
+	uint32_t down_kbps, up_kbps; /* kbit/s; 0: not measured */
+	uint8_t salt[16];
+	uint8_t signature[SECP_SIGNATURE_SIZE];
+};
+
+/* One opened walk: the state with which epoch @epoch begins, the path that shows it in the epoch
+ * before (zeros where the epoch is 0, the state too), and the path of the state it leads to. */
+struct walk_opening {
+	struct walk_state before;
+	struct hash path_before[TREE_DEPTH_MAX],
+		path_after[TREE_DEPTH_MAX]; /* depth of them count */
+};
+
+struct tile_opening {
+	struct tile tile;
+	struct hash path[TREE_DEPTH_MAX];
+};
+
+/* 16 session, 4 set of the third nonces, the walks' openings, the tiles', 65 signature. */
+struct open {
+	struct proof_id session;
+	uint32_t set;
+	struct walk_opening *walks; /* open_walks of them, NULL without that phase */
+	struct tile_opening *tiles;
+	uint8_t signature[SECP_SIGNATURE_SIZE];
+};
+
+void ncommit_encode(const struct ncommit *message, uint8_t ret_bytes[static NCOMMIT_SIZE]);
+_must_check_ int ncommit_decode(const void *bytes, size_t len, struct ncommit *ret_message);
+void nonce_encode(const struct nonce *message, uint8_t ret_bytes[static NONCE_SIZE]);
+_must_check_ int nonce_decode(const void *bytes, size_t len, struct nonce *ret_message);
+/* Returns the length. */
+size_t nonces_encode(const struct nonces_message *message,
+		     uint8_t ret_bytes[static NONCES_SIZE_MAX]);
+_must_check_ int nonces_decode(const void *bytes, size_t len, struct nonces_message *ret_message);
+void filled_encode(const struct filled *message, uint8_t ret_bytes[static FILLED_SIZE]);
+_must_check_ int filled_decode(const void *bytes, size_t len, struct filled *ret_message);
+void root_encode(const struct root *message, uint8_t ret_bytes[static ROOT_SIZE]);
+_must_check_ int root_decode(const void *bytes, size_t len, struct root *ret_message);
+void seal_encode(const struct seal *message, uint8_t ret_bytes[static SEAL_SIZE]);
+_must_check_ int seal_decode(const void *bytes, size_t len, struct seal *ret_message);
+void commit_encode(const struct commit *message, uint8_t ret_bytes[static COMMIT_SIZE]);
+_must_check_ int commit_decode(const void *bytes, size_t len, struct commit *ret_message);
+void result_encode(const struct result *message, uint8_t ret_bytes[static RESULT_SIZE]);
+_must_check_ int result_decode(const void *bytes, size_t len, struct result *ret_message);
+
+/* Of @session's OPEN, exactly. */
+size_t open_size(const struct session *session);
+void open_encode(const struct session *session, const struct open *message, uint8_t *ret_bytes);
+/* Openings live in @arena. -ENOMEM. MESSAGE_E_MALFORMED: another length, or what should be zero is not. */
+_must_check_ int open_decode(const struct session *session, const void *bytes, size_t len,
+			     struct arena *arena, struct open *ret_message);
+
+/* What is signed: @bytes is an encoded message that ends with its signature. */
+void message_digest(struct hasher *hasher, const char *tag, const struct hash *session_digest,
+		    const void *bytes, size_t len, struct hash *ret_digest);
+/* Puts @key's signature at the end of the encoded message. */
+_must_check_ int message_sign(struct hasher *hasher, const char *tag,
+			      const struct hash *session_digest, const struct secp_key *key,
+			      uint8_t *bytes, size_t len);
+/* Whether it is signed by @signer. */
+bool message_signed_by(struct hasher *hasher, const char *tag, const struct hash *session_digest,
+		       const struct address *signer, const void *bytes, size_t len);

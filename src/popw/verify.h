@@ -1,0 +1,29 @@
+/* verify.h - the exact part of a session's judgement: recomputes what was opened, on one CPU core, from
+ * the transcript alone. Equal on every machine, bit for bit. Memory: a few MiB, whatever was claimed. */
+#pragma once
+
+#include "popw/transcript.h"
+
+enum { /* what holds; a phase that the session does not have holds */
+       PROOF_SESSION = 1, /* the network signed it, and the panel is the one it names */
+       PROOF_NONCES = 2, /* committed by members, revealed as committed, a quorum each time, and all
+			 * openings' nonces from those whose earlier nonces were used */
+       PROOF_SEALS = 4, /* the machine signed everything, over the roots that are shown */
+       PROOF_WALK = 8,
+       PROOF_TILES = 16,
+       PROOF_ALL = 31,
+};
+
+struct verifier;
+
+/* One for each thread. -ENOMEM. */
+_must_check_ int verifier_new(struct verifier **ret_verifier);
+void verifier_free(struct verifier *verifier);
+
+struct finding {
+	uint16_t bits;
+	char detail[160]; /* the first thing that does not hold, for people; "" */
+};
+
+void verify(struct verifier *verifier, const struct transcript *transcript,
+	    struct finding *ret_finding);
