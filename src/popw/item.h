@@ -7,7 +7,7 @@
 
 #include "popw/prg.h"
 
-enum { ITEM_BYTES = 256, ITEM_WORDS = 64, ITEM_DOUBLE_ROUNDS_MAX = 4096 };
+enum { ITEM_BYTES = 256, ITEM_WORDS = 64, ITEM_LANES = 4, ITEM_DOUBLE_ROUNDS_MAX = 4096 };
 
 struct item {
 	uint32_t words[ITEM_WORDS];
