@@ -1,7 +1,7 @@
 #include "agent/agent.h"
 
 #include "agent/inventory.h"
-#include "agent/link.h"
+#include "link/link.h"
 #include "agent/reconcile.h"
 #include "agent/stream.h"
 #include "base/log.h"
@@ -274,27 +274,27 @@ static void take_receipt(struct agent *agent, const Wire__UsageReceipt *receipt)
 	reconcile_settle(agent->reconcile, &lease, receipt->sequence);
 }
 
-static void on_message(void *arg, const Wire__ToAgent *message)
+static void on_message(void *arg, const Wire__ToNode *message)
 {
 	struct agent *agent = arg;
 
 	switch (message->body_case) {
-	case WIRE__TO_AGENT__BODY_DESIRED:
+	case WIRE__TO_NODE__BODY_DESIRED:
 		take_desired(agent, message->desired);
 		break;
-	case WIRE__TO_AGENT__BODY_USAGE_RECEIPT:
+	case WIRE__TO_NODE__BODY_USAGE_RECEIPT:
 		take_receipt(agent, message->usage_receipt);
 		break;
-	case WIRE__TO_AGENT__BODY_STREAM_OPEN:
+	case WIRE__TO_NODE__BODY_STREAM_OPEN:
 		agent_streams_open(agent->streams, message->stream_open);
 		break;
-	case WIRE__TO_AGENT__BODY_STREAM_DATA:
+	case WIRE__TO_NODE__BODY_STREAM_DATA:
 		agent_streams_data(agent->streams, message->stream_data);
 		break;
-	case WIRE__TO_AGENT__BODY_STREAM_CREDIT:
+	case WIRE__TO_NODE__BODY_STREAM_CREDIT:
 		agent_streams_credit(agent->streams, message->stream_credit);
 		break;
-	case WIRE__TO_AGENT__BODY_STREAM_CLOSE:
+	case WIRE__TO_NODE__BODY_STREAM_CLOSE:
 		agent_streams_close(agent->streams, message->stream_close);
 		break;
 	default:
@@ -348,6 +348,7 @@ static int start_link(struct agent *agent)
 		.loop = agent->config.loop,
 		.random = agent->config.random,
 		.url = agent->joined.url,
+		.path = "/v1/agent",
 		.network = agent->joined.network,
 		.key = agent->key,
 		.version = agent->config.version,

@@ -5,7 +5,7 @@
  * whichever side ends it first; all end with the session. */
 #pragma once
 
-#include "agent/link.h"
+#include "link/link.h"
 #include "agent/reconcile.h"
 
 struct streams;

@@ -98,3 +98,52 @@ void receipt_digest(const struct receipt_statement *receipt,
 	put_integer(&layout, (uint64_t)receipt->charged.micro);
 	keccak256(layout.bytes, layout.len, ret_digest);
 }
+
+void poll_digest(const struct poll_statement *poll, uint8_t ret_digest[static SIGN_DIGEST_SIZE])
+{
+	struct layout layout = layout_start("kaisar-poll-1");
+
+	put_address(&layout, &poll->network);
+	put_address(&layout, &poll->machine.address);
+	put_address(&layout, &poll->checker);
+	put(&layout, poll->nonce, sizeof(poll->nonce));
+	keccak256(layout.bytes, layout.len, ret_digest);
+}
+
+void uptime_digest(const struct uptime_statement *uptime,
+		   uint8_t ret_digest[static SIGN_DIGEST_SIZE])
+{
+	struct layout layout = layout_start("kaisar-uptime-1");
+
+	put_address(&layout, &uptime->network);
+	put_address(&layout, &uptime->machine.address);
+	put_address(&layout, &uptime->checker);
+	put_integer(&layout, (uint64_t)uptime->hour);
+	put_integer(&layout, (uint64_t)uptime->polls);
+	put_integer(&layout, (uint64_t)uptime->answered);
+	keccak256(layout.bytes, layout.len, ret_digest);
+}
+
+void checker_digest(const struct checker_statement *checker,
+		    uint8_t ret_digest[static SIGN_DIGEST_SIZE])
+{
+	struct layout layout = layout_start("kaisar-checker-1");
+
+	put_address(&layout, &checker->network);
+	put_address(&layout, &checker->checker);
+	put_address(&layout, &checker->account.address);
+	keccak256(layout.bytes, layout.len, ret_digest);
+}
+
+void excuse_digest(const struct excuse_statement *excuse,
+		   uint8_t ret_digest[static SIGN_DIGEST_SIZE])
+{
+	struct layout layout = layout_start("kaisar-excuse-1");
+
+	put_address(&layout, &excuse->network);
+	put(&layout, excuse->lease.bytes, sizeof(excuse->lease.bytes));
+	put(&layout, excuse->proof, sizeof(excuse->proof));
+	put_integer(&layout, (uint64_t)excuse->from_ms);
+	put_integer(&layout, (uint64_t)excuse->until_ms);
+	keccak256(layout.bytes, layout.len, ret_digest);
+}

@@ -56,9 +56,50 @@ struct receipt_statement {
 	struct amount charged; /* total for the lease */
 };
 
+/* "kaisar-poll-1": by the machine, in answer to a checker. @nonce is 16 bytes. */
+struct poll_statement {
+	struct address network;
+	struct machine_id machine;
+	struct address checker;
+	uint8_t nonce[16];
+};
+
+/* "kaisar-uptime-1": by the checker. */
+struct uptime_statement {
+	struct address network;
+	struct machine_id machine;
+	struct address checker;
+	int64_t hour;
+	int64_t polls, answered;
+};
+
+/* "kaisar-checker-1": by a new checker's key, to show that @account may register it. */
+struct checker_statement {
+	struct address network;
+	struct address checker;
+	struct account_id account;
+};
+
+/* "kaisar-excuse-1": by the network: from then until then the lease is not billed, since a majority of
+ * checkers found the machine unusable in the proof named. @until_ms 0: it goes on. */
+struct excuse_statement {
+	struct address network;
+	struct lease_id lease;
+	uint8_t proof[16];
+	int64_t from_ms;
+	int64_t until_ms;
+};
+
 void hello_digest(const struct hello_statement *hello, uint8_t ret_digest[static SIGN_DIGEST_SIZE]);
 void join_digest(const struct join_statement *join, uint8_t ret_digest[static SIGN_DIGEST_SIZE]);
 void terms_digest(const struct terms_statement *terms, uint8_t ret_digest[static SIGN_DIGEST_SIZE]);
 void usage_digest(const struct usage_statement *usage, uint8_t ret_digest[static SIGN_DIGEST_SIZE]);
 void receipt_digest(const struct receipt_statement *receipt,
 		    uint8_t ret_digest[static SIGN_DIGEST_SIZE]);
+void poll_digest(const struct poll_statement *poll, uint8_t ret_digest[static SIGN_DIGEST_SIZE]);
+void uptime_digest(const struct uptime_statement *uptime,
+		   uint8_t ret_digest[static SIGN_DIGEST_SIZE]);
+void checker_digest(const struct checker_statement *checker,
+		    uint8_t ret_digest[static SIGN_DIGEST_SIZE]);
+void excuse_digest(const struct excuse_statement *excuse,
+		   uint8_t ret_digest[static SIGN_DIGEST_SIZE]);

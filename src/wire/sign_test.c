@@ -90,13 +90,75 @@ static void test_usage_and_receipt(void **state)
 	assert_digest(digest, "a2275b78267d9d41c3f57f35c7d667431cefebea393f47c83e52e248b25a496f");
 }
 
+static void test_poll(void **state)
+{
+	struct poll_statement poll = {
+		.network = address_of(1),
+		.machine = { address_of(3) },
+		.checker = address_of(5),
+	};
+	uint8_t digest[SIGN_DIGEST_SIZE];
+
+	(void)state;
+	memset(poll.nonce, 6, sizeof(poll.nonce));
+	poll_digest(&poll, digest);
+	assert_digest(digest, "d350be9d28a50d32fb7944c57ccc6a5b809daf6b62443d2500acc174c8bac027");
+}
+
+static void test_uptime(void **state)
+{
+	const struct uptime_statement uptime = {
+		.network = address_of(1),
+		.machine = { address_of(3) },
+		.checker = address_of(5),
+		.hour = 489953,
+		.polls = 60,
+		.answered = 57,
+	};
+	uint8_t digest[SIGN_DIGEST_SIZE];
+
+	(void)state;
+	uptime_digest(&uptime, digest);
+	assert_digest(digest, "fe77380a8ec1724b10f7a1c457caaf4f6563a844b65bebf0626c7cfc527ff541");
+}
+
+static void test_checker(void **state)
+{
+	const struct checker_statement checker = {
+		.network = address_of(1),
+		.checker = address_of(5),
+		.account = { address_of(7) },
+	};
+	uint8_t digest[SIGN_DIGEST_SIZE];
+
+	(void)state;
+	checker_digest(&checker, digest);
+	assert_digest(digest, "2ec7d390e490a567feb1e1ca4f3093ec6948c1613d40a664e26c76601f47bf91");
+}
+
+static void test_excuse(void **state)
+{
+	struct excuse_statement excuse = {
+		.network = address_of(1),
+		.from_ms = 1763831153000,
+		.until_ms = 1763831160000,
+	};
+	uint8_t digest[SIGN_DIGEST_SIZE];
+
+	(void)state;
+	memset(excuse.lease.bytes, 8, sizeof(excuse.lease.bytes));
+	memset(excuse.proof, 9, sizeof(excuse.proof));
+	excuse_digest(&excuse, digest);
+	assert_digest(digest, "21b26bf2c301a4383e9cd35736226bfa117a1970e506f2e7b976e82f1b3e3ead");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hello),
-		cmocka_unit_test(test_join),
-		cmocka_unit_test(test_terms),
-		cmocka_unit_test(test_usage_and_receipt),
+		cmocka_unit_test(test_hello),   cmocka_unit_test(test_join),
+		cmocka_unit_test(test_terms),   cmocka_unit_test(test_usage_and_receipt),
+		cmocka_unit_test(test_poll),    cmocka_unit_test(test_uptime),
+		cmocka_unit_test(test_checker), cmocka_unit_test(test_excuse),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,18 +76,18 @@ int wire_decode_to_server(const void *bytes, size_t len, struct arena *arena,
 	return 0;
 }
 
-int wire_decode_to_agent(const void *bytes, size_t len, struct arena *arena,
-			 Wire__ToAgent **ret_message)
+int wire_decode_to_node(const void *bytes, size_t len, struct arena *arena,
+			Wire__ToNode **ret_message)
 {
 	ProtobufCMessage *message;
 	int r;
 
-	r = decode(&wire__to_agent__descriptor, bytes, len, arena, &message);
+	r = decode(&wire__to_node__descriptor, bytes, len, arena, &message);
 	if (r != 0)
 		return r;
-	if (((Wire__ToAgent *)message)->body_case == WIRE__TO_AGENT__BODY__NOT_SET)
+	if (((Wire__ToNode *)message)->body_case == WIRE__TO_NODE__BODY__NOT_SET)
 		return WIRE_E_MALFORMED;
-	*ret_message = (Wire__ToAgent *)message;
+	*ret_message = (Wire__ToNode *)message;
 	return 0;
 }
 
@@ -113,8 +113,8 @@ int wire_encode_to_server(const Wire__ToServer *message, struct arena *arena,
 	return encode(&message->base, arena, ret_bytes, ret_len);
 }
 
-int wire_encode_to_agent(const Wire__ToAgent *message, struct arena *arena, const void **ret_bytes,
-			 size_t *ret_len)
+int wire_encode_to_node(const Wire__ToNode *message, struct arena *arena, const void **ret_bytes,
+			size_t *ret_len)
 {
 	return encode(&message->base, arena, ret_bytes, ret_len);
 }

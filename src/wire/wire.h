@@ -1,4 +1,4 @@
-/* wire.h - messages between the control plane and agents: bounded decoding into an arena, encoding.
+/* wire.h - messages between the control plane and its nodes: bounded decoding into an arena, encoding.
  * Pure: no I/O. The schema is wire.proto; protobuf-c makes wire.pb-c.h from it. */
 #pragma once
 
@@ -17,6 +17,9 @@ enum {
 	WIRE_ARGUMENT_MAX = 32768, /* one word of a command, one variable */
 	WIRE_CHUNK_MAX = 32768, /* bytes of one StreamData */
 	WIRE_STREAM_WINDOW = 262144,
+	WIRE_PROOF_MAX = 512 << 10, /* bytes of one message of a proof */
+	WIRE_PROOF_KIND_MAX = 10,
+	WIRE_WATCHED_MAX = 4096, /* workers that one checker polls */
 	WIRE_MEMORY_MAX = 16 << 20, /* what decoding one message may take from its arena */
 };
 
@@ -33,6 +36,14 @@ enum {
 #define WIRE_REASON_CONTAINER_GONE "container_gone"
 #define WIRE_REASON_GPU_MISSING "gpu_missing"
 
+/* Why a proof ended early, in ProofEnd. */
+#define WIRE_PROOF_YIELDED "yielded" /* a tenant's rental needs the device */
+#define WIRE_PROOF_NO_DEVICE "no_device" /* not there, or no prover for it */
+#define WIRE_PROOF_NO_MEMORY "no_memory" /* the data set does not fit */
+#define WIRE_PROOF_BUSY "busy" /* another proof of that device is running */
+#define WIRE_PROOF_BROKEN "prover_failed"
+#define WIRE_PROOF_REFUSED "refused" /* the session is not for this machine, or not signed */
+
 /* A host name or a numeric address of at most WIRE_HOST_MAX bytes, as far as its letters tell. */
 bool wire_is_host(const char *text);
 
@@ -44,11 +55,11 @@ enum wire_outcome { WIRE_E_MALFORMED = 1 }; /* not the schema, or past a bound *
  * Messages below the body may be NULL. Faults: -ENOMEM, when @arena ends before WIRE_MEMORY_MAX. */
 _must_check_ int wire_decode_to_server(const void *bytes, size_t len, struct arena *arena,
 				       Wire__ToServer **ret_message);
-_must_check_ int wire_decode_to_agent(const void *bytes, size_t len, struct arena *arena,
-				      Wire__ToAgent **ret_message);
+_must_check_ int wire_decode_to_node(const void *bytes, size_t len, struct arena *arena,
+				     Wire__ToNode **ret_message);
 
 /* Bytes in @arena. -ENOMEM; -EMSGSIZE past WIRE_MESSAGE_MAX. */
 _must_check_ int wire_encode_to_server(const Wire__ToServer *message, struct arena *arena,
 				       const void **ret_bytes, size_t *ret_len);
-_must_check_ int wire_encode_to_agent(const Wire__ToAgent *message, struct arena *arena,
-				      const void **ret_bytes, size_t *ret_len);
+_must_check_ int wire_encode_to_node(const Wire__ToNode *message, struct arena *arena,
+				     const void **ret_bytes, size_t *ret_len);

@@ -62,11 +62,11 @@ static Wire__Lease full_lease(void)
 	return lease;
 }
 
-static const void *pack_agent(const Wire__ToAgent *message, size_t *ret_len)
+static const void *pack_agent(const Wire__ToNode *message, size_t *ret_len)
 {
 	const void *bytes = NULL;
 
-	assert_int_equal(wire_encode_to_agent(message, arena, &bytes, ret_len), 0);
+	assert_int_equal(wire_encode_to_node(message, arena, &bytes, ret_len), 0);
 	return bytes;
 }
 
@@ -79,13 +79,13 @@ static const void *pack_server(const Wire__ToServer *message, size_t *ret_len)
 }
 
 /* What the agent says to @message. */
-static int agent_reads(const Wire__ToAgent *message)
+static int agent_reads(const Wire__ToNode *message)
 {
-	Wire__ToAgent *back;
+	Wire__ToNode *back;
 	size_t len;
 	const void *bytes = pack_agent(message, &len);
 
-	return wire_decode_to_agent(bytes, len, arena, &back);
+	return wire_decode_to_node(bytes, len, arena, &back);
 }
 
 static int server_reads(const Wire__ToServer *message)
@@ -100,7 +100,7 @@ static int server_reads(const Wire__ToServer *message)
 static int agent_reads_desired(Wire__Lease *lease, size_t times)
 {
 	Wire__Desired desired = WIRE__DESIRED__INIT;
-	Wire__ToAgent message = WIRE__TO_AGENT__INIT;
+	Wire__ToNode message = WIRE__TO_NODE__INIT;
 	Wire__Lease **leases = arena_array(arena, times, sizeof(*leases));
 
 	assert_non_null(leases);
@@ -108,7 +108,7 @@ static int agent_reads_desired(Wire__Lease *lease, size_t times)
 		leases[i] = lease;
 	desired.n_leases = times;
 	desired.leases = leases;
-	message.body_case = WIRE__TO_AGENT__BODY_DESIRED;
+	message.body_case = WIRE__TO_NODE__BODY_DESIRED;
 	message.desired = &desired;
 	return agent_reads(&message);
 }
@@ -132,7 +132,7 @@ static void test_desired_round_trip(void **state)
 {
 	Wire__Lease lease = full_lease(), *leases[] = { &lease };
 	Wire__Desired desired = WIRE__DESIRED__INIT;
-	Wire__ToAgent message = WIRE__TO_AGENT__INIT, *back = NULL;
+	Wire__ToNode message = WIRE__TO_NODE__INIT, *back = NULL;
 	const Wire__Container *container;
 	const void *bytes;
 	size_t len;
@@ -141,11 +141,11 @@ static void test_desired_round_trip(void **state)
 	desired.generation = 9;
 	desired.n_leases = 1;
 	desired.leases = leases;
-	message.body_case = WIRE__TO_AGENT__BODY_DESIRED;
+	message.body_case = WIRE__TO_NODE__BODY_DESIRED;
 	message.desired = &desired;
 	bytes = pack_agent(&message, &len);
-	assert_int_equal(wire_decode_to_agent(bytes, len, arena, &back), 0);
-	assert_int_equal(back->body_case, WIRE__TO_AGENT__BODY_DESIRED);
+	assert_int_equal(wire_decode_to_node(bytes, len, arena, &back), 0);
+	assert_int_equal(back->body_case, WIRE__TO_NODE__BODY_DESIRED);
 	assert_int_equal(back->desired->generation, 9);
 	assert_int_equal(back->desired->n_leases, 1);
 	assert_memory_equal(back->desired->leases[0]->lease.data, bytes_16, 16);
@@ -210,7 +210,7 @@ static void test_every_byte_flipped(void **state)
 	_cleanup_(arena_freep) struct arena *own = NULL;
 	Wire__Lease lease = full_lease(), *leases[] = { &lease };
 	Wire__Desired desired = WIRE__DESIRED__INIT;
-	Wire__ToAgent message = WIRE__TO_AGENT__INIT, *back;
+	Wire__ToNode message = WIRE__TO_NODE__INIT, *back;
 	const void *packed;
 	uint8_t *bytes;
 	size_t len;
@@ -219,7 +219,7 @@ static void test_every_byte_flipped(void **state)
 	assert_int_equal(arena_new(ARENA_LIMIT, &own), 0);
 	desired.n_leases = 1;
 	desired.leases = leases;
-	message.body_case = WIRE__TO_AGENT__BODY_DESIRED;
+	message.body_case = WIRE__TO_NODE__BODY_DESIRED;
 	message.desired = &desired;
 	packed = pack_agent(&message, &len);
 	bytes = malloc(len);
@@ -230,7 +230,7 @@ static void test_every_byte_flipped(void **state)
 			int r;
 
 			bytes[i] ^= (uint8_t)(1 << bit);
-			r = wire_decode_to_agent(bytes, len, own, &back);
+			r = wire_decode_to_node(bytes, len, own, &back);
 			assert_true(r == 0 || r == WIRE_E_MALFORMED);
 			bytes[i] ^= (uint8_t)(1 << bit);
 			arena_reset(own);
@@ -241,14 +241,14 @@ static void test_every_byte_flipped(void **state)
 
 static void test_no_body(void **state)
 {
-	Wire__ToAgent *to_agent;
+	Wire__ToNode *to_node;
 	Wire__ToServer *to_server;
 	static const uint8_t unknown[] = { 0x7a, 0x00 }; /* field 15, empty */
 
 	(void)state;
-	assert_int_equal(wire_decode_to_agent("", 0, arena, &to_agent), WIRE_E_MALFORMED);
+	assert_int_equal(wire_decode_to_node("", 0, arena, &to_node), WIRE_E_MALFORMED);
 	assert_int_equal(wire_decode_to_server("", 0, arena, &to_server), WIRE_E_MALFORMED);
-	assert_int_equal(wire_decode_to_agent(unknown, sizeof(unknown), arena, &to_agent),
+	assert_int_equal(wire_decode_to_node(unknown, sizeof(unknown), arena, &to_node),
 			 WIRE_E_MALFORMED);
 }
 
@@ -291,12 +291,12 @@ static void test_exact_sizes(void **state)
 static void test_receipt_may_lack_signature(void **state)
 {
 	Wire__UsageReceipt receipt = WIRE__USAGE_RECEIPT__INIT;
-	Wire__ToAgent message = WIRE__TO_AGENT__INIT;
+	Wire__ToNode message = WIRE__TO_NODE__INIT;
 
 	(void)state;
 	receipt.lease = DATA(bytes_16);
 	receipt.reason = (char *)"unknown lease";
-	message.body_case = WIRE__TO_AGENT__BODY_USAGE_RECEIPT;
+	message.body_case = WIRE__TO_NODE__BODY_USAGE_RECEIPT;
 	message.usage_receipt = &receipt;
 	assert_int_equal(agent_reads(&message), 0);
 	receipt.signature = DATA(bytes_65);

@@ -4,7 +4,7 @@
  * all are connected; ends on SIGTERM. */
 #include <jansson.h>
 
-#include "agent/link.h"
+#include "link/link.h"
 #include "base/codec.h"
 #include "base/log.h"
 #include "io/http_client.h"
@@ -156,11 +156,11 @@ static void on_welcome(void *arg, const Wire__Welcome *welcome)
 	}
 }
 
-static void on_message(void *arg, const Wire__ToAgent *message)
+static void on_message(void *arg, const Wire__ToNode *message)
 {
 	struct machine *machine = arg;
 
-	if (message->body_case != WIRE__TO_AGENT__BODY_DESIRED)
+	if (message->body_case != WIRE__TO_NODE__BODY_DESIRED)
 		return;
 	machine->generation = message->desired->generation;
 }
@@ -188,6 +188,7 @@ static int connect_all(struct loop *loop)
 			.loop = loop,
 			.random = &random_system,
 			.url = url,
+			.path = "/v1/agent",
 			.network = network,
 			.key = machines[i].key,
 			.version = "claimant",

@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	_cleanup_(arena_freep) struct arena *arena = NULL;
 	Wire__ToServer *to_server;
-	Wire__ToAgent *to_agent;
+	Wire__ToNode *to_node;
 	const void *again;
 	size_t again_len;
 
@@ -22,11 +22,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		assert(wire_encode_to_server(to_server, arena, &again, &again_len) == 0);
 		assert(wire_decode_to_server(again, again_len, arena, &to_server) == 0);
 	} else {
-		if (wire_decode_to_agent(bytes + 1, len - 1, arena, &to_agent) != 0)
+		if (wire_decode_to_node(bytes + 1, len - 1, arena, &to_node) != 0)
 			return 0;
-		assert(bounds_hold(&to_agent->base));
-		assert(wire_encode_to_agent(to_agent, arena, &again, &again_len) == 0);
-		assert(wire_decode_to_agent(again, again_len, arena, &to_agent) == 0);
+		assert(bounds_hold(&to_node->base));
+		assert(wire_encode_to_node(to_node, arena, &again, &again_len) == 0);
+		assert(wire_decode_to_node(again, again_len, arena, &to_node) == 0);
 	}
 	return 0;
 }

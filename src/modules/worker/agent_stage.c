@@ -291,10 +291,10 @@ void agent_send(struct agent *agent, const Wire__ToServer *message)
 	agent_send_raw(agent, WS_BINARY, bytes, len);
 }
 
-const Wire__ToAgent *agent_next(struct agent *agent, Wire__ToAgent__BodyCase expected)
+const Wire__ToNode *agent_next(struct agent *agent, Wire__ToNode__BodyCase expected)
 {
 	struct timespec until = deadline();
-	Wire__ToAgent *message;
+	Wire__ToNode *message;
 	struct inbox *letter;
 
 	pthread_mutex_lock(&agent->mutex);
@@ -310,7 +310,7 @@ const Wire__ToAgent *agent_next(struct agent *agent, Wire__ToAgent__BodyCase exp
 	if (!letter)
 		fail_msg("no message came: %u %s", agent->code, agent->detail);
 	assert_int_equal(
-		wire_decode_to_agent(letter->bytes, letter->len, agent->stage->arena, &message), 0);
+		wire_decode_to_node(letter->bytes, letter->len, agent->stage->arena, &message), 0);
 	free(letter);
 	assert_int_equal(message->body_case, expected);
 	return message;
@@ -318,7 +318,7 @@ const Wire__ToAgent *agent_next(struct agent *agent, Wire__ToAgent__BodyCase exp
 
 void agent_challenged(struct agent *agent)
 {
-	const Wire__ToAgent *message = agent_next(agent, WIRE__TO_AGENT__BODY_CHALLENGE);
+	const Wire__ToNode *message = agent_next(agent, WIRE__TO_NODE__BODY_CHALLENGE);
 
 	assert_memory_equal(message->challenge->network.data,
 			    agent->stage->world->settings.network.bytes, 20);
@@ -347,13 +347,13 @@ void agent_hello(struct agent *agent, size_t machine, size_t signer, const uint8
 
 void agent_greet(struct agent *agent, struct stage *stage, size_t machine, uint64_t generation)
 {
-	const Wire__ToAgent *message;
+	const Wire__ToNode *message;
 
 	agent_open(agent, stage);
 	agent_challenged(agent);
 	agent_hello(agent, machine, machine, agent->nonce);
-	message = agent_next(agent, WIRE__TO_AGENT__BODY_WELCOME);
+	message = agent_next(agent, WIRE__TO_NODE__BODY_WELCOME);
 	assert_int_equal(message->welcome->heartbeat_ms, 5000);
-	message = agent_next(agent, WIRE__TO_AGENT__BODY_DESIRED);
+	message = agent_next(agent, WIRE__TO_NODE__BODY_DESIRED);
 	assert_int_equal(message->desired->generation, generation);
 }

@@ -43,7 +43,7 @@ void agent_send(struct agent *agent, const Wire__ToServer *message);
 void agent_send_raw(struct agent *agent, enum ws_kind kind, const void *bytes, size_t len);
 
 /* The next message; fails the test when none comes within five seconds. */
-const Wire__ToAgent *agent_next(struct agent *agent, Wire__ToAgent__BodyCase expected);
+const Wire__ToNode *agent_next(struct agent *agent, Wire__ToNode__BodyCase expected);
 
 /* Waits for the end and checks its code and a part of its reason. */
 void agent_expect_closed(struct agent *agent, uint16_t code, const char *part);

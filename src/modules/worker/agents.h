@@ -29,7 +29,7 @@ _must_check_ int agents_new(const struct context *context, struct fleet *fleet,
 /* After the loop has stopped. */
 void agents_free(struct agents *agents);
 
-/* One encoded ToAgent to the machine's session, if there is one. From any thread. */
+/* One encoded ToNode to the machine's session, if there is one. From any thread. */
 void agents_send(struct agents *agents, struct machine_id machine, const void *bytes, size_t len);
 
 /* Closes the machine's session, if there is one. From any thread. */

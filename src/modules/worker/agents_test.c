@@ -54,7 +54,7 @@ static void test_a_session_from_hello_to_running(void **state)
 	struct worker_need need = need_of(1);
 	struct worker_placement placement;
 	struct worker_actual actual = { 0 };
-	const Wire__ToAgent *message;
+	const Wire__ToNode *message;
 	struct stage stage;
 	struct agent agent;
 
@@ -64,7 +64,7 @@ static void test_a_session_from_hello_to_running(void **state)
 	assert_int_equal(agents_count(worker_state.agents), 1);
 	assert_int_equal(place(world, 1, &need, &placement), 0);
 	assert_int_equal(start_lease(world, 1), 0);
-	message = agent_next(&agent, WIRE__TO_AGENT__BODY_DESIRED);
+	message = agent_next(&agent, WIRE__TO_NODE__BODY_DESIRED);
 	assert_int_equal(message->desired->generation, 1);
 	assert_int_equal(message->desired->n_leases, 1);
 	assert_int_equal(message->desired->leases[0]->want, WIRE__WANT__WANT_RUN);
@@ -74,7 +74,7 @@ static void test_a_session_from_hello_to_running(void **state)
 	say_running(&agent, 1);
 	/* Answered in order: the report is in the store when the receipt is here. */
 	send_usage(&agent);
-	message = agent_next(&agent, WIRE__TO_AGENT__BODY_USAGE_RECEIPT);
+	message = agent_next(&agent, WIRE__TO_NODE__BODY_USAGE_RECEIPT);
 	assert_false(message->usage_receipt->accepted);
 	assert_true(*message->usage_receipt->reason);
 	assert_int_equal(actual_of(world, 1, &actual), 0);
@@ -84,10 +84,10 @@ static void test_a_session_from_hello_to_running(void **state)
 	beat(&agent, 1);
 	beat(&agent, 0);
 	beat(&agent, 0);
-	message = agent_next(&agent, WIRE__TO_AGENT__BODY_DESIRED);
+	message = agent_next(&agent, WIRE__TO_NODE__BODY_DESIRED);
 	assert_int_equal(message->desired->generation, 1);
 	send_usage(&agent);
-	(void)agent_next(&agent, WIRE__TO_AGENT__BODY_USAGE_RECEIPT);
+	(void)agent_next(&agent, WIRE__TO_NODE__BODY_USAGE_RECEIPT);
 	agent_done(&agent);
 	stage_close(&stage);
 }
@@ -123,7 +123,7 @@ static void test_only_the_machines_key_says_hello(void **state)
 static void test_a_newer_session_replaces_the_older(void **state)
 {
 	struct world *world = *state;
-	const Wire__ToAgent *message;
+	const Wire__ToNode *message;
 	struct worker_need need = need_of(1);
 	struct worker_placement placement;
 	struct stage stage;
@@ -137,7 +137,7 @@ static void test_a_newer_session_replaces_the_older(void **state)
 	assert_int_equal(agents_count(worker_state.agents), 1);
 	assert_int_equal(place(world, 1, &need, &placement), 0);
 	assert_int_equal(start_lease(world, 1), 0);
-	message = agent_next(&newer, WIRE__TO_AGENT__BODY_DESIRED);
+	message = agent_next(&newer, WIRE__TO_NODE__BODY_DESIRED);
 	assert_int_equal(message->desired->n_leases, 1);
 	agent_done(&older);
 	agent_done(&newer);
@@ -310,7 +310,7 @@ static void nothing(void *arg _unused_)
 static void settle(struct stage *stage, struct agent *agent)
 {
 	send_usage(agent);
-	(void)agent_next(agent, WIRE__TO_AGENT__BODY_USAGE_RECEIPT);
+	(void)agent_next(agent, WIRE__TO_NODE__BODY_USAGE_RECEIPT);
 	stage_do(stage, nothing, NULL);
 }
 
@@ -320,7 +320,7 @@ static void test_streams_flow_against_credit(void **state)
 	struct relay relay = { .world = world };
 	Wire__StreamCredit credit = WIRE__STREAM_CREDIT__INIT;
 	Wire__ToServer message = WIRE__TO_SERVER__INIT;
-	const Wire__ToAgent *answer;
+	const Wire__ToNode *answer;
 	uint64_t number;
 	size_t got = 0;
 	struct stage stage;
@@ -333,13 +333,13 @@ static void test_streams_flow_against_credit(void **state)
 	agent_greet(&agent, &stage, 0, 0);
 	stage_do(&stage, open_stream, &relay);
 	assert_int_equal(relay.result, 0);
-	answer = agent_next(&agent, WIRE__TO_AGENT__BODY_STREAM_OPEN);
+	answer = agent_next(&agent, WIRE__TO_NODE__BODY_STREAM_OPEN);
 	number = answer->stream_open->stream;
 	assert_string_equal(answer->stream_open->command[0], "sh");
 	stage_do(&stage, send_much, &relay);
 	assert_int_equal(relay.result, WORKER_E_TOO_MANY);
 	while (got < WIRE_STREAM_WINDOW)
-		got += agent_next(&agent, WIRE__TO_AGENT__BODY_STREAM_DATA)->stream_data->bytes.len;
+		got += agent_next(&agent, WIRE__TO_NODE__BODY_STREAM_DATA)->stream_data->bytes.len;
 	assert_int_equal(got, WIRE_STREAM_WINDOW);
 	credit.stream = number;
 	credit.bytes = WIRE_STREAM_WINDOW;
@@ -347,7 +347,7 @@ static void test_streams_flow_against_credit(void **state)
 	message.stream_credit = &credit;
 	agent_send(&agent, &message);
 	while (got < 2 * WIRE_STREAM_WINDOW)
-		got += agent_next(&agent, WIRE__TO_AGENT__BODY_STREAM_DATA)->stream_data->bytes.len;
+		got += agent_next(&agent, WIRE__TO_NODE__BODY_STREAM_DATA)->stream_data->bytes.len;
 	for (int i = 0; i < WIRE_STREAM_WINDOW / WIRE_CHUNK_MAX; i++)
 		send_stream_data(&agent, number, WIRE_CHUNK_MAX);
 	settle(&stage, &agent);
@@ -355,7 +355,7 @@ static void test_streams_flow_against_credit(void **state)
 	relay.credit = WIRE_CHUNK_MAX;
 	stage_do(&stage, give_credit, &relay); /* saved up to a quarter of the window */
 	stage_do(&stage, give_credit, &relay);
-	answer = agent_next(&agent, WIRE__TO_AGENT__BODY_STREAM_CREDIT);
+	answer = agent_next(&agent, WIRE__TO_NODE__BODY_STREAM_CREDIT);
 	assert_int_equal(answer->stream_credit->bytes, 2 * WIRE_CHUNK_MAX);
 	send_stream_close(&agent, number, 7);
 	settle(&stage, &agent);
@@ -380,10 +380,10 @@ static void test_streams_end(void **state)
 	agent_greet(&agent, &stage, 0, 0);
 	stage_do(&stage, open_stream, &relay);
 	stage_do(&stage, open_stream, &other);
-	number = agent_next(&agent, WIRE__TO_AGENT__BODY_STREAM_OPEN)->stream_open->stream;
-	(void)agent_next(&agent, WIRE__TO_AGENT__BODY_STREAM_OPEN);
+	number = agent_next(&agent, WIRE__TO_NODE__BODY_STREAM_OPEN)->stream_open->stream;
+	(void)agent_next(&agent, WIRE__TO_NODE__BODY_STREAM_OPEN);
 	stage_do(&stage, close_stream, &other);
-	(void)agent_next(&agent, WIRE__TO_AGENT__BODY_STREAM_CLOSE);
+	(void)agent_next(&agent, WIRE__TO_NODE__BODY_STREAM_CLOSE);
 	/* One byte more than the window. */
 	for (int i = 0; i < WIRE_STREAM_WINDOW / WIRE_CHUNK_MAX; i++)
 		send_stream_data(&agent, number, WIRE_CHUNK_MAX);

@@ -63,14 +63,14 @@ static int encode_set(struct arena *arena, int64_t generation, Wire__Lease **lea
 		      const void **ret_bytes, size_t *ret_len)
 {
 	Wire__Desired desired = WIRE__DESIRED__INIT;
-	Wire__ToAgent message = WIRE__TO_AGENT__INIT;
+	Wire__ToNode message = WIRE__TO_NODE__INIT;
 
 	desired.generation = (uint64_t)generation;
 	desired.leases = leases;
 	desired.n_leases = n;
-	message.body_case = WIRE__TO_AGENT__BODY_DESIRED;
+	message.body_case = WIRE__TO_NODE__BODY_DESIRED;
 	message.desired = &desired;
-	return wire_encode_to_agent(&message, arena, ret_bytes, ret_len);
+	return wire_encode_to_node(&message, arena, ret_bytes, ret_len);
 }
 
 /* A message that agents refuse would cut the machine off from all its leases: so it is held against
@@ -79,7 +79,7 @@ static int check_bounds(struct arena *arena, const struct lease_row *row,
 			Wire__Container *container)
 {
 	Wire__Lease lease, *leases[] = { &lease };
-	Wire__ToAgent *decoded;
+	Wire__ToNode *decoded;
 	const void *bytes;
 	size_t len;
 	int r;
@@ -87,7 +87,7 @@ static int check_bounds(struct arena *arena, const struct lease_row *row,
 	wrap_lease(row, container, &lease);
 	r = encode_set(arena, 1, leases, 1, &bytes, &len);
 	if (r == 0)
-		r = wire_decode_to_agent(bytes, len, arena, &decoded);
+		r = wire_decode_to_node(bytes, len, arena, &decoded);
 	return r == -EMSGSIZE || r == WIRE_E_MALFORMED ? WORKER_E_CONTAINER : r;
 }
 

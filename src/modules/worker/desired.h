@@ -14,7 +14,7 @@ _must_check_ int desired_pack(struct tx *tx, const struct lease_row *lease,
 			      const struct worker_container *container, char **gpus, size_t n_gpus,
 			      const void **ret_bytes, size_t *ret_len);
 
-/* A ToAgent with the machine's set, in the transaction's arena. */
+/* A ToNode with the machine's set, in the transaction's arena. */
 _must_check_ int desired_read(struct tx *tx, struct machine_id machine, int64_t generation,
 			      const void **ret_bytes, size_t *ret_len);
 

@@ -174,7 +174,7 @@ static int send_receipt(const struct errand *errand, struct billing_record *reco
 			struct arena *arena)
 {
 	Wire__UsageReceipt receipt = WIRE__USAGE_RECEIPT__INIT;
-	Wire__ToAgent message = WIRE__TO_AGENT__INIT;
+	Wire__ToNode message = WIRE__TO_NODE__INIT;
 	struct lease_id *lease = &record->usage.lease;
 	const void *bytes;
 	size_t len;
@@ -190,9 +190,9 @@ static int send_receipt(const struct errand *errand, struct billing_record *reco
 	} else {
 		receipt.reason = (char *)usage_refusal(record->outcome);
 	}
-	message.body_case = WIRE__TO_AGENT__BODY_USAGE_RECEIPT;
+	message.body_case = WIRE__TO_NODE__BODY_USAGE_RECEIPT;
 	message.usage_receipt = &receipt;
-	r = wire_encode_to_agent(&message, arena, &bytes, &len);
+	r = wire_encode_to_node(&message, arena, &bytes, &len);
 	if (r == 0)
 		send(errand, bytes, len);
 	return r;

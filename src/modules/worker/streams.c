@@ -27,11 +27,11 @@ struct chunk {
 /* Numbers are never used twice in one process. */
 static uint64_t last_number;
 
-static bool send_message(struct streams *streams, Wire__ToAgent *message)
+static bool send_message(struct streams *streams, Wire__ToNode *message)
 {
 	const void *bytes;
 	size_t len;
-	int r = wire_encode_to_agent(message, streams->scratch, &bytes, &len);
+	int r = wire_encode_to_node(message, streams->scratch, &bytes, &len);
 
 	if (r == 0)
 		ws_send(streams->http, streams->conn, WS_BINARY, bytes, len);
@@ -42,10 +42,10 @@ static bool send_message(struct streams *streams, Wire__ToAgent *message)
 static void send_close(struct worker_stream *stream)
 {
 	Wire__StreamClose closed = WIRE__STREAM_CLOSE__INIT;
-	Wire__ToAgent message = WIRE__TO_AGENT__INIT;
+	Wire__ToNode message = WIRE__TO_NODE__INIT;
 
 	closed.stream = stream->number;
-	message.body_case = WIRE__TO_AGENT__BODY_STREAM_CLOSE;
+	message.body_case = WIRE__TO_NODE__BODY_STREAM_CLOSE;
 	message.stream_close = &closed;
 	(void)send_message(stream->streams, &message);
 }
@@ -94,7 +94,7 @@ static bool send_open(struct streams *streams, uint64_t number,
 		      const struct worker_stream_request *request)
 {
 	Wire__StreamOpen open = WIRE__STREAM_OPEN__INIT;
-	Wire__ToAgent message = WIRE__TO_AGENT__INIT;
+	Wire__ToNode message = WIRE__TO_NODE__INIT;
 
 	open.stream = number;
 	open.lease = (ProtobufCBinaryData){ sizeof(request->lease.bytes),
@@ -108,7 +108,7 @@ static bool send_open(struct streams *streams, uint64_t number,
 	open.tty = request->tty;
 	open.columns = request->columns;
 	open.rows = request->rows;
-	message.body_case = WIRE__TO_AGENT__BODY_STREAM_OPEN;
+	message.body_case = WIRE__TO_NODE__BODY_STREAM_OPEN;
 	message.stream_open = &open;
 	return send_message(streams, &message);
 }
@@ -160,12 +160,12 @@ static bool send_data(struct worker_stream *stream, enum worker_channel channel,
 		      size_t len)
 {
 	Wire__StreamData data = WIRE__STREAM_DATA__INIT;
-	Wire__ToAgent message = WIRE__TO_AGENT__INIT;
+	Wire__ToNode message = WIRE__TO_NODE__INIT;
 
 	data.stream = stream->number;
 	data.channel = (Wire__Channel)channel;
 	data.bytes = (ProtobufCBinaryData){ len, (uint8_t *)bytes };
-	message.body_case = WIRE__TO_AGENT__BODY_STREAM_DATA;
+	message.body_case = WIRE__TO_NODE__BODY_STREAM_DATA;
 	message.stream_data = &data;
 	return send_message(stream->streams, &message);
 }
@@ -229,7 +229,7 @@ int worker_stream_send(struct worker_stream *stream, enum worker_channel channel
 void worker_stream_credit(struct worker_stream *stream, size_t bytes)
 {
 	Wire__StreamCredit credit = WIRE__STREAM_CREDIT__INIT;
-	Wire__ToAgent message = WIRE__TO_AGENT__INIT;
+	Wire__ToNode message = WIRE__TO_NODE__INIT;
 
 	/* Never more than the window, whatever the handler says. */
 	stream->taken = size_min(stream->taken + bytes, WIRE_STREAM_WINDOW - stream->may_come);
@@ -237,7 +237,7 @@ void worker_stream_credit(struct worker_stream *stream, size_t bytes)
 		return;
 	credit.stream = stream->number;
 	credit.bytes = (uint32_t)stream->taken;
-	message.body_case = WIRE__TO_AGENT__BODY_STREAM_CREDIT;
+	message.body_case = WIRE__TO_NODE__BODY_STREAM_CREDIT;
 	message.stream_credit = &credit;
 	if (!send_message(stream->streams, &message))
 		return;

@@ -1,6 +1,6 @@
-/* link.h - the agent's one connection to the control plane: connects, proves who it is, and connects
- * again for ever, with a jittered back-off of LINK_BACKOFF_MIN_MS to _MAX_MS. Knows messages, not
- * leases. */
+/* link.h - a node's one connection to the control plane: connects, proves who it is, and connects
+ * again for ever, with a jittered back-off of LINK_BACKOFF_MIN_MS to _MAX_MS. The same for a worker's
+ * agent and a checker; knows messages, not what they are about. */
 #pragma once
 
 #include "base/clock.h"
@@ -24,13 +24,14 @@ struct link_config {
 	struct loop *loop;
 	struct random *random;
 	const char *url; /* http(s)://host[:port] of the control plane */
+	const char *path; /* "/v1/agent" or "/v1/checker" */
 	struct address network; /* another network's control plane is refused */
 	const struct secp_key *key;
-	const char *version; /* of the agent */
+	const char *version; /* of the node */
 	/* The session stands; messages may be sent. */
 	void (*on_welcome)(void *arg, const Wire__Welcome *welcome);
 	/* Any later message; borrowed. */
-	void (*on_message)(void *arg, const Wire__ToAgent *message);
+	void (*on_message)(void *arg, const Wire__ToNode *message);
 	/* The session ended; only behind on_welcome. */
 	void (*on_down)(void *arg);
 	void *arg;

@@ -1,4 +1,4 @@
-#include "agent/link.h"
+#include "link/link.h"
 
 #include "base/log.h"
 #include "io/loop.h"
@@ -143,11 +143,11 @@ static int greet(struct link *link, const Wire__Challenge *challenge)
 	return put(link, &message);
 }
 
-static void take_challenge(struct link *link, const Wire__ToAgent *message)
+static void take_challenge(struct link *link, const Wire__ToNode *message)
 {
 	int r;
 
-	if (message->body_case != WIRE__TO_AGENT__BODY_CHALLENGE) {
+	if (message->body_case != WIRE__TO_NODE__BODY_CHALLENGE) {
 		cut(link, "expected a challenge");
 		return;
 	}
@@ -165,9 +165,9 @@ static void take_challenge(struct link *link, const Wire__ToAgent *message)
 	}
 }
 
-static void take_welcome(struct link *link, const Wire__ToAgent *message)
+static void take_welcome(struct link *link, const Wire__ToNode *message)
 {
-	if (message->body_case != WIRE__TO_AGENT__BODY_WELCOME) {
+	if (message->body_case != WIRE__TO_NODE__BODY_WELCOME) {
 		cut(link, "expected a welcome");
 		return;
 	}
@@ -188,7 +188,7 @@ static void on_open(void *arg)
 	set_timer(link, LINK_HELLO_MS, on_silence);
 }
 
-static void dispatch(struct link *link, const Wire__ToAgent *message)
+static void dispatch(struct link *link, const Wire__ToNode *message)
 {
 	switch (link->phase) {
 	case LINK_CHALLENGED:
@@ -210,13 +210,13 @@ static void on_message(void *arg, enum ws_kind kind, const void *bytes, size_t l
 {
 	_cleanup_(arena_freep) struct arena *arena = NULL;
 	struct link *link = arg;
-	Wire__ToAgent *message;
+	Wire__ToNode *message;
 	int r;
 
 	/* Its own arena: what it leads to may send. */
 	r = arena_new(ARENA_MAX, &arena);
 	if (r == 0)
-		r = kind == WS_BINARY ? wire_decode_to_agent(bytes, len, arena, &message)
+		r = kind == WS_BINARY ? wire_decode_to_node(bytes, len, arena, &message)
 				      : WIRE_E_MALFORMED;
 	if (r == 0)
 		dispatch(link, message);
@@ -279,7 +279,7 @@ int link_new(const struct link_config *config, struct link **ret_link)
 		return -ENOMEM;
 	link->config = *config;
 	snprintf(link->version, sizeof(link->version), "%s", config->version);
-	r = link_url(config->url, "/v1/agent", link->url, sizeof(link->url));
+	r = link_url(config->url, config->path, link->url, sizeof(link->url));
 	if (r == 0)
 		r = arena_new(ARENA_MAX, &link->arena);
 	if (r < 0) {

@@ -5,7 +5,7 @@
 #include <cmocka.h>
 #include <uv.h>
 
-#include "agent/link.h"
+#include "link/link.h"
 #include "base/log.h"
 #include "io/http_server.h"
 #include "io/loop.h"
@@ -28,37 +28,37 @@ struct fixture {
 
 static const uint8_t nonce[32] = { 1, 2, 3 };
 
-static void put(struct fixture *f, const Wire__ToAgent *message)
+static void put(struct fixture *f, const Wire__ToNode *message)
 {
 	struct arena *arena;
 	const void *bytes;
 	size_t len;
 
 	assert_int_equal(arena_new(1 << 20, &arena), 0);
-	assert_int_equal(wire_encode_to_agent(message, arena, &bytes, &len), 0);
+	assert_int_equal(wire_encode_to_node(message, arena, &bytes, &len), 0);
 	ws_send(f->server, f->conn, WS_BINARY, bytes, len);
 	arena_free(arena);
 }
 
 static void challenge(struct fixture *f)
 {
-	Wire__ToAgent message = WIRE__TO_AGENT__INIT;
+	Wire__ToNode message = WIRE__TO_NODE__INIT;
 	Wire__Challenge body = WIRE__CHALLENGE__INIT;
 
 	body.nonce = (ProtobufCBinaryData){ sizeof(nonce), (uint8_t *)nonce };
 	body.network = (ProtobufCBinaryData){ 20, f->offered.bytes };
-	message.body_case = WIRE__TO_AGENT__BODY_CHALLENGE;
+	message.body_case = WIRE__TO_NODE__BODY_CHALLENGE;
 	message.challenge = &body;
 	put(f, &message);
 }
 
 static void welcome(struct fixture *f)
 {
-	Wire__ToAgent message = WIRE__TO_AGENT__INIT;
+	Wire__ToNode message = WIRE__TO_NODE__INIT;
 	Wire__Welcome body = WIRE__WELCOME__INIT;
 
 	body.heartbeat_ms = 1234;
-	message.body_case = WIRE__TO_AGENT__BODY_WELCOME;
+	message.body_case = WIRE__TO_NODE__BODY_WELCOME;
 	message.welcome = &body;
 	put(f, &message);
 }
@@ -134,7 +134,7 @@ static void on_welcome(void *arg, const Wire__Welcome *body)
 	f->welcomes++;
 }
 
-static void on_message(void *arg, const Wire__ToAgent *message _unused_)
+static void on_message(void *arg, const Wire__ToNode *message _unused_)
 {
 	struct fixture *f = arg;
 
@@ -154,6 +154,7 @@ static void start(struct fixture *f)
 		.loop = f->loop,
 		.random = &f->random.random,
 		.url = f->url,
+		.path = "/v1/agent",
 		.network = f->network,
 		.key = f->key,
 		.version = "1.2.3",
