@@ -28,6 +28,9 @@ MAY_INCLUDE = {
 # A module may include its own headers, these of api/, and B/B.h along this graph.
 API_FOR_MODULES = {"api/route.h", "api/settings.h"}
 MODULE_GRAPH = {
+    "rewards": {"proof", "checker", "service", "worker", "billing", "iam", "logging"},
+    "proof": {"checker", "service", "worker", "billing", "iam", "logging"},
+    "checker": {"iam", "logging"},
     "service": {"worker", "billing", "iam", "logging"},
     "worker": {"billing", "iam", "logging"},
     "billing": {"iam", "logging"},

@@ -35,4 +35,21 @@ struct settings {
 	int64_t pull_deadline_ms;
 	int64_t start_deadline_ms;
 	int64_t stop_deadline_ms;
+
+	/* Proofs. */
+	int64_t proof_required; /* 1: only machines that passed are offered */
+	int64_t panel_registration, panel_standing, panel_appeal; /* members: 15, 7, 31; a small
+								     * network uses those it has */
+	int64_t panel_least; /* without so many checkers no session begins; 3 */
+	int64_t beacon_slot_ms; /* a new beacon value so often; 600,000 */
+	int64_t proof_standby_ms; /* mean time between the standby checks of a device; 6 h */
+	int64_t proof_rented_ms; /* the same while it is rented; 1 h */
+	int64_t proof_planted_ms; /* mean time between planted transcripts; 12 h; 0: none */
+	int64_t proof_retry_ms; /* after a failure; doubled with each, to a day; 60,000 */
+	int64_t proof_nonce_ms; /* each round of nonces is closed after so long; 5,000 */
+	int64_t proof_result_ms; /* for committing, and for revealing; 30,000 */
+	int64_t proof_bandwidth_ms; /* how long checkers pull and push; 5,000; 0: not measured */
+	int64_t proof_at_once; /* sessions; 32 */
+	int64_t poll_every_ms; /* mean time between the polls of a worker by all its checkers; 60,000 */
+	int64_t epoch_ms; /* of rewards; two weeks */
 };

@@ -97,6 +97,24 @@ _must_check_ int billing_usage(const struct context *context, struct tx *tx,
 _must_check_ int billing_lease_close(const struct context *context, struct tx *tx,
 				     struct lease_id lease, int64_t ended_at_ms, bool billed);
 
+/* From @from_ms on the lease is not billed: a majority of checkers found the machine unusable in the
+ * session @proof. The next records charge for the seconds outside of its excuses only; what was charged
+ * beyond is given back by a correcting posting. Signed by the network; part of the bill. One excuse is
+ * open at a time: the same again changes nothing. BILLING_E_NO_LEASE. */
+_must_check_ int billing_excuse_begin(const struct context *context, struct tx *tx,
+				      struct lease_id lease, const uint8_t proof[static 16],
+				      int64_t from_ms);
+
+/* The machine is usable again since @until_ms; closing the lease ends an open excuse, too. Without an
+ * open one nothing happens. BILLING_E_NO_LEASE. */
+_must_check_ int billing_excuse_end(const struct context *context, struct tx *tx,
+				    struct lease_id lease, int64_t until_ms);
+
+/* For an epoch's records: seconds of all leases of @machine that were charged, by records that ended from
+ * @from_ms on and before @until_ms. */
+_must_check_ int billing_machine_seconds(struct tx *tx, struct machine_id machine, int64_t from_ms,
+					 int64_t until_ms, int64_t *ret_seconds);
+
 /* BILLING_E_NO_LEASE. */
 struct billing_lease_sums {
 	int64_t seconds; /* that are charged: none if it was closed as not billed */

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "api/route.h"
+#include "wire/wire.h"
 
 enum worker_outcome {
 	WORKER_E_NO_CAPACITY = ROUTE_E_MODULE, /* no offer fits; see worker_explain */
@@ -179,5 +180,80 @@ void worker_stream_credit(struct worker_stream *stream, size_t bytes);
 
 /* On the loop; no call follows. */
 void worker_stream_close(struct worker_stream *stream);
+
+/* ---- proofs ---- */
+
+enum worker_device { /* as popw/session.h counts them */
+		     WORKER_DEVICE_GPU = 1,
+		     WORKER_DEVICE_HOST, /* CPU and memory */
+		     WORKER_DEVICE_DISK,
+};
+
+enum worker_standing_state {
+	WORKER_UNPROVED, /* never checked since it was seen first, or changed */
+	WORKER_PROVED,
+	WORKER_FAILED,
+};
+
+/* What proofs say of one device. */
+struct worker_standing {
+	enum worker_standing_state state;
+	int64_t class_; /* popw/class.h's row; -1: none */
+	int64_t score_milli;
+	int64_t matrix_mops, walk_kbps, set_mib; /* measured */
+	int64_t down_kbps, up_kbps; /* of the host */
+	int64_t checked_at_ms, due_at_ms; /* the last verdict; the next session */
+	int64_t failures; /* in a row */
+	uint8_t proof[16]; /* the session that says so; zero: none */
+	const char *reason; /* which part failed and why, for people; "" */
+};
+
+/* A device as sessions need it. */
+struct worker_proof_device {
+	struct machine_id machine;
+	struct account_id owner;
+	enum worker_device device;
+	char uuid[96]; /* of a GPU; "" */
+	char model[96]; /* canonical GPU name; "" */
+	int64_t ordinal; /* of a GPU on its machine */
+	int64_t memory_bytes; /* of the GPU, the host, or free disk */
+	bool rented; /* the GPU, or anything on the host, is rented now */
+	struct lease_id lease; /* of a rented GPU; for the host any live lease */
+	struct worker_standing standing;
+};
+
+/* Devices of machines that are linked now and whose sessions are due at @now_ms, those that wait longest
+ * first; texts in the transaction's arena. */
+_must_check_ int worker_proof_due(const struct context *context, struct tx *tx, int64_t now_ms,
+				  size_t max, struct worker_proof_device **ret_devices,
+				  size_t *ret_n);
+
+/* All devices of one machine. ROUTE_E_NOT_FOUND. */
+_must_check_ int worker_proof_devices(const struct context *context, struct tx *tx,
+				      struct machine_id machine,
+				      struct worker_proof_device **ret_devices, size_t *ret_n);
+
+/* All devices that are idle, proved, and linked: for cohorts. */
+_must_check_ int worker_proof_idle(const struct context *context, struct tx *tx, size_t max,
+				   struct worker_proof_device **ret_devices, size_t *ret_n);
+
+/* Writes what a verdict says of a device; the fleet follows after the commit. A machine is offered only
+ * when its host and all its present GPUs are proved (settings->proof_required). ROUTE_E_NOT_FOUND. */
+_must_check_ int worker_standing_set(const struct context *context, struct tx *tx,
+				     struct machine_id machine, enum worker_device device,
+				     const char *uuid, const struct worker_standing *standing);
+
+/* To the machine's agent, if it is linked. From any thread. -ENOTCONN, -ENOMEM, -EMSGSIZE. */
+_must_check_ int worker_proof_send(struct machine_id machine, const Wire__ToNode *message);
+bool worker_linked(struct machine_id machine);
+
+/* What agents say about proofs: Proof, ProofEnd, PollAnswer. On the loop; borrowed. One listener a
+ * process, set before the first request. */
+struct worker_proof_listener {
+	void (*on_message)(void *arg, struct machine_id machine, const Wire__ToServer *message);
+	void (*on_down)(void *arg, struct machine_id machine);
+	void *arg;
+};
+void worker_proof_listen(const struct worker_proof_listener *listener);
 
 extern const struct module worker_module;

@@ -1,0 +1,19 @@
+/* proof.h - Proof of Physical Work as the control plane runs it: whom it lets check whom, when, and what
+ * follows. It relays; it does not judge: verdicts come from the panels' results (popw/judge.h), which
+ * anyone can compute again from what it publishes. */
+#pragma once
+
+#include "api/route.h"
+
+enum proof_outcome {
+	PROOF_E_TOO_LATE = ROUTE_E_MODULE, /* appeals: a day after the session at most */
+	PROOF_E_APPEALED, /* once a session */
+	PROOF_E_RUNNING, /* not over yet */
+};
+
+/* Whole hours from @from_ms on and before @until_ms in which a majority of the checkers that polled the
+ * machine saw at least 95 % of their polls answered. For an epoch's records. */
+_must_check_ int proof_uptime_hours(struct tx *tx, struct machine_id machine, int64_t from_ms,
+				    int64_t until_ms, int64_t *ret_hours);
+
+extern const struct module proof_module;
