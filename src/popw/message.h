@@ -34,7 +34,7 @@ enum message_kind { /* byte 0 of a message where its kind is not known from its 
 };
 
 enum {
-	NCOMMIT_SIZE = 181,
+	NCOMMIT_SIZE = 213,
 	NONCE_SIZE = 53,
 	FILLED_SIZE = 86,
 	ROOT_SIZE = 53,
@@ -46,7 +46,7 @@ enum {
 
 enum message_outcome { MESSAGE_E_MALFORMED = 1 };
 
-struct ncommit { /* 181 */
+struct ncommit { /* 213 */
 	struct proof_id session;
 	uint32_t member;
 	struct hash nonces[SESSION_NONCES]; /* H of each */
@@ -55,7 +55,7 @@ struct ncommit { /* 181 */
 
 struct nonce { /* 53 */
 	struct proof_id session;
-	uint8_t k; /* 1..3 */
+	uint8_t k; /* enum session_nonce */
 	uint32_t member;
 	uint8_t bytes[SESSION_NONCE_SIZE];
 };
@@ -87,8 +87,7 @@ struct root { /* 53 */
 struct seal { /* 118 */
 	struct proof_id session;
 	uint8_t phase;
-	uint32_t set; /* of the nonces that the phase began with: the second; the first for a matrix
-		       * phase without a walk; 0 for one behind a walk */
+	uint32_t set; /* of the nonces that the phase began with */
 	struct hash roots; /* H of the phase's roots, one after another */
 	uint8_t signature[SECP_SIGNATURE_SIZE];
 };
@@ -124,7 +123,7 @@ struct tile_opening {
 	struct hash path[TREE_DEPTH_MAX];
 };
 
-/* 16 session, 4 set of the third nonces, the walks' openings, the tiles', 65 signature. */
+/* 16 session, 4 set of the opening's nonces, the walks' openings, the tiles', 65 signature. */
 struct open {
 	struct proof_id session;
 	uint32_t set;

@@ -77,7 +77,7 @@ _must_check_ int prover_cuda_open(unsigned int index, struct prover_device **ret
 
 /* How a prover is heard. Negative returns end the proof with that fault. */
 struct prover_exchange {
-	/* Waits for the @k-th nonces. */
+	/* Waits for the nonces @k (enum session_nonce). */
 	int (*nonces)(void *arg, uint8_t k, struct nonces *ret_nonces);
 	/* FILLED, ROOT, SEAL and OPEN as encoded, unsigned (the signature's place is zero). */
 	int (*say)(void *arg, enum message_kind kind, const uint8_t *bytes, size_t len);

@@ -18,7 +18,7 @@ enum {
 	SESSION_SIZE = 283,
 	SESSION_SIGNED_SIZE = SESSION_SIZE - SECP_SIGNATURE_SIZE,
 	SESSION_PANEL_MAX = 32,
-	SESSION_NONCES = 3, /* before filling, walking and opening */
+	SESSION_NONCES = 4, /* one before each phase: enum session_nonce */
 	SESSION_OPENINGS_MAX = 256, /* of each kind */
 	SESSION_EPOCHS_MAX = 4096,
 	SESSION_ROUNDS_MAX = 4096,
@@ -33,6 +33,12 @@ enum session_kind {
 	SESSION_APPEAL,
 	SESSION_SELF_TEST, /* of a machine by itself; counts for nothing */
 };
+
+/* Every phase begins with nonces of its own, so that its time is measured from a moment that the worker
+ * could not know before: with one nonce for walk and matrix, a worker could hold the walk's seal back and
+ * make its matrix phase look faster. A session without a walk has neither the first nor the second,
+ * one without a matrix phase not the third. */
+enum session_nonce { NONCE_FILL = 1, NONCE_WALK, NONCE_MATRIX, NONCE_OPEN };
 
 enum session_device { SESSION_GPU = 1, SESSION_HOST, SESSION_DISK };
 
@@ -113,14 +119,14 @@ void seed_data(struct hasher *hasher, const struct session *session, const struc
 /* seed_W = H("popw1/W" || seed_D || bitmap || nonces 2) */
 void seed_walk(struct hasher *hasher, const struct hash *seed_d, const struct nonces *nonces,
 	       struct hash *ret_seed);
-/* seed_G = H("popw1/G" || the last epoch's root, or zeros without a walk || seed_D). A session without
- * a walk has no second nonces. */
+/* seed_G = H("popw1/G" || the last epoch's root || seed_D || bitmap || nonces 3); without a walk, root and
+ * seed_D are zeros. */
 void seed_matrix(struct hasher *hasher, const struct hash *last_root, const struct hash *seed_d,
-		 struct hash *ret_seed);
+		 const struct nonces *nonces, struct hash *ret_seed);
 /* seed_{i+1} = H("popw1/G+" || seed_i || root_i) */
 void seed_round(struct hasher *hasher, const struct hash *seed, const struct hash *root,
 		struct hash *ret_seed);
-/* H("popw1/O" || all roots, walks' first || bitmap || nonces 3). The roots come as their hashes:
+/* H("popw1/O" || all roots, walks' first || bitmap || nonces 4). The roots come as their hashes:
  * H(walk roots) and H(matrix roots), as they were sealed; zeros for a phase that is not there. */
 void seed_opening(struct hasher *hasher, const struct hash *walk_roots,
 		  const struct hash *matrix_roots, const struct nonces *nonces,

@@ -1,9 +1,10 @@
 /* transcript.h - all that was said in a session up to its openings, in one canonical run of bytes. Who has
  * it can verify the session again, for ever. Its hash names it.
  *
- *	"POPWT1\0\0" · SESSION · members, 20 each · 4 set of members that committed · their NCOMMITs · NONCES 1 ·
- *	with a walk: FILLED · NONCES 2 · its roots, 32 each · SEAL ·
- *	with a matrix phase: its roots · SEAL ·  NONCES 3 · OPEN
+ *	"POPWT1\0\0" · SESSION · members, 20 each · 4 set of members that committed · their NCOMMITs ·
+ *	with a walk: NONCES 1 · FILLED · NONCES 2 · its roots, 32 each · SEAL ·
+ *	with a matrix phase: NONCES 3 · its roots · SEAL ·
+ *	NONCES 4 · OPEN
  *
  * NONCES are of the length that their set tells. Nothing is optional, nothing follows. */
 #pragma once
@@ -18,8 +19,7 @@ struct transcript {
 	struct address members[SESSION_PANEL_MAX];
 	uint32_t committed; /* set of members */
 	struct ncommit commits[SESSION_PANEL_MAX]; /* by member */
-	struct nonces_message
-		nonces[SESSION_NONCES]; /* by k - 1; the second unused without a walk */
+	struct nonces_message nonces[SESSION_NONCES]; /* by k - 1; those of absent phases unused */
 	struct filled filled;
 	struct hash *walk_roots; /* work.epochs of them; NULL without that phase */
 	struct seal walk_seal;
