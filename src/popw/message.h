@@ -1,5 +1,6 @@
 /* message.h - what panel, control plane and prover say during a session. Fixed layouts, little-endian;
- * each decoder checks the exact length. What machine and members sign is
+ * each decoder checks the exact length and the bounds that need no session (a member below
+ * SESSION_PANEL_MAX, a known phase), and gives MESSAGE_E_MALFORMED otherwise. What machine and members sign is
  *
  *	H(tag || session_digest || the bytes before the signature)
  *
@@ -41,7 +42,11 @@ enum {
 	SEAL_SIZE = 118,
 	COMMIT_SIZE = 117,
 	RESULT_SIZE = 159,
-	NONCES_SIZE_MAX = 21 + 32 * 32 + 65
+	NONCES_HEAD_SIZE = 21,
+	NONCES_SIZE_MAX = NONCES_HEAD_SIZE + SESSION_PANEL_MAX * SESSION_NONCE_SIZE +
+			  SECP_SIGNATURE_SIZE,
+	OPEN_HEAD_SIZE = 20,
+	FILLED_TAG = 1,
 };
 
 enum message_outcome { MESSAGE_E_MALFORMED = 1 };
@@ -110,8 +115,8 @@ struct result { /* 159 */
 	uint8_t signature[SECP_SIGNATURE_SIZE];
 };
 
-/* One opened walk: the state with which epoch @epoch begins, the path that shows it in the epoch
- * before (zeros where the epoch is 0, the state too), and the path of the state it leads to. */
+/* One opened walk: the state with which its epoch begins, the path that shows it in the tree of the
+ * epoch before (state and path zero where the epoch is 0), and the path of the state it leads to. */
 struct walk_opening {
 	struct walk_state before;
 	struct hash path_before[TREE_DEPTH_MAX],
@@ -136,7 +141,8 @@ void ncommit_encode(const struct ncommit *message, uint8_t ret_bytes[static NCOM
 _must_check_ int ncommit_decode(const void *bytes, size_t len, struct ncommit *ret_message);
 void nonce_encode(const struct nonce *message, uint8_t ret_bytes[static NONCE_SIZE]);
 _must_check_ int nonce_decode(const void *bytes, size_t len, struct nonce *ret_message);
-/* Returns the length. */
+size_t nonces_size(uint32_t set);
+/* Returns the length, nonces_size(set). */
 size_t nonces_encode(const struct nonces_message *message,
 		     uint8_t ret_bytes[static NONCES_SIZE_MAX]);
 _must_check_ int nonces_decode(const void *bytes, size_t len, struct nonces_message *ret_message);
@@ -154,7 +160,7 @@ _must_check_ int result_decode(const void *bytes, size_t len, struct result *ret
 /* Of @session's OPEN, exactly. */
 size_t open_size(const struct session *session);
 void open_encode(const struct session *session, const struct open *message, uint8_t *ret_bytes);
-/* Openings live in @arena. -ENOMEM. MESSAGE_E_MALFORMED: another length, or what should be zero is not. */
+/* Openings live in @arena. -ENOMEM. MESSAGE_E_MALFORMED: another length. */
 _must_check_ int open_decode(const struct session *session, const void *bytes, size_t len,
 			     struct arena *arena, struct open *ret_message);
 
@@ -165,6 +171,11 @@ void message_digest(struct hasher *hasher, const char *tag, const struct hash *s
 _must_check_ int message_sign(struct hasher *hasher, const char *tag,
 			      const struct hash *session_digest, const struct secp_key *key,
 			      uint8_t *bytes, size_t len);
-/* Whether it is signed by @signer. */
+/* Whether it is signed by @signer. A signature's v must be 27 or 28: with a second spelling, anybody could
+ * change what others signed without being found out. */
 bool message_signed_by(struct hasher *hasher, const char *tag, const struct hash *session_digest,
 		       const struct address *signer, const void *bytes, size_t len);
+/* The same for a digest at hand: session_digest's. */
+bool digest_signed_by(const struct hash *digest,
+		      const uint8_t signature[static SECP_SIGNATURE_SIZE],
+		      const struct address *signer);
