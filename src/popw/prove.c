@@ -187,8 +187,9 @@ static int matrix_phase(struct proof *proof)
 	r = hear_nonces(proof, NONCE_MATRIX);
 	if (r < 0)
 		return r;
-	seed_matrix(proof->hasher, walked ? &proof->walk_roots[work->epochs - 1] : &none,
-		    &proof->seed_d, heard(proof, NONCE_MATRIX), &proof->round_seeds[0]);
+	seed_matrix(proof->hasher, proof->session,
+		    walked ? &proof->walk_roots[work->epochs - 1] : &none, &proof->seed_d,
+		    heard(proof, NONCE_MATRIX), &proof->round_seeds[0]);
 	prg_key_from(proof->round_seeds[0].bytes, &seed_g);
 	r = proof->device->ops->matrix_start(proof->device, &seed_g, work);
 	for (uint32_t i = 0; r == 0 && i < work->rounds; i++)
@@ -262,8 +263,8 @@ static int open_tiles(struct proof *proof, const struct hash *seed, struct tile_
 	struct tile_places places = { .n = work->open_tiles };
 
 	for (uint32_t i = 0; i < places.n; i++)
-		opening_place(seed, work->open_walks + i, work->rounds, session_tiles(work),
-			      &places.rounds[i], &places.tiles[i]);
+		opening_place(seed, work->open_walks + i, session_tiles(work), work->rounds,
+			      &places.tiles[i], &places.rounds[i]);
 	for (uint32_t i = 0; i < places.n; i++) {
 		int r;
 
