@@ -6,7 +6,7 @@
 #include "base/random.h"
 #include "security/secp.h"
 
-#include "agent/state.h"
+#include "link/state.h"
 
 struct agent;
 struct loop;

@@ -13,7 +13,7 @@
 #include "agent/engine.h"
 #include "agent/logbook.h"
 #include "agent/meter.h"
-#include "agent/state.h"
+#include "link/state.h"
 #include "base/id.h"
 #include "wire/wire.h"
 

@@ -294,6 +294,20 @@ static int load_desired(struct reconcile *reconcile)
 	return r;
 }
 
+/* The folders of the agent's own in the state, made when they are first needed. */
+static int open_folders(struct reconcile *reconcile)
+{
+	struct state *state = reconcile->config.state;
+	int r = state_folder(state, "leases");
+
+	if (r == 0)
+		r = state_folder(state, "logs");
+	if (r < 0)
+		return r;
+	reconcile->host.logs = openat(state_fd(state), "logs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return reconcile->host.logs < 0 ? -errno : 0;
+}
+
 int reconcile_new(const struct reconcile_config *config, struct reconcile **ret_reconcile)
 {
 	struct reconcile *reconcile = calloc(1, sizeof(*reconcile));
@@ -305,7 +319,7 @@ int reconcile_new(const struct reconcile_config *config, struct reconcile **ret_
 	reconcile->host = (struct lease_host){
 		.engine = config->engine,
 		.state = config->state,
-		.logs = openat(state_fd(config->state), "logs", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+		.logs = -1,
 		.clock = config->clock,
 		.container = config->container,
 		.on_change = on_change,
@@ -315,7 +329,7 @@ int reconcile_new(const struct reconcile_config *config, struct reconcile **ret_
 		.on_trouble = reconcile_round_soon,
 		.arg = reconcile,
 	};
-	r = reconcile->host.logs < 0 ? -errno : 0;
+	r = open_folders(reconcile);
 	if (r == 0)
 		r = state_each(config->state, "leases", load_lease, reconcile);
 	if (r == 0)

@@ -3,7 +3,7 @@
 #include <jansson.h>
 #include <unistd.h>
 
-#include "agent/state.h"
+#include "link/state.h"
 #include "base/codec.h"
 #include "base/field.h"
 #include "base/random.h"
@@ -44,25 +44,6 @@ static const struct field joined_table[] = {
 	{ "url", FIELD_TEXT, offsetof(struct joined, url), .max = 511 },
 	{ 0 },
 };
-
-/* A key that an earlier, failed try made is used again: it may have joined without our hearing. */
-static int take_key(struct state *state, struct secp_key **ret_key)
-{
-	int r;
-
-	r = state_read_key(state, ret_key);
-	if (r != -ENOENT)
-		return r;
-	r = secp_key_generate(&random_system, ret_key);
-	if (r < 0)
-		return r;
-	r = state_write_key(state, *ret_key);
-	if (r < 0) {
-		secp_key_free(*ret_key);
-		*ret_key = NULL;
-	}
-	return r;
-}
 
 static json_t *make_request(const struct secp_key *key, const char *token, const char *name)
 {
@@ -161,7 +142,8 @@ static int join(struct state *state, const char *folder, const char *url, const 
 			config.url);
 	if (r != -ENOENT)
 		return cli_fault(r, "reading the state");
-	r = take_key(state, &key);
+	/* A key that an earlier, failed try made is used again: it may have joined without our hearing. */
+	r = state_take_key(state, &random_system, &key);
 	if (r < 0)
 		return cli_fault(r, "making the machine's key");
 	request = make_request(key, token, name);

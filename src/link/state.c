@@ -1,4 +1,4 @@
-#include "agent/state.h"
+#include "link/state.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -58,8 +58,7 @@ static int take_folder(struct state *state, const char *path)
 		return -errno;
 	if (flock(state->lock, LOCK_EX | LOCK_NB) < 0)
 		return errno == EWOULDBLOCK ? -EBUSY : -errno;
-	r = make_folder(state->dir, "leases");
-	return r < 0 ? r : make_folder(state->dir, "logs");
+	return 0;
 }
 
 int state_open(const char *path, struct state **ret_state)
@@ -96,6 +95,11 @@ void state_die_at(struct state *state, unsigned int n)
 int state_fd(const struct state *state)
 {
 	return state->dir;
+}
+
+int state_folder(struct state *state, const char *name)
+{
+	return make_folder(state->dir, name);
 }
 
 static int compose_header(const void *bytes, size_t len, char ret_header[static HEADER_MAX])
@@ -368,4 +372,24 @@ int state_read_key(struct state *state, struct secp_key **ret_key)
 	explicit_bzero((void *)text, len);
 	explicit_bzero(secret, sizeof(secret));
 	return r;
+}
+
+int state_take_key(struct state *state, struct random *random, struct secp_key **ret_key)
+{
+	struct secp_key *key;
+	int r;
+
+	r = state_read_key(state, ret_key);
+	if (r != -ENOENT)
+		return r;
+	r = secp_key_generate(random, &key);
+	if (r < 0)
+		return r;
+	r = state_write_key(state, key);
+	if (r < 0) {
+		secp_key_free(key);
+		return r;
+	}
+	*ret_key = key;
+	return 0;
 }

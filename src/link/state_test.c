@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/state.h"
+#include "link/state.h"
 
 struct fixture {
 	char folder[64];
@@ -186,6 +186,9 @@ static void keeps_key_and_config(void **state)
 	assert_int_equal(fstatat(state_fd(f->state), "key", &st, 0), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	assert_int_equal(state_read_key(f->state, &again), 0);
+	assert_true(address_equal(secp_key_address(key), secp_key_address(again)));
+	secp_key_free(again);
+	assert_int_equal(state_take_key(f->state, &random_system, &again), 0);
 	assert_true(address_equal(secp_key_address(key), secp_key_address(again)));
 	secp_key_free(key);
 	secp_key_free(again);
