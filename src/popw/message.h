@@ -22,7 +22,7 @@
 #define TAG_RESULT "popw1/result"
 
 enum message_kind { /* byte 0 of a message where its kind is not known from its place */
-		    MESSAGE_SESSION = 1, /* SESSION, then the members' addresses */
+		    MESSAGE_SESSION = 1, /* summons.h */
 		    MESSAGE_NCOMMIT, /* member -> all, before anything */
 		    MESSAGE_NONCE, /* member -> relay */
 		    MESSAGE_NONCES, /* relay -> all: the set that makes a seed */
