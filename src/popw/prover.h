@@ -64,7 +64,8 @@ enum { PROVER_THREADS_MAX = 1024 }; /* 0 asks for one a processor */
 _must_check_ int prover_cpu_open(unsigned int threads, struct prover_device **ret_device,
 				 const char **ret_detail);
 /* The data set in an unlinked file of @folder, read with O_DIRECT; where the file system refuses that,
- * through the page cache, which the device's name then says. Each of @threads waits for one read. */
+ * through the page cache, which the device's name then says. Each of @threads (0: 32)
+ * waits for one read. */
 _must_check_ int prover_disk_open(const char *folder, unsigned int threads,
 				  struct prover_device **ret_device, const char **ret_detail);
 /* @index: of the device as the driver counts. */
