@@ -1,0 +1,14 @@
+#include "cmd/popw.h"
+
+#include "cmd/cli.h"
+#include "cmd/commands.h"
+
+int cmd_popw(int argc, char **argv)
+{
+	static const struct cli_verb verbs[] = {
+		{ "prove", "prove one session over pipes, for programs", popw_prove },
+		{ 0 },
+	};
+
+	return cli_verbs("popw", verbs, argc, argv);
+}

@@ -1,0 +1,4 @@
+/* popw.h - the subcommands of `kaisar popw`; they return exit statuses. */
+#pragma once
+
+int popw_prove(int argc, char **argv);

@@ -1,0 +1,73 @@
+#include "cmd/popw_device.h"
+
+#include "cmd/failure.h"
+
+enum { DEVICES_MAX = 256 };
+
+static int open_cpu(const struct popw_choice *choice, struct prover_device **ret_device,
+		    const char **ret_detail)
+{
+	return prover_cpu_open(choice->threads, ret_device, ret_detail);
+}
+
+static int open_disk(const struct popw_choice *choice, struct prover_device **ret_device,
+		     const char **ret_detail)
+{
+	return prover_disk_open(choice->folder, choice->threads, ret_device, ret_detail);
+}
+
+static int open_opencl(const struct popw_choice *choice, struct prover_device **ret_device,
+		       const char **ret_detail)
+{
+	return prover_opencl_open(choice->device, ret_device, ret_detail);
+}
+
+static const struct backend {
+	const char *name;
+	int (*open)(const struct popw_choice *choice, struct prover_device **ret_device,
+		    const char **ret_detail);
+} backends[] = {
+	{ "auto", open_cpu },
+	{ "cpu", open_cpu },
+	{ "disk", open_disk },
+	{ "opencl", open_opencl },
+};
+
+static const struct backend *find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(backends); i++)
+		if (strcmp(backends[i].name, name) == 0)
+			return &backends[i];
+	return NULL;
+}
+
+int popw_choice_read(const struct options *options, struct popw_choice *ret_choice)
+{
+	const char *name = options_get(options, "backend", "auto");
+	int64_t device, threads;
+
+	if (!find(name))
+		return options_refuse(options->table,
+				      "--backend must be cuda, opencl, cpu or disk, not '%s'",
+				      name);
+	if (options_int(options, "device", 0, DEVICES_MAX - 1, 0, &device) != 0 ||
+	    options_int(options, "threads", 1, PROVER_THREADS_MAX, 0, &threads) != 0)
+		return EXIT_USAGE;
+	*ret_choice = (struct popw_choice){ name, (unsigned int)device, (unsigned int)threads,
+					    options_get(options, "folder", ".") };
+	return 0;
+}
+
+int popw_device_open(const struct popw_choice *choice, struct prover_device **ret_device)
+{
+	const char *detail = "";
+	int r;
+
+	r = find(choice->backend)->open(choice, ret_device, &detail);
+	if (r == 0)
+		return 0;
+	if (r < 0 && !*detail)
+		detail = strerror(-r);
+	return cli_fail(CLI_FAILED, "no prover on %s %u: %s", choice->backend, choice->device,
+			detail);
+}
