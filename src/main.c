@@ -26,6 +26,7 @@ static const struct {
 	{ "wallet", "make, import, export and choose the keys that sign you in", cmd_wallet },
 	{ "popw", "prove what a machine can do, and check such proofs", cmd_popw },
 	{ "worker", "offer a machine of yours", cmd_worker },
+	{ "checker", "verify machines with a computer of yours", cmd_checker },
 };
 
 static int usage(FILE *out)

@@ -1,4 +1,4 @@
-/* admin.c - what operators do: credit, roles, every machine, the ledger's check. */
+/* admin.c - what operators do: credit, roles, every machine and checker, licences, the ledger's check. */
 #include "cmd/cli.h"
 #include "cmd/commands.h"
 
@@ -100,7 +100,7 @@ static int admin_role(int argc, char **argv)
 	return status;
 }
 
-/* ---- machines and the ledger ---- */
+/* ---- machines ---- */
 
 static const struct option_row plain_rows[] = { CLI_URL_ROW, CLI_OUTPUT_ROW, { 0 } };
 static const struct option_table workers_table = {
@@ -135,6 +135,95 @@ static int admin_workers(int argc, char **argv)
 	cli_end(&cli);
 	return status;
 }
+
+/* ---- checkers ---- */
+
+static const struct option_table checkers_table = {
+	.usage = "kaisar admin checkers [OPTIONS]",
+	.about = "Every checker of the network.",
+	.rows = plain_rows,
+};
+
+static const struct column checker_columns[] = {
+	{ "CHECKER", "checker" },
+	{ "NAME", "name" },
+	{ "ACCOUNT", "account" },
+	{ "STATUS", "status" },
+	{ "UNTIL", "ban.until" },
+	{ "WHY", "ban.reason" },
+	{ "LICENCES", "licences" },
+	{ "VALID", "valid" },
+	{ "WRONG", "wrong" },
+	{ "ERRORS", "error_ppm", COLUMN_PPM },
+	{ "SEEN", "seen_at" },
+	{ "VERSION", "version" },
+	{ 0 },
+};
+
+static int admin_checkers(int argc, char **argv)
+{
+	_cleanup_(json_decrefp) json_t *items = NULL;
+	struct cli cli;
+	int status;
+
+	if (cli_begin(&checkers_table, argc, argv, &cli, &status) != 0)
+		return status;
+	status = client_list(cli.client, "/v1/admin/checkers?limit=100", 0, &items);
+	if (status == 0)
+		status = cli_print_list(&cli, checker_columns, items);
+	cli_end(&cli);
+	return status;
+}
+
+static const struct option_table licence_table = {
+	.usage = "kaisar admin licence [OPTIONS] CHECKER N",
+	.about = "Sets how many licences a checker has; with none it gets no tasks.",
+	.rows = plain_rows,
+	.words_min = 2,
+	.words_max = 2,
+};
+
+static int licence(struct cli *cli)
+{
+	_cleanup_(json_decrefp) json_t *body = NULL, *checker = NULL, *list = NULL;
+	struct client_call call = { .method = "PUT" };
+	const char *word = cli->options.words[1];
+	long long licences;
+	char *end;
+	int r;
+
+	errno = 0;
+	licences = strtoll(word, &end, 10);
+	if (errno || end == word || *end || licences < 0)
+		return options_refuse(&licence_table, "N must be a number from 0 on, not '%s'",
+				      word);
+	body = json_pack("{s:I}", "licences", (json_int_t)licences);
+	call.path = cli_path(cli, "/v1/admin/checkers/", cli->options.words[0], "");
+	call.body = body;
+	if (!body || !call.path)
+		return cli_fault(-ENOMEM, "licence");
+	r = client_call(cli->client, &call, &checker);
+	if (r != 0)
+		return r;
+	if (cli->format != OUT_TABLE)
+		return cli_print_object(cli, NULL, checker);
+	list = json_pack("[O]", checker);
+	return cli_print_list(cli, checker_columns, list);
+}
+
+static int admin_licence(int argc, char **argv)
+{
+	struct cli cli;
+	int status;
+
+	if (cli_begin(&licence_table, argc, argv, &cli, &status) != 0)
+		return status;
+	status = licence(&cli);
+	cli_end(&cli);
+	return status;
+}
+
+/* ---- the ledger ---- */
 
 static const struct option_table ledger_table = {
 	.usage = "kaisar admin ledger [OPTIONS]",
@@ -174,6 +263,8 @@ int cmd_admin(int argc, char **argv)
 		{ "credit", "give an account credit", admin_credit },
 		{ "role", "give or take a role", admin_role },
 		{ "workers", "list every machine", admin_workers },
+		{ "checkers", "list every checker", admin_checkers },
+		{ "licence", "set how many licences a checker has", admin_licence },
 		{ "ledger", "check that the books balance", admin_ledger },
 		{ 0 },
 	};

@@ -124,6 +124,8 @@ static struct cell make_cell(const struct column *column, const json_t *item)
 		cell_add(&cell, "%g", (double)json_integer_value(value) / 1000);
 	else if (json_is_integer(value) && column->kind == COLUMN_SECONDS)
 		add_seconds(&cell, json_integer_value(value));
+	else if (json_is_integer(value) && column->kind == COLUMN_PPM)
+		cell_add(&cell, "%g%%", (double)json_integer_value(value) / 10000);
 	else if (column->kind == COLUMN_PORTS)
 		add_ports(&cell, value);
 	else

@@ -16,6 +16,7 @@ enum column_kind {
 	COLUMN_BYTES, /* 1073741824 as "1GiB" */
 	COLUMN_MILLI, /* 500 as "0.5" */
 	COLUMN_SECONDS, /* 3725 as "1h2m5s" */
+	COLUMN_PPM, /* 12500 as "1.25%" */
 	COLUMN_PORTS, /* [{container, host}] as "32768->80" */
 };
 

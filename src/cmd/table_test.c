@@ -11,12 +11,14 @@ static const struct column columns[] = {
 	{ "RAM", "free.memory", COLUMN_BYTES },
 	{ "CORES", "milli", COLUMN_MILLI },
 	{ "TIME", "seconds", COLUMN_SECONDS },
+	{ "ERRORS", "ppm", COLUMN_PPM },
 	{ "PORTS", "ports", COLUMN_PORTS },
 	{ 0 },
 };
 
 static const char items_json[] =
 	"[{\"name\":\"größe\",\"free\":{\"memory\":1610612736},\"milli\":500,\"seconds\":3725,"
+	"\"ppm\":12500,"
 	"\"ports\":[{\"container\":80,\"host\":32768,\"address\":null},{\"container\":81,\"host\":"
 	"9,\"address\":\"h:9\"}]},"
 	"{\"name\":\"\\u001b[2Jx\",\"free\":null,\"milli\":2000,\"seconds\":59,\"ports\":[]}]";
@@ -50,11 +52,11 @@ static char *printed(enum out_format format, bool list, const struct column *sho
 static void test_table(void **state _unused_)
 {
 	assert_string_equal(printed(OUT_TABLE, true, columns, items_json),
-			    "NAME   RAM     CORES  TIME    PORTS\n"
-			    "größe  1.5GiB  0.5    1h2m5s  32768->80, h:9->81\n"
-			    "?[2Jx  -       2      59s     -\n");
+			    "NAME   RAM     CORES  TIME    ERRORS  PORTS\n"
+			    "größe  1.5GiB  0.5    1h2m5s  1.25%   32768->80, h:9->81\n"
+			    "?[2Jx  -       2      59s     -       -\n");
 	assert_string_equal(printed(OUT_TABLE, true, columns, "[]"),
-			    "NAME  RAM  CORES  TIME  PORTS\n");
+			    "NAME  RAM  CORES  TIME  ERRORS  PORTS\n");
 }
 
 static void test_object(void **state _unused_)

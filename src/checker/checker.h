@@ -1,0 +1,27 @@
+/* checker.h - a checker node in the network: verifies workers as a member of panels, asks the workers that
+ * it is to watch whether they are there, and now and then behaves as a user. Needs no GPU.
+ *
+ * member.h is one session, watch.h the polls; here they meet the link, the loop and the disk. */
+#pragma once
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "link/state.h"
+
+struct checker;
+struct loop;
+
+struct checker_config {
+	struct loop *loop;
+	const struct clock *clock;
+	struct random *random;
+	struct state *state; /* registered: config and key are there */
+	const char *version; /* of this program */
+};
+
+/* Starts; everything else happens on the loop. Faults: -ENOENT (not registered), -EBADMSG (state damaged),
+ * -ENOMEM. The configuration's texts and objects outlive the checker. */
+_must_check_ int checker_new(const struct checker_config *config, struct checker **ret_checker);
+
+/* After loop_run returned. Sessions that run are left: to their panels this member fell silent. */
+void checker_free(struct checker *checker);

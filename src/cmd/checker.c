@@ -1,0 +1,18 @@
+#include "cmd/checker.h"
+
+#include "cmd/cli.h"
+#include "cmd/commands.h"
+
+int cmd_checker(int argc, char **argv)
+{
+	static const struct cli_verb verbs[] = {
+		{ "create", "make a checker's key and register it with your account",
+		  cmd_checker_create },
+		{ "run", "verify machines: needs no GPU", cmd_checker_run },
+		{ "status", "show your checkers", cmd_checker_status },
+		{ "tasks", "show what a checker of yours did", cmd_checker_tasks },
+		{ 0 },
+	};
+
+	return cli_verbs("checker", verbs, argc, argv);
+}
