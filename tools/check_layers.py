@@ -30,12 +30,13 @@ API_FOR_MODULES = {"api/route.h", "api/settings.h"}
 MODULE_GRAPH = {
     "rewards": {"proof", "checker", "service", "worker", "billing", "iam", "logging"},
     "proof": {"checker", "service", "worker", "billing", "iam", "logging"},
-    "checker": {"iam", "logging"},
+    "checker": {"node", "iam", "logging"},
     "service": {"worker", "billing", "iam", "logging"},
-    "worker": {"billing", "iam", "logging"},
+    "worker": {"node", "billing", "iam", "logging"},
     "billing": {"iam", "logging"},
     "iam": {"logging"},
     "logging": set(),
+    "node": set(),
 }
 LIBRARIES = [  # (header, files that may include it)
     (r"sqlite3\.h|libpq-fe\.h", r"src/io/db_\w+\.[ch]$"),

@@ -16,6 +16,7 @@
 #include "io/migrate.h"
 #include "io/pool.h"
 #include "modules/billing/billing.h"
+#include "modules/checker/checker.h"
 #include "modules/iam/iam.h"
 #include "modules/logging/logging.h"
 #include "modules/service/service.h"
@@ -32,7 +33,8 @@ enum {
 };
 
 static const struct module *const modules[] = {
-	&logging_module, &iam_module, &billing_module, &worker_module, &service_module,
+	&logging_module, &iam_module,     &billing_module,
+	&worker_module,  &checker_module, &service_module,
 };
 
 static const struct option_row rows[] = {

@@ -11,6 +11,7 @@ enum checker_outcome {
 	CHECKER_E_SIGNATURE = ROUTE_E_MODULE, /* not by the checker's key over checker_digest */
 	CHECKER_E_TAKEN, /* registered by another account */
 	CHECKER_E_TOO_MANY,
+	CHECKER_E_HAS_RECORD, /* cannot be removed: it took part in sessions */
 };
 
 enum {

@@ -5,8 +5,8 @@
 #include "base/log.h"
 #include "io/loop.h"
 #include "io/pool.h"
+#include "modules/node/node.h"
 #include "modules/worker/errand.h"
-#include "modules/worker/greeting.h"
 #include "modules/worker/streams.h"
 #include "modules/worker/worker_state.h"
 
@@ -45,6 +45,7 @@ struct agents {
 	struct arena *incoming, *outgoing;
 	struct loop_timer *retry;
 	struct charging *charging;
+	struct worker_proof_listener proofs;
 	pthread_mutex_t mutex; /* guards the buckets and what they lead to: conn, machine */
 	struct session *buckets[BUCKETS];
 	size_t live;
@@ -188,6 +189,16 @@ struct streams *agents_streams(struct agents *agents, struct machine_id machine)
 	return session ? &session->streams : NULL;
 }
 
+bool agents_linked(struct agents *agents, struct machine_id machine)
+{
+	return conn_of(agents, machine).value != 0;
+}
+
+void agents_listen(struct agents *agents, const struct worker_proof_listener *listener)
+{
+	agents->proofs = *listener;
+}
+
 /* ---- the end of a session ---- */
 
 static void stop_waiting(struct session *session)
@@ -201,10 +212,15 @@ static void stop_waiting(struct session *session)
 
 static void quit(struct session *session)
 {
+	struct agents *agents = session->agents;
+	bool was_live = session->state == LIVE;
+
 	stop_waiting(session);
-	if (session->state == LIVE)
+	if (was_live)
 		leave(session);
 	session->state = ENDING;
+	if (was_live && agents->proofs.on_down)
+		agents->proofs.on_down(agents->proofs.arg, session->machine);
 }
 
 static void end(struct session *session, uint16_t code, const char *reason)
@@ -302,7 +318,7 @@ static void adopt(struct session *session, struct machine_id machine)
 	if (older)
 		end(older, 1008, "replaced by a newer session of this machine");
 	/* The welcome goes first: once entered, a commit may send at any moment. */
-	if (!greeting_welcome(agents->context, session->conn, agents->outgoing)) {
+	if (!node_welcome(agents->context, session->conn, agents->outgoing)) {
 		end(session, 1011, "not possible now; try again later");
 		return;
 	}
@@ -434,6 +450,14 @@ static void on_heartbeat(struct session *session, const Wire__Heartbeat *heartbe
 		set_out(session);
 }
 
+static void on_proof(struct session *session, const Wire__ToServer *message)
+{
+	const struct worker_proof_listener *proofs = &session->agents->proofs;
+
+	if (proofs->on_message)
+		proofs->on_message(proofs->arg, session->machine, message);
+}
+
 static void dispatch(struct session *session, const Wire__ToServer *message, const void *bytes,
 		     size_t len)
 {
@@ -459,6 +483,11 @@ static void dispatch(struct session *session, const Wire__ToServer *message, con
 		break;
 	case WIRE__TO_SERVER__BODY_STREAM_CLOSE:
 		streams_closed(&session->streams, message->stream_close);
+		break;
+	case WIRE__TO_SERVER__BODY_PROOF:
+	case WIRE__TO_SERVER__BODY_PROOF_END:
+	case WIRE__TO_SERVER__BODY_POLL_ANSWER:
+		on_proof(session, message);
 		break;
 	default:
 		if (post_letter(session, bytes, len))
@@ -533,7 +562,7 @@ static void on_challenge(void *arg)
 	session->posted--;
 	session->challenged_mono_ms = clock_mono_ms(agents->context->clock);
 	if (session->state == GREETING &&
-	    !greeting_challenge(agents->context, session->conn, agents->outgoing, session->nonce))
+	    !node_challenge(agents->context, session->conn, agents->outgoing, session->nonce))
 		end(session, 1011, "not possible now; try again later");
 	free_if_done(session);
 }

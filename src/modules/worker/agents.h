@@ -35,6 +35,12 @@ void agents_send(struct agents *agents, struct machine_id machine, const void *b
 /* Closes the machine's session, if there is one. From any thread. */
 void agents_drop(struct agents *agents, struct machine_id machine, const char *reason);
 
+/* From any thread. */
+bool agents_linked(struct agents *agents, struct machine_id machine);
+
+/* Before the first session. */
+void agents_listen(struct agents *agents, const struct worker_proof_listener *listener);
+
 /* Greeted sessions. From any thread. */
 size_t agents_count(struct agents *agents);
 

@@ -2,11 +2,10 @@
 
 #include "api/settings.h"
 #include "base/log.h"
+#include "modules/node/node.h"
 #include "modules/worker/desired.h"
 #include "modules/worker/reports.h"
 #include "modules/worker/worker_state.h"
-#include "security/secp.h"
-#include "wire/sign.h"
 
 enum { ERRAND_ARENA_BYTES = 32 << 20 };
 
@@ -53,22 +52,6 @@ static void send(const struct errand *errand, const void *bytes, size_t len)
 
 /* ---- hello ---- */
 
-static bool is_signed(const struct errand *errand, const Wire__Hello *hello,
-		      struct machine_id *ret_machine)
-{
-	struct hello_statement statement = { .network = errand->context->settings->network };
-	uint8_t digest[SIGN_DIGEST_SIZE];
-	struct address signer;
-
-	memcpy(statement.nonce, errand->nonce, sizeof(statement.nonce));
-	memcpy(&statement.machine, hello->machine.data, sizeof(statement.machine));
-	hello_digest(&statement, digest);
-	if (secp_recover(digest, hello->signature.data, &signer) != 0)
-		return false;
-	*ret_machine = statement.machine;
-	return address_equal(&signer, &statement.machine.address);
-}
-
 static int tx_greet(struct tx *tx, void *arg)
 {
 	struct work *work = arg;
@@ -90,7 +73,8 @@ static int greet(struct work *work, struct arena *arena)
 	struct errand *errand = work->errand;
 	int r;
 
-	if (!is_signed(errand, work->message->hello, &errand->machine)) {
+	if (!node_hello_holds(errand->context, errand->nonce, work->message->hello,
+			      &errand->machine)) {
 		refuse(errand, 1008, "the signature is not by this machine's key");
 		return 0;
 	}

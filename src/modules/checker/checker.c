@@ -1,0 +1,207 @@
+#include "modules/checker/checker.h"
+
+#include "api/settings.h"
+#include "base/log.h"
+#include "modules/checker/checker_rules.h"
+#include "modules/logging/logging.h"
+#include "security/secp.h"
+
+#define WEEK_MS (7 * (int64_t)CHECKER_DAY_MS)
+#define MONTH_MS (30 * (int64_t)CHECKER_DAY_MS)
+#define HALF_YEAR_MS (180 * (int64_t)CHECKER_DAY_MS)
+
+/* ---- registering ---- */
+
+static bool is_signed(const struct context *context, struct account_id account,
+		      const struct checker_registration *registration)
+{
+	const struct checker_statement statement = {
+		.network = context->settings->network,
+		.checker = registration->checker,
+		.account = account,
+	};
+	uint8_t digest[SIGN_DIGEST_SIZE];
+	struct address signer;
+
+	checker_digest(&statement, digest);
+	return secp_recover(digest, registration->signature, &signer) == 0 &&
+	       address_equal(&signer, &registration->checker);
+}
+
+int checker_register(const struct context *context, struct tx *tx, struct account_id account,
+		     const struct checker_registration *registration, struct checker_row *ret_row)
+{
+	const struct checker_row fresh = {
+		.checker = registration->checker,
+		.account = account,
+		.name = registration->name,
+		.registered_at_ms = clock_now_ms(context->clock),
+	};
+	struct checker_row row;
+	int64_t n;
+	int r;
+
+	if (!is_signed(context, account, registration))
+		return CHECKER_E_SIGNATURE;
+	r = checker_store_get(tx, &registration->checker, &row);
+	if (r == 0 && !account_equal(row.account, account))
+		return CHECKER_E_TAKEN;
+	if (r == ROUTE_E_NOT_FOUND) {
+		r = checker_store_count(tx, account, &n);
+		if (r == 0 && n >= CHECKERS_OF_ACCOUNT_MAX)
+			return CHECKER_E_TOO_MANY;
+	}
+	if (r == 0)
+		r = checker_store_put(tx, &fresh);
+	if (r == 0)
+		r = checker_store_get(tx, &registration->checker, ret_row);
+	return r;
+}
+
+enum checker_status checker_status(const struct context *context, const struct checker_row *row)
+{
+	if (row->banned_until_ms > clock_now_ms(context->clock))
+		return CHECKER_BANNED;
+	if (row->licences == 0)
+		return CHECKER_PENDING;
+	switch (links_state(&row->checker)) {
+	case LINK_STATE_NONE:
+		return CHECKER_OFFLINE;
+	case LINK_STATE_IDLE:
+		return CHECKER_READY;
+	case LINK_STATE_OCCUPIED:
+		return CHECKER_CHECKING;
+	}
+	return CHECKER_OFFLINE;
+}
+
+int checker_eligible(const struct context *context, struct tx *tx,
+		     struct checker_member **ret_members, size_t *ret_n)
+{
+	struct checker_member *members;
+	size_t n, kept = 0;
+	int r;
+
+	r = checker_store_eligible(tx, clock_now_ms(context->clock), &members, &n);
+	if (r != 0)
+		return r;
+	for (size_t i = 0; i < n; i++)
+		if (links_state(&members[i].checker) != LINK_STATE_NONE)
+			members[kept++] = members[i];
+	*ret_members = members;
+	*ret_n = kept;
+	return 0;
+}
+
+/* ---- bans ---- */
+
+struct ban {
+	int64_t until_ms; /* 0: none */
+	const char *reason;
+};
+
+/* Wrong marks that lie less than @window_ms behind @at_ms, itself among them. */
+static size_t within(const int64_t *wrongs, size_t n, int64_t at_ms, int64_t window_ms)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		count += wrongs[i] <= at_ms && wrongs[i] > at_ms - window_ms;
+	return count;
+}
+
+/* What the documented rule says of these wrong marks, the oldest first: the ban that reaches
+ * furthest. */
+static struct ban ban_of(const int64_t *wrongs, size_t n)
+{
+	struct ban ban = { 0, "" };
+
+	if (n > 10)
+		return (struct ban){ CHECKER_FOREVER_MS, "more than 10 wrong results: for ever" };
+	for (size_t i = 0; i < n; i++) {
+		int64_t at_ms = wrongs[i];
+
+		if (within(wrongs, n, at_ms, MONTH_MS) >= 5 && at_ms + HALF_YEAR_MS > ban.until_ms)
+			ban = (struct ban){ at_ms + HALF_YEAR_MS,
+					    "5 wrong results within a month: six months" };
+		if (within(wrongs, n, at_ms, WEEK_MS) >= 2 && at_ms + MONTH_MS > ban.until_ms)
+			ban = (struct ban){ at_ms + MONTH_MS,
+					    "2 wrong results within a week: one month" };
+	}
+	return ban;
+}
+
+static int tell(const struct context *context, struct tx *tx, const struct checker_row *row,
+		const char *type, json_t *data)
+{
+	char subject[ADDRESS_TEXT_SIZE];
+
+	address_text(&row->checker, subject);
+	if (!data)
+		return -ENOMEM;
+	return logging_event(context, tx, row->account, type, subject, data);
+}
+
+/* Writes the ban that the wrong marks amount to now, which may be none. */
+static int settle_ban(const struct context *context, struct tx *tx, const struct checker_row *row)
+{
+	int64_t *wrongs;
+	struct ban ban;
+	size_t n;
+	int r;
+
+	r = checker_store_wrongs(tx, &row->checker, 0, &wrongs, &n);
+	if (r != 0)
+		return r;
+	ban = ban_of(wrongs, n);
+	if (ban.until_ms == row->banned_until_ms)
+		return 0;
+	r = checker_store_ban(tx, &row->checker, ban.until_ms, ban.reason);
+	if (r != 0)
+		return r;
+	return tell(context, tx, row, ban.until_ms ? "checker.banned" : "checker.ban_lifted",
+		    json_pack("{s:o, s:s}", "until",
+			      ban.until_ms == CHECKER_FOREVER_MS ? json_string("for ever")
+								 : encode_time(ban.until_ms),
+			      "reason", ban.reason));
+}
+
+int checker_marked(const struct context *context, struct tx *tx, const struct address *checker,
+		   const uint8_t session[static 16], enum checker_mark mark, bool planted,
+		   int64_t at_ms)
+{
+	struct checker_mark_row row = { .at_ms = at_ms, .mark = mark, .planted = planted };
+	struct checker_row owner;
+	bool new;
+	int r;
+
+	memcpy(row.session, session, sizeof(row.session));
+	r = checker_store_get(tx, checker, &owner);
+	if (r == 0)
+		r = checker_store_mark(tx, checker, &row, &new);
+	if (r != 0 || !new || mark != CHECKER_WRONG)
+		return r;
+	r = tell(context, tx, &owner, "checker.wrong", json_pack("{s:b}", "planted", planted));
+	return r != 0 ? r : settle_ban(context, tx, &owner);
+}
+
+int checker_cleared(const struct context *context, struct tx *tx, const struct address *checker,
+		    const uint8_t session[static 16])
+{
+	struct checker_row row;
+	bool changed;
+	int r;
+
+	r = checker_store_get(tx, checker, &row);
+	if (r == 0)
+		r = checker_store_clear(tx, checker, session, &changed);
+	if (r != 0 || !changed)
+		return r;
+	return settle_ban(context, tx, &row);
+}
+
+int checker_worked(struct tx *tx, int64_t from_ms, int64_t until_ms, struct checker_work **ret_rows,
+		   size_t *ret_n)
+{
+	return checker_store_worked(tx, from_ms, until_ms, ret_rows, ret_n);
+}

@@ -1,0 +1,292 @@
+#include "modules/checker/checker.h"
+
+#include "api/settings.h"
+#include "base/codec.h"
+#include "modules/checker/checker_rules.h"
+
+enum { SIGNATURE_TEXT_LEN = 2 + 2 * SIGNATURE_SIZE, PAGE_MAX = 100 };
+
+static const char *const status_words[] = {
+	[CHECKER_PENDING] = "pending",   [CHECKER_OFFLINE] = "offline", [CHECKER_READY] = "ready",
+	[CHECKER_CHECKING] = "checking", [CHECKER_BANNED] = "banned",
+};
+
+static const char *const mark_words[] = {
+	[CHECKER_VALID] = "valid",
+	[CHECKER_WRONG] = "wrong",
+	[CHECKER_SILENT] = "silent",
+	[CHECKER_DEVIATING] = "deviating",
+};
+
+/* Of @valid + @wrong, in parts per million, rounded down. */
+static json_int_t error_ppm(const struct checker_row *row)
+{
+	int64_t all = row->valid + row->wrong;
+
+	return all > 0 ? row->wrong * 1000000 / all : 0;
+}
+
+static json_t *ban_json(const struct context *context, const struct checker_row *row)
+{
+	if (row->banned_until_ms <= clock_now_ms(context->clock))
+		return json_null();
+	return json_pack("{s:o, s:s}", "until",
+			 row->banned_until_ms == CHECKER_FOREVER_MS
+				 ? json_null()
+				 : encode_time(row->banned_until_ms),
+			 "reason", row->ban_reason);
+}
+
+static json_t *checker_json(const struct context *context, const struct checker_row *row)
+{
+	return json_pack(
+		"{s:o, s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:s}", "checker",
+		encode_address(&row->checker), "account", encode_address(&row->account.address),
+		"name", row->name, "status", status_words[checker_status(context, row)], "licences",
+		(json_int_t)row->licences, "valid", (json_int_t)row->valid, "wrong",
+		(json_int_t)row->wrong, "error_ppm", error_ppm(row), "ban", ban_json(context, row),
+		"registered_at", encode_time(row->registered_at_ms), "seen_at",
+		encode_time(row->seen_at_ms), "version", row->version);
+}
+
+/* ---- registering ---- */
+
+struct register_body {
+	struct address checker;
+	const char *signature, *name;
+};
+
+static const struct field register_fields[] = {
+	{ "checker", FIELD_ADDRESS, offsetof(struct register_body, checker), .required = true },
+	{ "signature", FIELD_TEXT, offsetof(struct register_body, signature), .required = true,
+	  .min = SIGNATURE_TEXT_LEN, .max = SIGNATURE_TEXT_LEN,
+	  .charset = "0123456789abcdefABCDEFx" },
+	{ "name", FIELD_TEXT, offsetof(struct register_body, name), .required = true, .min = 1,
+	  .max = CHECKER_NAME_MAX },
+	{ 0 },
+};
+
+static int post_checker(struct request *request, struct tx *tx, struct reply *reply)
+{
+	const struct register_body *body = request->body;
+	struct checker_registration registration = { .checker = body->checker, .name = body->name };
+	struct checker_row row;
+	int r;
+
+	if (memcmp(body->signature, "0x", 2) != 0 ||
+	    hex_decode(body->signature + 2, SIGNATURE_TEXT_LEN - 2, registration.signature,
+		       sizeof(registration.signature)) < 0)
+		return reply_refuse(reply, "signature", "must be 0x and 130 hexadecimal digits");
+	r = checker_register(request->context, tx, request->caller.account, &registration, &row);
+	return r != 0 ? r : reply_with(reply, 201, checker_json(request->context, &row));
+}
+
+static int get_link(struct request *request, struct tx *tx _unused_, struct reply *reply _unused_)
+{
+	void *nothing = malloc(1);
+
+	if (!nothing)
+		return -ENOMEM;
+	request_prepare(request, nothing);
+	return 0;
+}
+
+/* ---- lists ---- */
+
+struct page_query {
+	struct address cursor;
+	int64_t limit;
+};
+
+static const struct field page_fields[] = {
+	{ "cursor", FIELD_ADDRESS, offsetof(struct page_query, cursor) },
+	{ "limit", FIELD_INT, offsetof(struct page_query, limit), .min = 1, .max = PAGE_MAX,
+	  .fallback = 50 },
+	{ 0 },
+};
+
+static int list_checkers(const struct request *request, struct tx *tx,
+			 const struct account_id *account, struct reply *reply)
+{
+	const struct page_query *query = request->query;
+	size_t n, limit = (size_t)query->limit;
+	struct checker_row *rows;
+	json_t *items, *next;
+	int r;
+
+	r = checker_store_list(tx, account, &query->cursor, limit + 1, &rows, &n);
+	if (r != 0)
+		return r;
+	items = json_array();
+	for (size_t i = 0; items && i < size_min(n, limit); i++)
+		if (json_array_append_new(items, checker_json(request->context, &rows[i])) < 0) {
+			json_decref(items);
+			return -ENOMEM;
+		}
+	next = n > limit ? encode_address(&rows[limit - 1].checker) : json_null();
+	return reply_with(reply, 200, json_pack("{s:o, s:o}", "items", items, "next", next));
+}
+
+static int get_checkers(struct request *request, struct tx *tx, struct reply *reply)
+{
+	return list_checkers(request, tx, &request->caller.account, reply);
+}
+
+static int get_all_checkers(struct request *request, struct tx *tx, struct reply *reply)
+{
+	return list_checkers(request, tx, NULL, reply);
+}
+
+/* One of the caller's: another's is not found. */
+static int owned(const struct request *request, struct tx *tx, struct checker_row *ret_row)
+{
+	struct address checker;
+	int r;
+
+	if (address_parse(request->params[0], &checker) < 0)
+		return ROUTE_E_NOT_FOUND;
+	r = checker_store_get(tx, &checker, ret_row);
+	if (r == 0 && !account_equal(ret_row->account, request->caller.account))
+		return ROUTE_E_NOT_FOUND;
+	return r;
+}
+
+static int get_checker(struct request *request, struct tx *tx, struct reply *reply)
+{
+	struct checker_row row;
+	int r;
+
+	r = owned(request, tx, &row);
+	return r != 0 ? r : reply_with(reply, 200, checker_json(request->context, &row));
+}
+
+static int delete_checker(struct request *request, struct tx *tx, struct reply *reply)
+{
+	struct checker_row row;
+	int r;
+
+	r = owned(request, tx, &row);
+	if (r == 0)
+		r = checker_store_remove(tx, &row.checker);
+	if (r == ROUTE_E_NOT_FOUND)
+		r = CHECKER_E_HAS_RECORD;
+	if (r == 0)
+		reply->status = 204;
+	return r;
+}
+
+/* ---- tasks ---- */
+
+struct tasks_query {
+	int64_t before_ms, limit;
+};
+
+static const struct field tasks_fields[] = {
+	{ "before_ms", FIELD_INT, offsetof(struct tasks_query, before_ms), .min = 0,
+	  .max = INT64_MAX, .fallback = INT64_MAX },
+	{ "limit", FIELD_INT, offsetof(struct tasks_query, limit), .min = 1, .max = PAGE_MAX,
+	  .fallback = 50 },
+	{ 0 },
+};
+
+static json_t *task_json(const struct checker_mark_row *mark)
+{
+	char proof[ID_TEXT_SIZE];
+
+	id_text("prf", mark->session, proof);
+	return json_pack("{s:s, s:o, s:I, s:s, s:b}", "proof", proof, "at",
+			 encode_time(mark->at_ms), "at_ms", (json_int_t)mark->at_ms, "mark",
+			 mark_words[mark->mark], "cleared", mark->cleared);
+}
+
+static int get_tasks(struct request *request, struct tx *tx, struct reply *reply)
+{
+	const struct tasks_query *query = request->query;
+	struct checker_mark_row *marks;
+	struct checker_row row;
+	json_t *items;
+	size_t n;
+	int r;
+
+	r = owned(request, tx, &row);
+	if (r == 0)
+		r = checker_store_marks(tx, &row.checker, query->before_ms, (size_t)query->limit,
+					&marks, &n);
+	if (r != 0)
+		return r;
+	items = json_array();
+	for (size_t i = 0; items && i < n; i++)
+		if (json_array_append_new(items, task_json(&marks[i])) < 0) {
+			json_decref(items);
+			return -ENOMEM;
+		}
+	return reply_with(reply, 200, json_pack("{s:o}", "items", items));
+}
+
+/* ---- the operator's ---- */
+
+struct licence_body {
+	int64_t licences;
+};
+
+static const struct field licence_fields[] = {
+	{ "licences", FIELD_INT, offsetof(struct licence_body, licences), .required = true,
+	  .min = 0, .max = CHECKER_LICENCES_MAX },
+	{ 0 },
+};
+
+static int put_licences(struct request *request, struct tx *tx, struct reply *reply)
+{
+	const struct licence_body *body = request->body;
+	struct address checker;
+	struct checker_row row;
+	int r;
+
+	if (address_parse(request->params[0], &checker) < 0)
+		return ROUTE_E_NOT_FOUND;
+	r = checker_store_licences(tx, &checker, body->licences);
+	if (r == 0)
+		r = checker_store_get(tx, &checker, &row);
+	return r != 0 ? r : reply_with(reply, 200, checker_json(request->context, &row));
+}
+
+/* ---- the module ---- */
+
+static const struct route routes[] = {
+	{ HTTP_POST, "/v1/checkers", PERM_ACCOUNT, TX_WRITE,
+	  .body = { register_fields, sizeof(struct register_body) }, .handler = post_checker },
+	{ HTTP_GET, "/v1/checker", PERM_PUBLIC, TX_NONE, .handler = get_link, .ws = &links_route },
+	{ HTTP_GET, "/v1/checkers", PERM_ACCOUNT, TX_READ,
+	  .query = { page_fields, sizeof(struct page_query) }, .handler = get_checkers },
+	{ HTTP_GET, "/v1/checkers/{checker}", PERM_ACCOUNT, TX_READ, .handler = get_checker },
+	{ HTTP_DELETE, "/v1/checkers/{checker}", PERM_ACCOUNT, TX_WRITE,
+	  .handler = delete_checker },
+	{ HTTP_GET, "/v1/checkers/{checker}/tasks", PERM_ACCOUNT, TX_READ,
+	  .query = { tasks_fields, sizeof(struct tasks_query) }, .handler = get_tasks },
+	{ HTTP_GET, "/v1/admin/checkers", PERM_OPERATOR, TX_READ,
+	  .query = { page_fields, sizeof(struct page_query) }, .handler = get_all_checkers },
+	{ HTTP_PUT, "/v1/admin/checkers/{checker}", PERM_OPERATOR, TX_WRITE,
+	  .body = { licence_fields, sizeof(struct licence_body) }, .handler = put_licences },
+	{ 0 },
+};
+
+static const struct outcome_row outcomes[] = {
+	{ CHECKER_E_SIGNATURE, 403, "checker-signature",
+	  "The signature is not by the checker's key over this account and network." },
+	{ CHECKER_E_TAKEN, 409, "checker-taken",
+	  "The checker is registered by another account; make a new key." },
+	{ CHECKER_E_TOO_MANY, 429, "too-many",
+	  "The account has too many checkers; remove some first." },
+	{ CHECKER_E_HAS_RECORD, 409, "checker-has-record",
+	  "The checker has taken part in sessions, which stay on record; stop running it "
+	  "instead." },
+	{ 0 },
+};
+
+const struct module checker_module = {
+	.name = "checker",
+	.routes = routes,
+	.outcomes = outcomes,
+	.start = links_start,
+	.stop = links_stop,
+};

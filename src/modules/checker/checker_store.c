@@ -1,0 +1,309 @@
+#include "modules/checker/checker_store.h"
+
+static struct sql_value sql_account(const struct account_id *account)
+{
+	return sql_blob(account->address.bytes, sizeof(account->address.bytes));
+}
+
+/* A conflict where the rules leave none possible is a fault of the store. */
+static int no_conflict(int r)
+{
+	return r == SQL_E_CONFLICT ? -EIO : r;
+}
+
+static int changed_or(int otherwise, struct tx *tx, const char *sql, const struct sql_value *params,
+		      size_t n_params)
+{
+	int64_t changed = 0;
+	int r = tx_exec(tx, sql, params, n_params, &changed);
+
+	if (r != 0)
+		return no_conflict(r);
+	return changed > 0 ? 0 : otherwise;
+}
+
+static struct sql_value sql_checker(const struct address *checker)
+{
+	return sql_blob(checker->bytes, sizeof(checker->bytes));
+}
+
+#define COLUMNS                                                                            \
+	"c.checker AS checker, c.account AS account, c.name AS name, c.licences AS "       \
+	"licences, c.registered_at AS registered_at, c.seen_at AS seen_at, c.version AS "  \
+	"version, c.banned_until AS banned_until, c.ban_reason AS ban_reason, (SELECT "    \
+	"COUNT(*) FROM checker_marks m WHERE m.checker = c.checker AND (m.mark IN (1, 4) " \
+	"OR m.cleared = 1)) AS valid, (SELECT COUNT(*) FROM checker_marks m WHERE "        \
+	"m.checker = c.checker AND m.mark = 2 AND m.cleared = 0) AS wrong"
+
+static int read_row(const struct sql_rows *rows, size_t i, struct checker_row *ret_row)
+{
+	int r;
+
+	*ret_row = (struct checker_row){
+		.name = rows_text(rows, i, "name"),
+		.licences = rows_int(rows, i, "licences"),
+		.registered_at_ms = rows_int(rows, i, "registered_at"),
+		.seen_at_ms = rows_int(rows, i, "seen_at"),
+		.version = rows_text(rows, i, "version"),
+		.banned_until_ms = rows_int(rows, i, "banned_until"),
+		.ban_reason = rows_text(rows, i, "ban_reason"),
+		.valid = rows_int(rows, i, "valid"),
+		.wrong = rows_int(rows, i, "wrong"),
+	};
+	r = rows_bytes(rows, i, "checker", &ret_row->checker, sizeof(ret_row->checker));
+	if (r == 0)
+		r = rows_bytes(rows, i, "account", &ret_row->account, sizeof(ret_row->account));
+	return r;
+}
+
+int checker_store_get(struct tx *tx, const struct address *checker, struct checker_row *ret_row)
+{
+	struct sql_rows *rows;
+	int r;
+
+	r = tx_query(tx, "SELECT " COLUMNS " FROM checkers c WHERE c.checker = $1",
+		     SQL_PARAMS(sql_checker(checker)), &rows);
+	if (r != 0)
+		return no_conflict(r);
+	return rows_count(rows) == 0 ? ROUTE_E_NOT_FOUND : read_row(rows, 0, ret_row);
+}
+
+int checker_store_put(struct tx *tx, const struct checker_row *row)
+{
+	return no_conflict(tx_exec(
+		tx,
+		"INSERT INTO checkers (checker, account, name, licences, registered_at, version,"
+		" banned_until, ban_reason) VALUES ($1, $2, $3, 0, $4, '', 0, '')"
+		" ON CONFLICT (checker) DO UPDATE SET name = excluded.name",
+		SQL_PARAMS(sql_checker(&row->checker), sql_account(&row->account),
+			   sql_text(row->name), sql_int(row->registered_at_ms)),
+		NULL));
+}
+
+int checker_store_count(struct tx *tx, struct account_id account, int64_t *ret_n)
+{
+	struct sql_rows *rows;
+	int r;
+
+	r = tx_query(tx, "SELECT COUNT(*) AS n FROM checkers WHERE account = $1",
+		     SQL_PARAMS(sql_account(&account)), &rows);
+	if (r != 0)
+		return no_conflict(r);
+	*ret_n = rows_int(rows, 0, "n");
+	return 0;
+}
+
+int checker_store_list(struct tx *tx, const struct account_id *account, const struct address *after,
+		       size_t limit, struct checker_row **ret_rows, size_t *ret_n)
+{
+	struct checker_row *list;
+	struct sql_rows *rows;
+	int r;
+
+	if (account)
+		r = tx_query(tx,
+			     "SELECT " COLUMNS " FROM checkers c WHERE c.account = $1"
+			     " AND c.checker > $2 ORDER BY c.checker LIMIT $3",
+			     SQL_PARAMS(sql_account(account), sql_checker(after),
+					sql_int((int64_t)limit)),
+			     &rows);
+	else
+		r = tx_query(tx,
+			     "SELECT " COLUMNS " FROM checkers c WHERE c.checker > $1"
+			     " ORDER BY c.checker LIMIT $2",
+			     SQL_PARAMS(sql_checker(after), sql_int((int64_t)limit)), &rows);
+	if (r != 0)
+		return no_conflict(r);
+	list = arena_array(tx_arena(tx), rows_count(rows), sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < rows_count(rows); i++)
+		r = read_row(rows, i, &list[i]);
+	*ret_rows = list;
+	*ret_n = rows_count(rows);
+	return r;
+}
+
+int checker_store_eligible(struct tx *tx, int64_t now_ms, struct checker_member **ret_members,
+			   size_t *ret_n)
+{
+	struct checker_member *list;
+	struct sql_rows *rows;
+	int r;
+
+	r = tx_query(tx,
+		     "SELECT checker, account, licences FROM checkers"
+		     " WHERE licences > 0 AND banned_until <= $1 ORDER BY checker",
+		     SQL_PARAMS(sql_int(now_ms)), &rows);
+	if (r != 0)
+		return no_conflict(r);
+	list = arena_array(tx_arena(tx), rows_count(rows), sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < rows_count(rows); i++) {
+		list[i].licences = rows_int(rows, i, "licences");
+		r = rows_bytes(rows, i, "checker", &list[i].checker, sizeof(list[i].checker));
+		if (r == 0)
+			r = rows_bytes(rows, i, "account", &list[i].account,
+				       sizeof(list[i].account));
+	}
+	*ret_members = list;
+	*ret_n = rows_count(rows);
+	return r;
+}
+
+int checker_store_licences(struct tx *tx, const struct address *checker, int64_t licences)
+{
+	return changed_or(ROUTE_E_NOT_FOUND, tx,
+			  "UPDATE checkers SET licences = $2 WHERE checker = $1",
+			  SQL_PARAMS(sql_checker(checker), sql_int(licences)));
+}
+
+int checker_store_seen(struct tx *tx, const struct address *checker, const char *version,
+		       int64_t at_ms)
+{
+	return changed_or(ROUTE_E_NOT_FOUND, tx,
+			  "UPDATE checkers SET seen_at = $3, version = $2 WHERE checker = $1",
+			  SQL_PARAMS(sql_checker(checker), sql_text(version), sql_int(at_ms)));
+}
+
+int checker_store_ban(struct tx *tx, const struct address *checker, int64_t until_ms,
+		      const char *reason)
+{
+	return changed_or(ROUTE_E_NOT_FOUND, tx,
+			  "UPDATE checkers SET banned_until = $2, ban_reason = $3"
+			  " WHERE checker = $1",
+			  SQL_PARAMS(sql_checker(checker), sql_int(until_ms), sql_text(reason)));
+}
+
+int checker_store_remove(struct tx *tx, const struct address *checker)
+{
+	return changed_or(ROUTE_E_NOT_FOUND, tx,
+			  "DELETE FROM checkers WHERE checker = $1 AND NOT EXISTS"
+			  " (SELECT 1 FROM checker_marks WHERE checker = $1)",
+			  SQL_PARAMS(sql_checker(checker)));
+}
+
+/* ---- marks ---- */
+
+int checker_store_mark(struct tx *tx, const struct address *checker,
+		       const struct checker_mark_row *mark, bool *ret_new)
+{
+	int64_t changed;
+	int r;
+
+	r = tx_exec(tx,
+		    "INSERT INTO checker_marks (checker, session, at, mark, planted, cleared)"
+		    " VALUES ($1, $2, $3, $4, $5, 0) ON CONFLICT (checker, session) DO NOTHING",
+		    SQL_PARAMS(sql_checker(checker), sql_blob(mark->session, 16),
+			       sql_int(mark->at_ms), sql_int(mark->mark), sql_int(mark->planted)),
+		    &changed);
+	if (r == 0)
+		*ret_new = changed > 0;
+	return no_conflict(r);
+}
+
+int checker_store_clear(struct tx *tx, const struct address *checker,
+			const uint8_t session[static 16], bool *ret_changed)
+{
+	int64_t changed;
+	int r;
+
+	r = tx_exec(tx,
+		    "UPDATE checker_marks SET cleared = 1"
+		    " WHERE checker = $1 AND session = $2 AND mark = 2 AND cleared = 0",
+		    SQL_PARAMS(sql_checker(checker), sql_blob(session, 16)), &changed);
+	if (r == 0)
+		*ret_changed = changed > 0;
+	return no_conflict(r);
+}
+
+int checker_store_marks(struct tx *tx, const struct address *checker, int64_t before_ms,
+			size_t limit, struct checker_mark_row **ret_rows, size_t *ret_n)
+{
+	struct checker_mark_row *list;
+	struct sql_rows *rows;
+	int r;
+
+	r = tx_query(tx,
+		     "SELECT session, at, mark, planted, cleared FROM checker_marks"
+		     " WHERE checker = $1 AND at < $2 ORDER BY at DESC, session LIMIT $3",
+		     SQL_PARAMS(sql_checker(checker), sql_int(before_ms), sql_int((int64_t)limit)),
+		     &rows);
+	if (r != 0)
+		return no_conflict(r);
+	list = arena_array(tx_arena(tx), rows_count(rows), sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < rows_count(rows); i++) {
+		list[i] = (struct checker_mark_row){
+			.at_ms = rows_int(rows, i, "at"),
+			.mark = (enum checker_mark)rows_int(rows, i, "mark"),
+			.planted = rows_int(rows, i, "planted") != 0,
+			.cleared = rows_int(rows, i, "cleared") != 0,
+		};
+		r = rows_bytes(rows, i, "session", list[i].session, sizeof(list[i].session));
+	}
+	*ret_rows = list;
+	*ret_n = rows_count(rows);
+	return r;
+}
+
+int checker_store_wrongs(struct tx *tx, const struct address *checker, int64_t from_ms,
+			 int64_t **ret_at_ms, size_t *ret_n)
+{
+	struct sql_rows *rows;
+	int64_t *list;
+	int r;
+
+	r = tx_query(tx,
+		     "SELECT at FROM checker_marks WHERE checker = $1 AND mark = 2"
+		     " AND cleared = 0 AND at >= $2 ORDER BY at",
+		     SQL_PARAMS(sql_checker(checker), sql_int(from_ms)), &rows);
+	if (r != 0)
+		return no_conflict(r);
+	list = arena_array(tx_arena(tx), rows_count(rows), sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; i < rows_count(rows); i++)
+		list[i] = rows_int(rows, i, "at");
+	*ret_at_ms = list;
+	*ret_n = rows_count(rows);
+	return 0;
+}
+
+int checker_store_worked(struct tx *tx, int64_t from_ms, int64_t until_ms,
+			 struct checker_work **ret_rows, size_t *ret_n)
+{
+	struct checker_work *list;
+	struct sql_rows *rows;
+	int r;
+
+	r = tx_query(tx,
+		     "SELECT c.checker AS checker, c.account AS account, c.licences AS licences,"
+		     " c.banned_until AS banned_until,"
+		     " sum(CASE WHEN m.mark IN (1, 4) OR m.cleared = 1 THEN 1 ELSE 0 END) AS valid,"
+		     " sum(CASE WHEN m.mark = 2 AND m.cleared = 0 THEN 1 ELSE 0 END) AS wrong"
+		     " FROM checkers c JOIN checker_marks m ON m.checker = c.checker"
+		     " WHERE m.at >= $1 AND m.at < $2 GROUP BY c.checker, c.account, c.licences,"
+		     " c.banned_until ORDER BY c.checker",
+		     SQL_PARAMS(sql_int(from_ms), sql_int(until_ms)), &rows);
+	if (r != 0)
+		return no_conflict(r);
+	list = arena_array(tx_arena(tx), rows_count(rows), sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < rows_count(rows); i++) {
+		list[i].valid = rows_int(rows, i, "valid");
+		list[i].wrong = rows_int(rows, i, "wrong");
+		list[i].licences = rows_int(rows, i, "licences");
+		list[i].banned = rows_int(rows, i, "banned_until") > until_ms;
+		r = rows_bytes(rows, i, "checker", &list[i].checker, sizeof(list[i].checker));
+		if (r == 0)
+			r = rows_bytes(rows, i, "account", &list[i].account,
+				       sizeof(list[i].account));
+	}
+	*ret_rows = list;
+	*ret_n = rows_count(rows);
+	return r;
+}

@@ -1,0 +1,236 @@
+#include "modules/checker/checker.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#include "api/settings.h"
+#include "io/db_fixture.h"
+#include "io/migrate.h"
+#include "modules/checker/checker_rules.h"
+#include "security/secp.h"
+
+#define NOW_MS INT64_C(1800000000000)
+#define DAY_MS ((int64_t)CHECKER_DAY_MS)
+
+static struct store store;
+static struct clock_fake fake;
+static struct settings settings;
+static struct context context;
+static struct secp_key *key;
+
+static struct account_id account(uint8_t last)
+{
+	struct account_id id = { 0 };
+
+	id.address.bytes[19] = last;
+	return id;
+}
+
+struct registering {
+	struct account_id account, signed_for;
+	struct checker_row row;
+};
+
+static int tx_register(struct tx *tx, void *arg)
+{
+	struct registering *registering = arg;
+	struct checker_registration registration = { .checker = *secp_key_address(key),
+						     .name = "one" };
+	const struct checker_statement statement = { settings.network, registration.checker,
+						     registering->signed_for };
+	uint8_t digest[SIGN_DIGEST_SIZE];
+
+	checker_digest(&statement, digest);
+	assert_int_equal(secp_sign(key, digest, registration.signature), 0);
+	return checker_register(&context, tx, registering->account, &registration,
+				&registering->row);
+}
+
+static int run_register(struct account_id who, struct account_id signed_for)
+{
+	struct registering registering = { who, signed_for };
+
+	return store_run(&store, TX_WRITE, tx_register, &registering);
+}
+
+static void test_register(void **state)
+{
+	struct registering registering = { account(1), account(1) };
+
+	(void)state;
+	assert_int_equal(run_register(account(1), account(2)), CHECKER_E_SIGNATURE);
+	assert_int_equal(run_register(account(1), account(1)), 0);
+	assert_int_equal(run_register(account(2), account(2)), CHECKER_E_TAKEN);
+	assert_int_equal(store_run(&store, TX_WRITE, tx_register, &registering), 0);
+	assert_int_equal(store_number(&store, "SELECT COUNT(*) AS n FROM checkers"), 1);
+}
+
+struct marking {
+	int64_t at_ms;
+	uint8_t session;
+	enum checker_mark mark;
+	bool clear;
+	int64_t banned_until_ms;
+};
+
+static int tx_mark(struct tx *tx, void *arg)
+{
+	struct marking *marking = arg;
+	const uint8_t session[16] = { marking->session };
+	struct checker_row row;
+	int r;
+
+	if (marking->clear)
+		r = checker_cleared(&context, tx, secp_key_address(key), session);
+	else
+		r = checker_marked(&context, tx, secp_key_address(key), session, marking->mark,
+				   false, marking->at_ms);
+	if (r == 0)
+		r = checker_store_get(tx, secp_key_address(key), &row);
+	if (r == 0)
+		marking->banned_until_ms = row.banned_until_ms;
+	return r;
+}
+
+/* Until when the checker is banned behind this mark. */
+static int64_t mark(int64_t day, uint8_t session, enum checker_mark what)
+{
+	struct marking marking = { NOW_MS + day * DAY_MS, session, what };
+
+	assert_int_equal(store_run(&store, TX_WRITE, tx_mark, &marking), 0);
+	return marking.banned_until_ms;
+}
+
+static int64_t clear(uint8_t session)
+{
+	struct marking marking = { .session = session, .clear = true };
+
+	assert_int_equal(store_run(&store, TX_WRITE, tx_mark, &marking), 0);
+	return marking.banned_until_ms;
+}
+
+static int64_t until(int64_t day, int64_t days)
+{
+	return NOW_MS + (day + days) * DAY_MS;
+}
+
+static void test_two_in_a_week(void **state)
+{
+	(void)state;
+	assert_int_equal(run_register(account(1), account(1)), 0);
+	assert_int_equal(mark(0, 1, CHECKER_VALID), 0);
+	assert_int_equal(mark(0, 2, CHECKER_WRONG), 0);
+	assert_int_equal(mark(0, 2, CHECKER_WRONG), 0); /* the same again */
+	assert_int_equal(mark(1, 3, CHECKER_SILENT), 0);
+	assert_int_equal(mark(1, 4, CHECKER_DEVIATING), 0);
+	assert_int_equal(mark(7, 5, CHECKER_WRONG), 0); /* a week later is not within it */
+	assert_int_equal(mark(13, 6, CHECKER_WRONG), until(13, 30));
+}
+
+static void test_five_in_a_month(void **state)
+{
+	(void)state;
+	assert_int_equal(run_register(account(1), account(1)), 0);
+	for (uint8_t i = 0; i < 4; i++)
+		assert_int_equal(mark(7 * i, i, CHECKER_WRONG), 0);
+	assert_int_equal(mark(29, 4, CHECKER_WRONG), until(29, 180));
+}
+
+static void test_more_than_ten(void **state)
+{
+	(void)state;
+	assert_int_equal(run_register(account(1), account(1)), 0);
+	for (uint8_t i = 0; i < 10; i++)
+		assert_int_equal(mark(40 * i, i, CHECKER_WRONG), 0);
+	assert_int_equal(mark(400, 10, CHECKER_WRONG), CHECKER_FOREVER_MS);
+	/* An appeal that is won takes it back. */
+	assert_int_equal(clear(3), 0);
+	assert_int_equal(clear(3), 0);
+	assert_int_equal(
+		store_number(&store, "SELECT COUNT(*) AS n FROM checker_marks WHERE cleared = 1"),
+		1);
+}
+
+struct worked {
+	struct checker_work work;
+	size_t n;
+};
+
+static int tx_worked(struct tx *tx, void *arg)
+{
+	struct worked *worked = arg;
+	struct checker_work *rows;
+	int r;
+
+	r = checker_worked(tx, NOW_MS, NOW_MS + 10 * DAY_MS, &rows, &worked->n);
+	if (r == 0 && worked->n > 0)
+		worked->work = rows[0];
+	return r;
+}
+
+static void test_worked(void **state)
+{
+	struct worked worked;
+
+	(void)state;
+	assert_int_equal(run_register(account(1), account(1)), 0);
+	store_exec(&store, "UPDATE checkers SET licences = 3");
+	assert_int_equal(mark(-1, 1, CHECKER_VALID), 0);
+	assert_int_equal(mark(0, 2, CHECKER_VALID), 0);
+	assert_int_equal(mark(1, 3, CHECKER_DEVIATING), 0);
+	assert_int_equal(mark(2, 4, CHECKER_SILENT), 0);
+	assert_int_equal(mark(3, 5, CHECKER_WRONG), 0);
+	assert_int_equal(mark(10, 6, CHECKER_VALID), 0);
+	assert_int_equal(store_run(&store, TX_READ, tx_worked, &worked), 0);
+	assert_int_equal(worked.n, 1);
+	assert_int_equal(worked.work.valid, 2);
+	assert_int_equal(worked.work.wrong, 1);
+	assert_int_equal(worked.work.licences, 3);
+	assert_false(worked.work.banned);
+}
+
+static int setup(void **state)
+{
+	const struct context fresh = { .clock = &fake.clock,
+				       .random = &random_system,
+				       .db = store.db,
+				       .settings = &settings };
+
+	(void)state;
+	clock_fake_init(&fake, NOW_MS);
+	context = fresh;
+	store_exec(&store, "DELETE FROM checker_marks");
+	store_exec(&store, "DELETE FROM checkers");
+	return 0;
+}
+
+static int run(enum store_kind kind)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_register, setup),
+		cmocka_unit_test_setup(test_two_in_a_week, setup),
+		cmocka_unit_test_setup(test_five_in_a_month, setup),
+		cmocka_unit_test_setup(test_more_than_ten, setup),
+		cmocka_unit_test_setup(test_worked, setup),
+	};
+	int failed;
+
+	store_open(&store, kind);
+	if (migrate(store.db, migrations, NULL) < 0)
+		abort();
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	store_close(&store);
+	return failed;
+}
+
+int main(void)
+{
+	int failed;
+
+	if (secp_key_generate(&random_system, &key) < 0)
+		abort();
+	failed = store_each(run);
+	secp_key_free(key);
+	return failed;
+}
