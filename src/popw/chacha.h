@@ -6,7 +6,7 @@
 /* The proofs are defined on little-endian words, and so is every CPU that they run on. */
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "popw needs a little-endian machine");
 
-enum { CHACHA_WORDS = 16 };
+enum { CHACHA_WORDS = 16, PRG_DOUBLE_ROUNDS = 4 };
 
 /* What comes before the four words that name the block. */
 static inline void chacha_begin(const struct prg_key *key, uint32_t words[static CHACHA_WORDS])

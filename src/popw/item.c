@@ -1,6 +1,8 @@
 #include "popw/item.h"
 
 #include "popw/chacha.h"
+#include "popw/cpu.h"
+#include "popw/levels.h"
 
 static void make(const struct prg_key *key, uint32_t double_rounds, uint32_t index,
 		 struct item *ret_item)
@@ -17,16 +19,33 @@ static void make(const struct prg_key *key, uint32_t double_rounds, uint32_t ind
 	}
 }
 
-void item_fill(const struct prg_key *key, uint32_t double_rounds, uint32_t first, size_t n,
-	       struct item *ret_items)
-{
-	for (size_t i = 0; i < n; i++)
-		make(key, double_rounds, first + (uint32_t)i, &ret_items[i]);
-}
-
 void item_gather(const struct prg_key *key, uint32_t double_rounds, const uint32_t *indices,
 		 size_t n, struct item *ret_items)
 {
-	for (size_t i = 0; i < n; i++)
-		make(key, double_rounds, indices[i], &ret_items[i]);
+	switch (cpu_level()) {
+	case CPU_AVX512:
+		item_gather_avx512(key, double_rounds, indices, n, ret_items);
+		return;
+	case CPU_AVX2:
+		item_gather_avx2(key, double_rounds, indices, n, ret_items);
+		return;
+	case CPU_SCALAR:
+		for (size_t i = 0; i < n; i++)
+			make(key, double_rounds, indices[i], &ret_items[i]);
+		return;
+	}
+}
+
+void item_fill(const struct prg_key *key, uint32_t double_rounds, uint32_t first, size_t n,
+	       struct item *ret_items)
+{
+	uint32_t indices[64];
+
+	for (size_t i = 0; i < n; i += ARRAY_SIZE(indices)) {
+		size_t here = size_min(n - i, ARRAY_SIZE(indices));
+
+		for (size_t j = 0; j < here; j++)
+			indices[j] = first + (uint32_t)(i + j);
+		item_gather(key, double_rounds, indices, here, ret_items + i);
+	}
 }

@@ -1,10 +1,8 @@
 #include "popw/walk.h"
 
 #include "popw/chacha.h"
-
-/* How many walks run side by side: enough to hide the latency of memory, or to fill vector units, while
- * their states stay in the first cache. */
-enum { WALKS_AT_ONCE = 16 };
+#include "popw/cpu.h"
+#include "popw/levels.h"
 
 void walk_start(const struct prg_key *seed_w, uint32_t w, struct walk_state *ret_state)
 {
@@ -44,47 +42,83 @@ void walk_mix(struct walk_state *state, const struct item *item)
 				mixed[CHACHA_WORDS * ((lane + j / 4) % ITEM_LANES) + j];
 }
 
-static void epoch_of_few(struct walk_state *states, size_t n, const struct item *items,
-			 uint32_t n_items, uint32_t steps)
+static void read_scalar(struct walk_state *states, size_t n, const struct item *items,
+			uint32_t n_items, uint32_t steps)
 {
-	for (uint32_t step = 0; step < steps; step++) {
+	for (uint32_t step = 0; step < steps; step++)
 		for (size_t i = 0; i < n; i++) {
-			const struct item *next;
-
 			walk_mix(&states[i], &items[walk_index(&states[i], n_items)]);
-			next = &items[walk_index(&states[i], n_items)];
-			for (size_t line = 0; line < ITEM_BYTES; line += 64)
-				__builtin_prefetch((const uint8_t *)next + line);
+			__builtin_prefetch(&items[walk_index(&states[i], n_items)]);
 		}
+}
+
+static void remake_scalar(struct walk_state *state, const struct prg_key *seed_d,
+			  uint32_t double_rounds, uint32_t n_items, uint32_t steps)
+{
+	struct item item;
+
+	for (uint32_t step = 0; step < steps; step++) {
+		item_fill(seed_d, double_rounds, walk_index(state, n_items), 1, &item);
+		walk_mix(state, &item);
 	}
 }
 
+/* Where too few walks are left, ones that nobody looks at fill the vectors. */
 void walk_epoch(struct walk_state *states, size_t n, const struct item *items, uint32_t n_items,
 		uint32_t steps)
 {
-	for (size_t i = 0; i < n; i += WALKS_AT_ONCE)
-		epoch_of_few(states + i, size_min(n - i, WALKS_AT_ONCE), items, n_items, steps);
+	struct walk_state few[WALKS_AT_ONCE] = {};
+
+	for (size_t i = 0; i < n; i += WALKS_AT_ONCE) {
+		size_t here = size_min(n - i, WALKS_AT_ONCE);
+
+		memcpy(few, states + i, here * sizeof(few[0]));
+		switch (cpu_level()) {
+		case CPU_AVX512:
+			walk_read_avx512(few, items, n_items, steps);
+			break;
+		case CPU_AVX2:
+			walk_read_avx2(few, items, n_items, steps);
+			break;
+		case CPU_SCALAR:
+			read_scalar(few, here, items, n_items, steps);
+			break;
+		}
+		memcpy(states + i, few, here * sizeof(few[0]));
+	}
 }
 
-static void epoch_of_few_remade(struct walk_state *states, size_t n, const struct prg_key *seed_d,
-				uint32_t double_rounds, uint32_t n_items, uint32_t steps)
+/* How many walks were made: of @n, as many as fit into a vector. */
+static size_t remake_few(struct walk_state few[static WALKS_AVX512], const struct prg_key *seed_d,
+			 uint32_t double_rounds, uint32_t n_items, uint32_t steps)
 {
-	uint32_t indices[WALKS_AT_ONCE];
-	struct item items[WALKS_AT_ONCE];
-
-	for (uint32_t step = 0; step < steps; step++) {
-		for (size_t i = 0; i < n; i++)
-			indices[i] = walk_index(&states[i], n_items);
-		item_gather(seed_d, double_rounds, indices, n, items);
-		for (size_t i = 0; i < n; i++)
-			walk_mix(&states[i], &items[i]);
+	switch (cpu_level()) {
+	case CPU_AVX512:
+		walk_remade_avx512(few, seed_d, double_rounds, n_items, steps);
+		return WALKS_AVX512;
+	case CPU_AVX2:
+		walk_remade_avx2(few, seed_d, double_rounds, n_items, steps);
+		return WALKS_AVX2;
+	case CPU_SCALAR:
+		break;
 	}
+	remake_scalar(few, seed_d, double_rounds, n_items, steps);
+	return 1;
 }
 
 void walk_epoch_remade(struct walk_state *states, size_t n, const struct prg_key *seed_d,
 		       uint32_t double_rounds, uint32_t n_items, uint32_t steps)
 {
-	for (size_t i = 0; i < n; i += WALKS_AT_ONCE)
-		epoch_of_few_remade(states + i, size_min(n - i, WALKS_AT_ONCE), seed_d,
-				    double_rounds, n_items, steps);
+	struct walk_state few[WALKS_AVX512] = {};
+
+	while (n) {
+		size_t here = size_min(n, WALKS_AVX512), made;
+
+		memcpy(few, states, here * sizeof(few[0]));
+		made = remake_few(few, seed_d, double_rounds, n_items, steps);
+		made = size_min(made, here);
+		memcpy(states, few, made * sizeof(few[0]));
+		states += made;
+		n -= made;
+	}
 }
