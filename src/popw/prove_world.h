@@ -13,24 +13,24 @@ static inline struct session world_plan(uint16_t flags)
 		.device = SESSION_HOST,
 		.flags = flags,
 		.chain_id = 1,
-		.work = { .open_walks = 16, .open_tiles = 16 },
-		.fill_ms = 60000,
-		.walk_ms = 60000,
-		.matrix_ms = 60000,
 	};
 
 	if (flags & SESSION_HAS_WALK) {
+		plan.fill_ms = plan.walk_ms = 60000;
 		plan.work.n_items = 1500;
 		plan.work.double_rounds = 3;
 		plan.work.walks = 512;
 		plan.work.steps = 5;
 		plan.work.epochs = 4;
+		plan.work.open_walks = 16;
 	}
 	if (flags & SESSION_HAS_MATRIX) {
+		plan.matrix_ms = 60000;
 		plan.work.k = 192;
 		plan.work.n = 64;
 		plan.work.m = 128;
 		plan.work.rounds = 3;
+		plan.work.open_tiles = 16;
 	}
 	return plan;
 }
