@@ -1,5 +1,6 @@
 #include "popw/session.h"
 
+#include "popw/class.h"
 #include "popw/layout.h"
 
 static const char magic[4] = "POPW";
@@ -88,6 +89,8 @@ static const char *head_fault(const struct session *session)
 		{ session->device == SESSION_GPU ||
 			  (all_zero(session->gpu_uuid, SESSION_UUID_SIZE) && !session->gpu_index),
 		  "gpu_uuid, gpu_index: must be zero for host and disk" },
+		{ session->class_ < class_rows_n || session->class_ == CLASS_UNKNOWN,
+		  "class: must be a row of the table, or 65535 for none" },
 		{ within(session->panel_size, 1, SESSION_PANEL_MAX),
 		  "panel_size: must be 1 to 32" },
 	};

@@ -30,7 +30,7 @@ struct transcript {
 
 enum transcript_outcome { TRANSCRIPT_E_MALFORMED = 1 };
 
-/* Roots and openings live in @arena. @ret_detail (may be NULL): what was wrong, static. */
+/* Roots and openings live in @arena: 1.2 MiB at most, whatever the bytes say. @ret_detail (may be NULL): what was wrong, static. */
 _must_check_ int transcript_decode(struct hasher *hasher, const void *bytes, size_t len,
 				   struct arena *arena, struct transcript *ret_transcript,
 				   const char **ret_detail);

@@ -49,6 +49,11 @@ void verifier_free(struct verifier *verifier)
 	free(verifier);
 }
 
+struct hasher *verifier_hasher(struct verifier *verifier)
+{
+	return verifier->hasher;
+}
+
 /* The first thing that does not hold stays. */
 static _printf_(2, 3) bool wrong(struct check *check, const char *format, ...)
 {

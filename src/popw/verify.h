@@ -22,6 +22,8 @@ struct verifier;
 /* One for each thread. -ENOMEM. */
 _must_check_ int verifier_new(struct verifier **ret_verifier);
 void verifier_free(struct verifier *verifier);
+/* The one it works with, for what else its thread has to hash. */
+struct hasher *verifier_hasher(struct verifier *verifier);
 
 struct finding {
 	uint16_t bits;
@@ -32,3 +34,8 @@ struct finding {
  * seeds are made of (session, nonces, roots) makes what follows from them another session's, too. */
 void verify(struct verifier *verifier, const struct transcript *transcript,
 	    struct finding *ret_finding);
+
+static inline void verifier_freep(struct verifier **verifier)
+{
+	verifier_free(*verifier);
+}

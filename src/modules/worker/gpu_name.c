@@ -69,6 +69,7 @@ static const struct gpu_model gpu_models[] = {
 	{ "nvidia-rtx-3060", "3060" },
 	{ "nvidia-rtx-2080-ti", "2080ti" },
 	{ "nvidia-gtx-1080-ti", "1080ti" },
+	{ "nvidia-gtx-1080", "1080" },
 	{ "nvidia-rtx-pro-6000-blackwell",
 	  "rtxpro6000 rtxpro6000s rtxpro6000blackwellserveredition "
 	  "rtxpro6000blackwellworkstationedition" },
@@ -76,6 +77,7 @@ static const struct gpu_model gpu_models[] = {
 	{ "nvidia-rtx-5000-ada", "rtx5000adageneration 5000ada" },
 	{ "nvidia-rtx-4000-ada", "rtx4000adageneration rtx4000sffadageneration 4000ada" },
 	{ "nvidia-rtx-2000-ada", "rtx2000adageneration 2000ada" },
+	{ "nvidia-quadro-rtx-8000", "rtxa8000 a8000" },
 	{ "nvidia-rtx-a6000", "a6000" },
 	{ "nvidia-rtx-a5000", "a5000" },
 	{ "nvidia-rtx-a4500", "a4500" },

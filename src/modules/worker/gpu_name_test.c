@@ -30,6 +30,8 @@ static void test_names_of_nvml(void **state _unused_)
 	expect("NVIDIA RTX A6000", "nvidia-rtx-a6000");
 	expect("NVIDIA L40S", "nvidia-l40s");
 	expect("NVIDIA H200", "nvidia-h200-sxm-141gb");
+	expect("Quadro RTX 8000", "nvidia-quadro-rtx-8000");
+	expect("NVIDIA GeForce GTX 1080", "nvidia-gtx-1080");
 }
 
 static void test_words_of_people(void **state _unused_)
