@@ -17,7 +17,8 @@ static struct gpu *gpu_of(struct prover_device *device)
 	return (struct gpu *)device;
 }
 
-int gpu_allocate(struct gpu *gpu, const char *what, uint64_t bytes, struct gpu_buffer *ret_buffer)
+static int allocate(struct gpu *gpu, const char *what, uint64_t bytes,
+		    struct gpu_buffer *ret_buffer)
 {
 	int r;
 
@@ -32,7 +33,7 @@ int gpu_allocate(struct gpu *gpu, const char *what, uint64_t bytes, struct gpu_b
 	return 0;
 }
 
-void gpu_release(struct gpu *gpu, struct gpu_buffer *buffer)
+static void release(struct gpu *gpu, struct gpu_buffer *buffer)
 {
 	if (buffer->handle)
 		gpu->ops->release(gpu, buffer->handle);
@@ -86,7 +87,7 @@ static int path_read(struct gpu *gpu, const struct gpu_buffer *tree, uint32_t le
 static void set_release(struct gpu *gpu)
 {
 	for (uint32_t i = 0; i < GPU_CHUNKS_MAX; i++)
-		gpu_release(gpu, &gpu->set.chunks[i]);
+		release(gpu, &gpu->set.chunks[i]);
 	gpu->set.n_chunks = 0;
 }
 
@@ -94,22 +95,12 @@ static void walk_release(struct gpu *gpu)
 {
 	set_release(gpu);
 	for (uint32_t i = 0; i < gpu->n_states; i++)
-		gpu_release(gpu, &gpu->states[i]);
+		release(gpu, &gpu->states[i]);
 	free(gpu->states);
 	gpu->states = NULL;
 	gpu->n_states = 0;
-	gpu_release(gpu, &gpu->state_tree);
+	release(gpu, &gpu->state_tree);
 	gpu->tree_epoch = UINT32_MAX;
-}
-
-static void matrix_release(struct gpu *gpu)
-{
-	gpu_release(gpu, &gpu->product.a);
-	gpu_release(gpu, &gpu->product.b);
-	gpu_release(gpu, &gpu->product.tiles);
-	gpu_release(gpu, &gpu->product.spare);
-	gpu_release(gpu, &gpu->tile_tree);
-	gpu->round = UINT32_MAX;
 }
 
 /* The largest power of two of items that one buffer holds. */
@@ -145,8 +136,8 @@ static int set_allocate(struct gpu *gpu)
 	gpu->set.shift = shift;
 	gpu->set.n_chunks = (uint32_t)chunks;
 	for (uint32_t i = 0; r == 0 && i < chunks; i++)
-		r = gpu_allocate(gpu, "the data set", (uint64_t)chunk_items(gpu, i) * ITEM_BYTES,
-				 &gpu->set.chunks[i]);
+		r = allocate(gpu, "the data set", (uint64_t)chunk_items(gpu, i) * ITEM_BYTES,
+			     &gpu->set.chunks[i]);
 	return r;
 }
 
@@ -156,13 +147,13 @@ static int states_allocate(struct gpu *gpu)
 	const uint64_t bytes = (uint64_t)work->walks * sizeof(struct walk_state);
 	int r;
 
-	r = gpu_allocate(gpu, "the tree of states", 2 * (uint64_t)work->walks * HASH_SIZE,
-			 &gpu->state_tree);
+	r = allocate(gpu, "the tree of states", 2 * (uint64_t)work->walks * HASH_SIZE,
+		     &gpu->state_tree);
 	gpu->states = calloc(work->epochs + 1U, sizeof(*gpu->states));
 	if (!gpu->states)
 		return gpu_fault(gpu, -ENOMEM, "no memory for %u epochs", work->epochs);
 	for (; r == 0 && gpu->n_states <= work->epochs; gpu->n_states++)
-		r = gpu_allocate(gpu, "the states", bytes, &gpu->states[gpu->n_states]);
+		r = allocate(gpu, "the states", bytes, &gpu->states[gpu->n_states]);
 	return r;
 }
 
@@ -172,9 +163,7 @@ static int fill(struct prover_device *device, const struct prg_key *seed_d,
 	struct gpu *gpu = gpu_of(device);
 	int r;
 
-	/* All that the last session left. */
 	walk_release(gpu);
-	matrix_release(gpu);
 	gpu->work = *work;
 	r = set_allocate(gpu);
 	if (r == 0)
@@ -258,6 +247,15 @@ static int walk_end(struct prover_device *device)
 
 /* ---- matrix phase ---- */
 
+static void matrix_release(struct gpu *gpu)
+{
+	release(gpu, &gpu->product.a);
+	release(gpu, &gpu->product.b);
+	release(gpu, &gpu->product.tiles);
+	release(gpu, &gpu->tile_tree);
+	gpu->round = UINT32_MAX;
+}
+
 static int matrix_start(struct prover_device *device, const struct prg_key *seed_g,
 			const struct session_work *work)
 {
@@ -270,13 +268,13 @@ static int matrix_start(struct prover_device *device, const struct prg_key *seed
 	product->m = work->m;
 	product->n = work->n;
 	product->k = work->k;
-	r = gpu_allocate(gpu, "A", (uint64_t)gpu_padded(work->m) * work->k, &product->a);
+	r = allocate(gpu, "A", (uint64_t)gpu_padded(work->m) * work->k, &product->a);
 	if (r == 0)
-		r = gpu_allocate(gpu, "B", (uint64_t)gpu_padded(work->n) * work->k, &product->b);
+		r = allocate(gpu, "B", (uint64_t)gpu_padded(work->n) * work->k, &product->b);
 	if (r == 0)
-		r = gpu_allocate(gpu, "the product", tiles * sizeof(struct tile), &product->tiles);
+		r = allocate(gpu, "the product", tiles * sizeof(struct tile), &product->tiles);
 	if (r == 0)
-		r = gpu_allocate(gpu, "the product's tree", 2 * tiles * HASH_SIZE, &gpu->tile_tree);
+		r = allocate(gpu, "the product's tree", 2 * tiles * HASH_SIZE, &gpu->tile_tree);
 	if (r < 0)
 		return r;
 	return gpu->ops->prg(gpu, &product->b, seed_g, PRG_B, 0, work->k, gpu_padded(work->n));
@@ -290,7 +288,7 @@ static uint32_t product_tiles(const struct gpu_product *product)
 /* Makes product and tree be those of @round. */
 static int round_make(struct gpu *gpu, const struct prg_key *seed_i, uint32_t round)
 {
-	struct gpu_product *product = &gpu->product;
+	const struct gpu_product *product = &gpu->product;
 	int r;
 
 	if (gpu->round == round && memcmp(&gpu->round_seed, seed_i, sizeof(*seed_i)) == 0)

@@ -67,7 +67,8 @@ int nonce_decode(const void *bytes, size_t len, struct nonce *ret_message)
 	if (len != NONCE_SIZE)
 		return MESSAGE_E_MALFORMED;
 	nonce_pass(&(struct layout){ .in = bytes }, &message);
-	if (message.k < NONCE_FILL || message.k > NONCE_OPEN || message.member >= SESSION_PANEL_MAX)
+	if (message.k < NONCE_FILL || message.k > NONCE_OPEN ||
+	    (message.member >= SESSION_PANEL_MAX && message.member != NONCE_ASKED))
 		return MESSAGE_E_MALFORMED;
 	*ret_message = message;
 	return 0;

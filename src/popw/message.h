@@ -61,6 +61,9 @@ struct ncommit { /* 213 */
 	uint8_t signature[SECP_SIGNATURE_SIZE];
 };
 
+/* As the member of a NONCE from the relay, whose bytes are zero: reveal yours now. */
+#define NONCE_ASKED UINT32_MAX
+
 struct nonce { /* 53 */
 	struct proof_id session;
 	uint8_t k; /* enum session_nonce */

@@ -1,0 +1,131 @@
+#include "modules/proof/conductor_world.h"
+
+enum { RUNS = 2500 };
+
+/* ---- what holds ---- */
+
+static uint32_t members_that(const struct world *world, enum manner manner)
+{
+	uint32_t set = 0;
+
+	for (unsigned int i = 0; i < world->n; i++)
+		if (world->members[i].manner == manner)
+			set |= 1u << i;
+	return set;
+}
+
+static void assert_sound(struct world *world, const struct conductor_end *end)
+{
+	uint32_t honest = members_that(world, HONEST);
+	unsigned int n_honest = (unsigned int)__builtin_popcount(honest);
+
+	assert_true(end->end > END_NONE && end->end < END_COUNT);
+	assert_non_null(end->phase);
+	assert_int_equal(world->sent_after_end, 0);
+	assert_int_equal(end->silent & honest, 0);
+	if (n_honest == world->n && (world->craft == SOUND || world->craft == FORGING))
+		assert_int_equal(end->end, END_JUDGED);
+	if (end->end != END_JUDGED)
+		return;
+	assert_true(end->record_len > 0);
+	if (2 * n_honest <= world->n)
+		return;
+	assert_int_equal(end->verdict.bits, truth(world));
+	assert_int_equal(end->verdict.wrong & honest, 0);
+	assert_int_equal(end->verdict.agreeing & honest, honest);
+	assert_int_equal(end->verdict.wrong & members_that(world, LYING),
+			 members_that(world, LYING));
+}
+
+static void test_whatever_anybody_does(void **state _unused_)
+{
+	struct world *world = world_new(1);
+	unsigned int ends[END_COUNT] = { 0 };
+
+	for (unsigned int i = 0; i < RUNS; i++) {
+		const struct conductor_end *end;
+		unsigned int bad = (unsigned int)below(world, 4);
+
+		random_seeded_init(&world->random, 1000 + i);
+		world->n = 1 + (unsigned int)below(world, MEMBERS);
+		for (unsigned int m = 0; m < world->n; m++)
+			world->members[m].manner = below(world, 4) < bad
+							   ? (enum manner)below(world, MANNERS)
+							   : HONEST;
+		world->craft = below(world, 2) ? SOUND : (enum craft)below(world, CRAFTS);
+		world->worker_breaks = (unsigned int)below(world, 12);
+		end = run(world);
+		assert_sound(world, end);
+		ends[end->end]++;
+		conductor_free(world->conductor);
+	}
+	/* The dice reached every end that this world has. */
+	for (int end = END_JUDGED; end <= END_YIELDED; end++)
+		assert_true(ends[end] > 0);
+	world_free(world);
+}
+
+static const struct conductor_end *run_with(struct world *world, enum manner manner, unsigned int n)
+{
+	for (unsigned int i = 0; i < world->n; i++)
+		world->members[i].manner = i < n ? manner : HONEST;
+	return run(world);
+}
+
+static void test_liars_are_wrong_and_the_silent_silent(void **state _unused_)
+{
+	struct world *world = world_new(2);
+	const struct conductor_end *end = run_with(world, LYING, 2);
+
+	assert_int_equal(end->end, END_JUDGED);
+	assert_int_equal(end->verdict.wrong, 3);
+	assert_int_equal(end->verdict.bits, PROOF_ALL);
+	conductor_free(world->conductor);
+	end = run_with(world, DEFECTING, 2);
+	assert_int_equal(end->end, END_JUDGED);
+	assert_int_equal(end->silent, 3);
+	assert_int_equal(end->verdict.wrong, 0);
+	conductor_free(world->conductor);
+	world_free(world);
+}
+
+static void test_copies_come_too_late(void **state _unused_)
+{
+	struct world *world = world_new(3);
+	const struct conductor_end *end = run_with(world, COPYING, 2);
+
+	assert_int_equal(end->end, END_JUDGED);
+	assert_int_equal(end->silent, 3);
+	conductor_free(world->conductor);
+	world_free(world);
+}
+
+static void test_half_a_panel_decides_nothing(void **state _unused_)
+{
+	struct world *world = world_new(4);
+	const struct conductor_end *end;
+
+	world->n = 4;
+	end = run_with(world, DEFECTING, 2);
+	assert_int_equal(end->end, END_NO_RESULTS);
+	assert_string_equal(end->phase, "reveal");
+	conductor_free(world->conductor);
+	end = run_with(world, LATE, 2);
+	assert_int_equal(end->end, END_NO_QUORUM);
+	assert_string_equal(end->phase, "commit");
+	assert_int_equal(end->silent, 3);
+	conductor_free(world->conductor);
+	world_free(world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_liars_are_wrong_and_the_silent_silent),
+		cmocka_unit_test(test_copies_come_too_late),
+		cmocka_unit_test(test_half_a_panel_decides_nothing),
+		cmocka_unit_test(test_whatever_anybody_does),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

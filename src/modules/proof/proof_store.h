@@ -1,0 +1,112 @@
+/* proof_store.h - every SQL statement of the module. Texts and lists live in the transaction's arena. */
+#pragma once
+
+#include "modules/checker/checker.h"
+#include "modules/proof/beacon.h"
+#include "modules/proof/proof_end.h"
+#include "popw/session.h"
+
+/* ---- sessions ---- */
+
+enum proof_appeal { APPEAL_NONE, APPEAL_QUEUED, APPEAL_DONE, APPEAL_EXPIRED };
+
+struct proof_row {
+	struct proof_id id, parent; /* parent: of an appeal; zeros: none */
+	struct machine_id machine;
+	struct account_id owner;
+	int64_t device, kind, attempt; /* as popw/session.h counts them */
+	const char *uuid, *model;
+	bool planted, rented;
+	struct lease_id lease; /* rented */
+	int64_t slot, chain, wanted;
+	struct hash beacon;
+	const void *candidates;
+	size_t candidates_len;
+	uint8_t session[SESSION_SIZE];
+	bool live;
+	const char *reason, *phase, *detail; /* proof_end_word */
+	const char *outcome, *verdict; /* "passed", verdict_text; "" */
+	int64_t own_bits;
+	bool disagreement;
+	int64_t started_ms, ended_ms;
+	enum proof_appeal appeal;
+	int64_t appeal_member; /* whose mark is appealed; -1: the verdict itself */
+	struct account_id appeal_by;
+	int64_t appealed_ms;
+};
+
+struct proof_member {
+	struct address checker;
+	struct account_id account;
+	int64_t licences;
+	int64_t mark; /* enum checker_mark; 0: none */
+};
+
+_must_check_ int proof_store_add(struct tx *tx, const struct proof_row *row,
+				 const struct proof_member *members, size_t n);
+
+/* ROUTE_E_NOT_FOUND. */
+_must_check_ int proof_store_get(struct tx *tx, struct proof_id id, struct proof_row *ret_row);
+_must_check_ int proof_store_members(struct tx *tx, struct proof_id id,
+				     struct proof_member **ret_members, size_t *ret_n);
+/* ROUTE_E_NOT_FOUND. */
+_must_check_ int proof_store_record(struct tx *tx, struct proof_id id, const void **ret_bytes,
+				    size_t *ret_len);
+
+/* Writes how the live session ended: reason to disagreement, ended_ms, and its appeal.
+ * ROUTE_E_NOT_FOUND: it is over. */
+_must_check_ int proof_store_end(struct tx *tx, const struct proof_row *row);
+_must_check_ int proof_store_record_add(struct tx *tx, struct proof_id id, const void *bytes,
+					size_t len);
+_must_check_ int proof_store_mark(struct tx *tx, struct proof_id id, size_t member, int64_t mark);
+_must_check_ int proof_store_appeal(struct tx *tx, const struct proof_row *row);
+
+/* Every live session ends as interrupted. */
+_must_check_ int proof_store_interrupt(struct tx *tx, int64_t now_ms);
+
+struct proof_page {
+	const struct machine_id *machine; /* NULL: any */
+	const char *outcome; /* NULL: any; else an outcome, a reason, or "live" */
+	bool all; /* planted ones, too */
+	bool disagreements; /* only those */
+	struct proof_id before; /* zeros: from the newest on */
+	int64_t limit;
+};
+
+/* Newest first. */
+_must_check_ int proof_store_list(struct tx *tx, const struct proof_page *page,
+				  struct proof_row **ret_rows, size_t *ret_n);
+/* Oldest first. */
+_must_check_ int proof_store_appeals(struct tx *tx, size_t max, struct proof_row **ret_rows,
+				     size_t *ret_n);
+/* Sessions that the device had. */
+_must_check_ int proof_store_attempts(struct tx *tx, struct machine_id machine, int64_t device,
+				      const char *uuid, int64_t *ret_n);
+/* Those with sessions that began since @since_ms, by address. */
+_must_check_ int proof_store_machines(struct tx *tx, int64_t since_ms, size_t max,
+				      struct machine_id **ret_machines, size_t *ret_n);
+
+/* ---- the beacon ---- */
+
+_must_check_ int proof_store_chain_add(struct tx *tx, const struct beacon_chain *chain,
+				       const struct hash *seed);
+/* Those that do not end before @slot, the earliest first, at most two; and the seed of the first. */
+_must_check_ int proof_store_chains(struct tx *tx, int64_t slot, int64_t slots,
+				    struct beacon_chain ret_chains[static 2], struct hash *ret_seed,
+				    size_t *ret_n);
+
+/* ---- uptime ---- */
+
+struct proof_uptime {
+	struct machine_id machine;
+	struct address checker;
+	int64_t hour, polls, answered;
+	uint8_t signature[SIGNATURE_SIZE];
+};
+
+/* A later report of the same hour counts if it saw more. */
+_must_check_ int proof_store_uptime_add(struct tx *tx, const struct proof_uptime *uptime);
+/* Hours in which more than half of the reports have 95 % answered. */
+_must_check_ int proof_store_uptime_hours(struct tx *tx, struct machine_id machine,
+					  int64_t from_hour, int64_t until_hour,
+					  int64_t *ret_hours);
