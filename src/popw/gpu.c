@@ -17,8 +17,7 @@ static struct gpu *gpu_of(struct prover_device *device)
 	return (struct gpu *)device;
 }
 
-static int allocate(struct gpu *gpu, const char *what, uint64_t bytes,
-		    struct gpu_buffer *ret_buffer)
+int gpu_allocate(struct gpu *gpu, const char *what, uint64_t bytes, struct gpu_buffer *ret_buffer)
 {
 	int r;
 
@@ -33,7 +32,7 @@ static int allocate(struct gpu *gpu, const char *what, uint64_t bytes,
 	return 0;
 }
 
-static void release(struct gpu *gpu, struct gpu_buffer *buffer)
+void gpu_release(struct gpu *gpu, struct gpu_buffer *buffer)
 {
 	if (buffer->handle)
 		gpu->ops->release(gpu, buffer->handle);
@@ -87,7 +86,7 @@ static int path_read(struct gpu *gpu, const struct gpu_buffer *tree, uint32_t le
 static void set_release(struct gpu *gpu)
 {
 	for (uint32_t i = 0; i < GPU_CHUNKS_MAX; i++)
-		release(gpu, &gpu->set.chunks[i]);
+		gpu_release(gpu, &gpu->set.chunks[i]);
 	gpu->set.n_chunks = 0;
 }
 
@@ -95,12 +94,22 @@ static void walk_release(struct gpu *gpu)
 {
 	set_release(gpu);
 	for (uint32_t i = 0; i < gpu->n_states; i++)
-		release(gpu, &gpu->states[i]);
+		gpu_release(gpu, &gpu->states[i]);
 	free(gpu->states);
 	gpu->states = NULL;
 	gpu->n_states = 0;
-	release(gpu, &gpu->state_tree);
+	gpu_release(gpu, &gpu->state_tree);
 	gpu->tree_epoch = UINT32_MAX;
+}
+
+static void matrix_release(struct gpu *gpu)
+{
+	gpu_release(gpu, &gpu->product.a);
+	gpu_release(gpu, &gpu->product.b);
+	gpu_release(gpu, &gpu->product.tiles);
+	gpu_release(gpu, &gpu->product.spare);
+	gpu_release(gpu, &gpu->tile_tree);
+	gpu->round = UINT32_MAX;
 }
 
 /* The largest power of two of items that one buffer holds. */
@@ -136,8 +145,8 @@ static int set_allocate(struct gpu *gpu)
 	gpu->set.shift = shift;
 	gpu->set.n_chunks = (uint32_t)chunks;
 	for (uint32_t i = 0; r == 0 && i < chunks; i++)
-		r = allocate(gpu, "the data set", (uint64_t)chunk_items(gpu, i) * ITEM_BYTES,
-			     &gpu->set.chunks[i]);
+		r = gpu_allocate(gpu, "the data set", (uint64_t)chunk_items(gpu, i) * ITEM_BYTES,
+				 &gpu->set.chunks[i]);
 	return r;
 }
 
@@ -147,13 +156,13 @@ static int states_allocate(struct gpu *gpu)
 	const uint64_t bytes = (uint64_t)work->walks * sizeof(struct walk_state);
 	int r;
 
-	r = allocate(gpu, "the tree of states", 2 * (uint64_t)work->walks * HASH_SIZE,
-		     &gpu->state_tree);
+	r = gpu_allocate(gpu, "the tree of states", 2 * (uint64_t)work->walks * HASH_SIZE,
+			 &gpu->state_tree);
 	gpu->states = calloc(work->epochs + 1U, sizeof(*gpu->states));
 	if (!gpu->states)
 		return gpu_fault(gpu, -ENOMEM, "no memory for %u epochs", work->epochs);
 	for (; r == 0 && gpu->n_states <= work->epochs; gpu->n_states++)
-		r = allocate(gpu, "the states", bytes, &gpu->states[gpu->n_states]);
+		r = gpu_allocate(gpu, "the states", bytes, &gpu->states[gpu->n_states]);
 	return r;
 }
 
@@ -163,7 +172,9 @@ static int fill(struct prover_device *device, const struct prg_key *seed_d,
 	struct gpu *gpu = gpu_of(device);
 	int r;
 
+	/* All that the last session left. */
 	walk_release(gpu);
+	matrix_release(gpu);
 	gpu->work = *work;
 	r = set_allocate(gpu);
 	if (r == 0)
@@ -247,15 +258,6 @@ static int walk_end(struct prover_device *device)
 
 /* ---- matrix phase ---- */
 
-static void matrix_release(struct gpu *gpu)
-{
-	release(gpu, &gpu->product.a);
-	release(gpu, &gpu->product.b);
-	release(gpu, &gpu->product.tiles);
-	release(gpu, &gpu->tile_tree);
-	gpu->round = UINT32_MAX;
-}
-
 static int matrix_start(struct prover_device *device, const struct prg_key *seed_g,
 			const struct session_work *work)
 {
@@ -268,13 +270,13 @@ static int matrix_start(struct prover_device *device, const struct prg_key *seed
 	product->m = work->m;
 	product->n = work->n;
 	product->k = work->k;
-	r = allocate(gpu, "A", (uint64_t)gpu_padded(work->m) * work->k, &product->a);
+	r = gpu_allocate(gpu, "A", (uint64_t)gpu_padded(work->m) * work->k, &product->a);
 	if (r == 0)
-		r = allocate(gpu, "B", (uint64_t)gpu_padded(work->n) * work->k, &product->b);
+		r = gpu_allocate(gpu, "B", (uint64_t)gpu_padded(work->n) * work->k, &product->b);
 	if (r == 0)
-		r = allocate(gpu, "the product", tiles * sizeof(struct tile), &product->tiles);
+		r = gpu_allocate(gpu, "the product", tiles * sizeof(struct tile), &product->tiles);
 	if (r == 0)
-		r = allocate(gpu, "the product's tree", 2 * tiles * HASH_SIZE, &gpu->tile_tree);
+		r = gpu_allocate(gpu, "the product's tree", 2 * tiles * HASH_SIZE, &gpu->tile_tree);
 	if (r < 0)
 		return r;
 	return gpu->ops->prg(gpu, &product->b, seed_g, PRG_B, 0, work->k, gpu_padded(work->n));
@@ -288,7 +290,7 @@ static uint32_t product_tiles(const struct gpu_product *product)
 /* Makes product and tree be those of @round. */
 static int round_make(struct gpu *gpu, const struct prg_key *seed_i, uint32_t round)
 {
-	const struct gpu_product *product = &gpu->product;
+	struct gpu_product *product = &gpu->product;
 	int r;
 
 	if (gpu->round == round && memcmp(&gpu->round_seed, seed_i, sizeof(*seed_i)) == 0)

@@ -38,6 +38,7 @@ struct gpu_set {
 struct gpu_product {
 	struct gpu_buffer a, b; /* rows and columns of k bytes, padded */
 	struct gpu_buffer tiles;
+	struct gpu_buffer spare; /* the backend's own, from its first product of this shape on */
 	uint32_t m, n, k;
 };
 
@@ -60,7 +61,7 @@ struct gpu_ops {
 		    const struct gpu_buffer *to, const uint32_t salt[static 8],
 		    const struct session_work *work);
 	int (*hash)(struct gpu *gpu, const struct gpu_hashes *hashes);
-	int (*multiply)(struct gpu *gpu, const struct gpu_product *product);
+	int (*multiply)(struct gpu *gpu, struct gpu_product *product);
 };
 
 struct gpu {
@@ -84,6 +85,11 @@ struct gpu {
 
 /* For a backend that has opened one and set ops, info and allocation_max. */
 void gpu_init(struct gpu *gpu);
+
+/* A buffer of its own. -ENOMEM: more than allocation_max, or than there is; @what it is for is said. */
+_must_check_ int gpu_allocate(struct gpu *gpu, const char *what, uint64_t bytes,
+			      struct gpu_buffer *ret_buffer);
+void gpu_release(struct gpu *gpu, struct gpu_buffer *buffer);
 
 /* Writes why into the device's detail and returns @fault. */
 _printf_(3, 4) int gpu_fault(struct gpu *gpu, int fault, const char *format, ...);

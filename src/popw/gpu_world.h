@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
+#include "popw/vectors.h"
+
 static inline struct prg_key gpu_key(uint32_t name)
 {
 	struct prg_key key;
@@ -158,4 +160,58 @@ static inline void assert_matrices(struct prover_device *device, const struct se
 		free(tiles[i]);
 		free(trees[i]);
 	}
+}
+
+/* ---- the values of vectors.h ---- */
+
+static inline struct prg_key vector_key(const char *text)
+{
+	_cleanup_(hasher_freep) struct hasher *hasher = NULL;
+	struct prg_key key;
+	struct hash hash;
+
+	assert_int_equal(hasher_new(&hasher), 0);
+	hasher_once(hasher, text, strlen(text), &hash);
+	prg_key_from(hash.bytes, &key);
+	return key;
+}
+
+static inline void assert_walk_vectors(struct prover_device *device)
+{
+	const struct prg_key seed_d = vector_key(VECTOR_KEY_D), seed_w = vector_key(VECTOR_KEY_W);
+	const struct session_work work = { .n_items = VECTOR_WALK_ITEMS,
+					   .double_rounds = VECTOR_WALK_DOUBLE_ROUNDS,
+					   .walks = VECTOR_WALK_WALKS,
+					   .steps = VECTOR_WALK_STEPS,
+					   .epochs = VECTOR_WALK_EPOCHS };
+	struct walk_opening opening;
+	struct prg_key salt;
+	struct hash root;
+
+	assert_done(device, device->ops->fill(device, &seed_d, &work));
+	assert_done(device, device->ops->walk_start(device, &seed_w));
+	for (uint32_t epoch = 0; epoch < work.epochs; epoch++) {
+		prg_key_from(vector_walk_salts[epoch], &salt);
+		assert_done(device, device->ops->walk_epoch(device, salt.words, epoch, &root));
+		assert_memory_equal(&root, vector_walk_roots[epoch], sizeof(root));
+	}
+	for (uint32_t epoch = 1; epoch < work.epochs; epoch++) {
+		assert_done(device, device->ops->open_walk(device, 0, epoch, &opening));
+		assert_memory_equal(&opening.before, vector_walk_states[epoch - 1],
+				    sizeof(opening.before));
+	}
+}
+
+static inline void assert_matrix_vectors(struct prover_device *device)
+{
+	const struct prg_key seed_g = vector_key(VECTOR_KEY_G);
+	const struct prg_key seed = vector_key(VECTOR_KEY_ROUND);
+	const struct session_work work = { .m = VECTOR_MATRIX_M,
+					   .n = VECTOR_MATRIX_N,
+					   .k = VECTOR_MATRIX_K };
+	struct hash root;
+
+	assert_done(device, device->ops->matrix_start(device, &seed_g, &work));
+	assert_done(device, device->ops->matrix_round(device, &seed, VECTOR_MATRIX_ROUND, &root));
+	assert_memory_equal(&root, vector_matrix_root, sizeof(root));
 }

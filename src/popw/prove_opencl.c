@@ -196,7 +196,7 @@ static int opencl_hash(struct gpu *gpu, const struct gpu_hashes *hashes)
 	return launch(opencl_of(gpu), KERNEL_HASH, hashes->n, arguments, ARRAY_SIZE(arguments));
 }
 
-static int opencl_multiply(struct gpu *gpu, const struct gpu_product *product)
+static int opencl_multiply(struct gpu *gpu, struct gpu_product *product)
 {
 	struct opencl *opencl = opencl_of(gpu);
 	const cl_mem a = memory_of(product->a.handle), b = memory_of(product->b.handle);

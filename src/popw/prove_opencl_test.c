@@ -1,6 +1,7 @@
 #include "popw/prover.h"
 
 #include "popw/gpu_world.h"
+#include "popw/prove_world.h"
 
 /* PoCL and its compiler keep what they allocated until the process ends. What this side forgets is still
  * seen: it is not allocated in there. */
@@ -106,6 +107,32 @@ static void test_the_longest_rows(void **state)
 	device->ops->close(device);
 }
 
+static void test_the_vectors(void **state)
+{
+	struct prover_device *device = device_open();
+
+	(void)state;
+	assert_walk_vectors(device);
+	assert_matrix_vectors(device);
+	device->ops->close(device);
+}
+
+/* Every message of a session is the CPU's, byte for byte. */
+static void test_sessions_are_the_cpus(void **state)
+{
+	static const uint16_t flags[] = { SESSION_HAS_WALK | SESSION_HAS_MATRIX, SESSION_HAS_WALK,
+					  SESSION_HAS_MATRIX };
+	struct prover_device *device = device_open();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		const struct session plan = world_plan(flags[i]);
+
+		world_assert_same(device, 40 + i, &plan);
+	}
+	device->ops->close(device);
+}
+
 static void test_a_device_says_what_it_is(void **state)
 {
 	struct prover_device *device = device_open();
@@ -137,6 +164,8 @@ int main(void)
 		cmocka_unit_test(test_what_does_not_fit_is_said),
 		cmocka_unit_test(test_products_are_those_of_the_book),
 		cmocka_unit_test(test_the_longest_rows),
+		cmocka_unit_test(test_the_vectors),
+		cmocka_unit_test(test_sessions_are_the_cpus),
 		cmocka_unit_test(test_a_device_says_what_it_is),
 		cmocka_unit_test(test_a_device_that_is_not_there_is_said),
 	};

@@ -202,8 +202,8 @@ static bool is_open(const struct fleet *fleet, const struct member *member, size
 	struct fleet_pulse pulse;
 
 	pulse_of(fleet, member, &pulse);
-	return pulse.online && !m->paused && price > 0 && price <= FLEET_PRICE_MAX &&
-	       m->cpu_milli > 0 && m->memory_bytes > 0 &&
+	return pulse.online && !m->paused && !m->unproved && price > 0 &&
+	       price <= FLEET_PRICE_MAX && m->cpu_milli > 0 && m->memory_bytes > 0 &&
 	       (m->n_gpus ? kind < m->n_gpus && m->gpus[kind].free > 0 : kind == 0);
 }
 

@@ -37,6 +37,7 @@ struct fleet_machine {
 	int64_t generation; /* of its desired set */
 	bool paused;
 	bool lost; /* the store says so */
+	bool unproved; /* and the network asks for proofs */
 	bool seen; /* at any time before */
 	int64_t gpu_hour, core_hour; /* micro-units; 0: not offered */
 	int64_t cpu_milli, memory_bytes, disk_bytes; /* free */

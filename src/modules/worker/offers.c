@@ -1,8 +1,8 @@
 #include "modules/worker/offers.h"
 
 const char *const offer_condition_names[OFFER_CONDITIONS] = {
-	"offline", "paused", "no_price", "class", "gpu_model", "gpus",
-	"cpu",     "memory", "disk",     "price", "avoided",
+	"offline", "paused", "unproved", "no_price", "class", "gpu_model",
+	"gpus",    "cpu",    "memory",   "disk",     "price", "avoided",
 };
 
 static bool is_avoided(const struct fleet_query *query, struct machine_id machine)
@@ -61,6 +61,7 @@ uint32_t offer_failures(const struct fleet_machine *machine, size_t kind, bool o
 		failed |= 1u << OFFER_CLASS;
 	failed |= (uint32_t)!online << OFFER_OFFLINE;
 	failed |= (uint32_t)machine->paused << OFFER_PAUSED;
+	failed |= (uint32_t)machine->unproved << OFFER_UNPROVED;
 	failed |= (uint32_t)(price <= 0) << OFFER_NO_PRICE;
 	failed |= (uint32_t)(machine->cpu_milli < query->cpu_milli) << OFFER_CPU;
 	failed |= (uint32_t)(machine->memory_bytes < query->memory_bytes) << OFFER_MEMORY;

@@ -1,6 +1,7 @@
 /* Placing, and why not (worker.h). */
 #include "modules/worker/worker.h"
 
+#include "api/settings.h"
 #include "modules/worker/lease_store.h"
 #include "modules/worker/offers.h"
 #include "modules/worker/worker_state.h"
@@ -72,6 +73,7 @@ struct attempt {
 	struct rental_id rental;
 	const struct worker_need *need;
 	const struct fleet_query *query;
+	bool proved; /* the network asks for it */
 };
 
 static int record(const struct attempt *attempt, const struct worker_row *row)
@@ -106,8 +108,8 @@ static int take(const struct attempt *attempt, const struct fleet_machine *chose
 		struct worker_placement *ret)
 {
 	const struct worker_need *need = attempt->need;
-	struct worker_share share = { need->gpus, need->cpu_milli, need->memory_bytes,
-				      need->disk_bytes, price_max(need) };
+	struct worker_share share = { need->gpus,       need->cpu_milli, need->memory_bytes,
+				      need->disk_bytes, price_max(need), attempt->proved };
 	struct worker_row row;
 	int r = 0, undone;
 
@@ -154,7 +156,8 @@ int worker_place(const struct context *context, struct tx *tx, struct lease_id l
 	struct fleet_machine chosen;
 	char model[GPU_NAME_SIZE];
 	struct fleet_query query;
-	struct attempt attempt = { tx, lease, rental, need, &query };
+	struct attempt attempt = { tx,   lease,  rental,
+				   need, &query, context->settings->proof_required };
 	bool found;
 	int r;
 

@@ -355,6 +355,7 @@ int report_inventory(struct tx *tx, struct machine_id machine, const Wire__Inven
 		.kernel = inventory->kernel,
 		.engine = inventory->engine,
 		.address = inventory->address,
+		.proof_port = inventory->proof_port,
 	};
 	struct worker_gpu *gpus;
 	struct worker_row row;

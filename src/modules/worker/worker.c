@@ -18,13 +18,24 @@ struct worker_state worker_state;
 
 /* ---- the index follows the store ---- */
 
+/* Where the network does not ask for proofs, nothing is kept back for want of one. */
+static void heed_proofs(struct fleet_machine *machine)
+{
+	if (!worker_state.context || !worker_state.context->settings->proof_required)
+		machine->unproved = false;
+}
+
 int worker_fleet_read(struct tx *tx, struct machine_id machine, struct fleet_machine *ret_machine)
 {
 	struct worker_row row;
 	int r;
 
 	r = worker_store_get(tx, machine, &row);
-	return r != 0 ? r : worker_store_fleet_one(tx, &row, ret_machine);
+	if (r == 0)
+		r = worker_store_fleet_one(tx, &row, ret_machine);
+	if (r == 0)
+		heed_proofs(ret_machine);
+	return r;
 }
 
 static void put_machine(void *arg)
@@ -41,7 +52,10 @@ int worker_fleet_refresh_row(struct tx *tx, const struct worker_row *row)
 	if (!machine)
 		return -ENOMEM;
 	r = worker_store_fleet_one(tx, row, machine);
-	return r != 0 ? r : tx_on_commit(tx, put_machine, machine);
+	if (r != 0)
+		return r;
+	heed_proofs(machine);
+	return tx_on_commit(tx, put_machine, machine);
 }
 
 int worker_fleet_refresh(struct tx *tx, struct machine_id machine)
@@ -74,8 +88,10 @@ int worker_fleet_fill(const struct context *context, struct arena *arena)
 	do {
 		arena_reset(arena);
 		r = db_run(context->db, TX_READ, arena, tx_page, &page);
-		for (size_t i = 0; r == 0 && i < page.n; i++)
+		for (size_t i = 0; r == 0 && i < page.n; i++) {
+			heed_proofs(&page.machines[i]);
 			r = fleet_put(worker_state.fleet, &page.machines[i]);
+		}
 		if (r == 0 && page.n > 0)
 			page.after = page.machines[page.n - 1].machine;
 	} while (r == 0 && page.n == FILL_PAGE);

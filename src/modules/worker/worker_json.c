@@ -2,6 +2,7 @@
 
 #include "modules/worker/worker_rules.h"
 #include "modules/worker/worker_state.h"
+#include "popw/class.h"
 
 static json_t *gpus_json(const struct worker_gpu *gpus, size_t n)
 {
@@ -47,23 +48,72 @@ static const char *class_of(const struct fleet_machine *machine)
 	return machine->n_gpus > 0 ? "gpu" : "cpu";
 }
 
+static const char *class_name(int64_t class_)
+{
+	return class_ >= 0 && (size_t)class_ < class_rows_n ? class_rows[class_].name : NULL;
+}
+
+static json_t *proof_json(const struct worker_standing *standing)
+{
+	static const uint8_t none[16];
+	char proof[ID_TEXT_SIZE];
+
+	if (memcmp(standing->proof, none, sizeof(none)) == 0)
+		return json_null();
+	id_text("prf", standing->proof, proof);
+	return json_string(proof);
+}
+
+static json_t *device_json(const struct worker_proof_device *device)
+{
+	static const char *const kinds[] = { "", "gpu", "host", "disk" };
+	static const char *const states[] = { "unproved", "proved", "failed" };
+	const struct worker_standing *s = &device->standing;
+
+	return json_pack(
+		"{s:s, s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:o, s:s}",
+		"kind", kinds[device->device], "uuid", device->uuid, "state", states[s->state],
+		"class", class_name(s->class_), "score_milli", (json_int_t)s->score_milli,
+		"matrix_mops", (json_int_t)s->matrix_mops, "walk_kbps", (json_int_t)s->walk_kbps,
+		"set_mib", (json_int_t)s->set_mib, "down_kbps", (json_int_t)s->down_kbps, "up_kbps",
+		(json_int_t)s->up_kbps, "checked_at", encode_time(s->checked_at_ms), "due_at",
+		encode_time(s->due_at_ms), "failures", (json_int_t)s->failures, "proof",
+		proof_json(s), "reason", s->reason);
+}
+
+static json_t *devices_json(const struct worker_proof_device *devices, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < n; i++)
+		if (json_array_append_new(list, device_json(&devices[i])) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	return list;
+}
+
 int worker_json(const struct context *context, struct tx *tx, const struct worker_row *row,
 		json_t **ret_json)
 {
 	struct fleet_machine machine;
 	struct fleet_pulse pulse;
+	struct worker_proof_device *devices;
 	struct worker_gpu *gpus;
-	size_t n_gpus;
+	size_t n_gpus, n_devices;
 	int r;
 
 	r = worker_store_fleet_one(tx, row, &machine);
+	if (r == 0)
+		r = worker_store_devices(tx, row->machine, &devices, &n_devices);
 	if (r == 0)
 		r = worker_store_gpus(tx, row->machine, &gpus, &n_gpus);
 	if (r != 0)
 		return r;
 	fleet_pulse_of(worker_state.fleet, row->machine, &pulse);
 	*ret_json = json_pack(
-		"{s:o, s:s, s:o, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:s}",
+		"{s:o, s:s, s:o, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:s, s:b, "
+		"s:o}",
 		"machine", encode_address(&row->machine.address), "name", row->name, "owner",
 		encode_address(&row->owner.address), "state", worker_state_word(context, row),
 		"paused", row->paused, "class", class_of(&machine), "gpu_hour",
@@ -72,7 +122,8 @@ int worker_json(const struct context *context, struct tx *tx, const struct worke
 		free_json(&machine), "leases", (json_int_t)row->leases, "quality",
 		(json_int_t)row->quality, "joined_at", encode_time(row->joined_at_ms), "seen_at",
 		encode_time(pulse.heard ? pulse.heard_at_ms : row->seen_at_ms), "agent_version",
-		row->agent_version);
+		row->agent_version, "proved", row->proved, "devices",
+		devices_json(devices, n_devices));
 	return *ret_json ? 0 : -ENOMEM;
 }
 

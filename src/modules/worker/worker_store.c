@@ -6,7 +6,7 @@
 	"machine, owner, name, paused, gpu_hour, core_hour, quality, joined_at, seen_at, lost,"   \
 	" agent_version, revision, generation, inventory_hash, cpu_count, cpu_model, os, kernel," \
 	" engine, gpus, cpu_milli_total, cpu_milli_used, memory_total, memory_used, disk_total,"  \
-	" disk_used, leases, address"
+	" disk_used, leases, address, proved, proof_port"
 
 static int read_inventory(const struct sql_rows *rows, size_t i, struct worker_inventory *ret)
 {
@@ -21,6 +21,7 @@ static int read_inventory(const struct sql_rows *rows, size_t i, struct worker_i
 		.kernel = rows_text(rows, i, "kernel"),
 		.engine = rows_text(rows, i, "engine"),
 		.address = rows_text(rows, i, "address"),
+		.proof_port = rows_int(rows, i, "proof_port"),
 	};
 	return rows_bytes(rows, i, "inventory_hash", ret->hash, sizeof(ret->hash));
 }
@@ -34,6 +35,7 @@ static int read_row(const struct sql_rows *rows, size_t i, struct worker_row *re
 		.agent_version = rows_text(rows, i, "agent_version"),
 		.paused = rows_int(rows, i, "paused"),
 		.lost = rows_int(rows, i, "lost"),
+		.proved = rows_int(rows, i, "proved"),
 		.gpu_hour = { rows_int(rows, i, "gpu_hour") },
 		.core_hour = { rows_int(rows, i, "core_hour") },
 		.quality = rows_int(rows, i, "quality"),
@@ -69,13 +71,13 @@ int worker_store_get(struct tx *tx, struct machine_id machine, struct worker_row
 int worker_store_add(struct tx *tx, struct machine_id machine, struct account_id owner,
 		     const char *name, int64_t now_ms)
 {
-	return no_conflict(tx_exec(tx,
-				   "INSERT INTO workers (" ROW
-				   ") VALUES ($1, $2, $3, 0, 0, 0, 500, $4, NULL, 0, '',"
-				   " 0, 0, NULL, 0, '', '', '', '', 0, 0, 0, 0, 0, 0, 0, 0, '')",
-				   SQL_PARAMS(sql_machine(&machine), sql_account(&owner),
-					      sql_text(name), sql_int(now_ms)),
-				   NULL));
+	return no_conflict(tx_exec(
+		tx,
+		"INSERT INTO workers (" ROW ") VALUES ($1, $2, $3, 0, 0, 0, 500, $4, NULL, 0, '',"
+		" 0, 0, NULL, 0, '', '', '', '', 0, 0, 0, 0, 0, 0, 0, 0, '', 0, 0)",
+		SQL_PARAMS(sql_machine(&machine), sql_account(&owner), sql_text(name),
+			   sql_int(now_ms)),
+		NULL));
 }
 
 int worker_store_rename(struct tx *tx, struct machine_id machine, const char *name)
@@ -155,6 +157,7 @@ int worker_store_remove(struct tx *tx, struct machine_id machine)
 	static const char *const statements[] = {
 		"DELETE FROM worker_leases WHERE machine = $1",
 		"DELETE FROM worker_gpus WHERE machine = $1",
+		"DELETE FROM worker_devices WHERE machine = $1",
 		"DELETE FROM workers WHERE machine = $1",
 	};
 
@@ -214,7 +217,8 @@ int worker_store_inventory(struct tx *tx, struct machine_id machine,
 	r = tx_exec(tx,
 		    "UPDATE workers SET inventory_hash = $2, cpu_count = $3, cpu_milli_total = $4,"
 		    " memory_total = $5, disk_total = $6, gpus = $7, cpu_model = $8, os = $9,"
-		    " kernel = $10, engine = $11, address = $12, revision = revision + 1"
+		    " kernel = $10, engine = $11, address = $12, proof_port = $13, revision = "
+		    "revision + 1"
 		    " WHERE machine = $1",
 		    SQL_PARAMS(sql_machine(&machine),
 			       sql_blob(inventory->hash, sizeof(inventory->hash)),
@@ -222,11 +226,15 @@ int worker_store_inventory(struct tx *tx, struct machine_id machine,
 			       sql_int(inventory->memory_bytes), sql_int(inventory->disk_bytes),
 			       sql_int(inventory->gpus), sql_text(inventory->cpu_model),
 			       sql_text(inventory->os), sql_text(inventory->kernel),
-			       sql_text(inventory->engine), sql_text(inventory->address)),
+			       sql_text(inventory->engine), sql_text(inventory->address),
+			       sql_int(inventory->proof_port)),
 		    NULL);
 	if (r != 0)
 		return no_conflict(r);
-	return worker_store_gpus_put(tx, machine, gpus, (size_t)inventory->gpus);
+	r = worker_store_gpus_put(tx, machine, gpus, (size_t)inventory->gpus);
+	if (r == 0)
+		r = worker_store_devices_put(tx, machine, gpus, (size_t)inventory->gpus);
+	return r;
 }
 
 int worker_store_next(struct tx *tx, struct machine_id machine, int64_t *ret_generation)
@@ -251,7 +259,7 @@ int worker_store_next(struct tx *tx, struct machine_id machine, int64_t *ret_gen
 #define TAKE(conditions)                                                                           \
 	"UPDATE workers SET cpu_milli_used = cpu_milli_used + $2, memory_used = memory_used + $3," \
 	" disk_used = disk_used + $4, leases = leases + 1, revision = revision + 1"                \
-	" WHERE machine = $1 AND paused = 0 AND lost = 0 AND leases < 256"                         \
+	" WHERE machine = $1 AND paused = 0 AND lost = 0 AND leases < 256 AND proved >= $6"        \
 	" AND cpu_milli_used + $2 <= cpu_milli_total AND memory_used + $3 <= memory_total"         \
 	" AND disk_used + $4 <= disk_total AND " conditions " RETURNING " ROW
 
@@ -266,7 +274,7 @@ int worker_store_take(struct tx *tx, struct machine_id machine, const struct wor
 				     : TAKE("gpus = 0 AND core_hour > 0 AND core_hour <= $5"),
 		     SQL_PARAMS(sql_machine(&machine), sql_int(share->cpu_milli),
 				sql_int(share->memory_bytes), sql_int(share->disk_bytes),
-				sql_int(share->price_max)),
+				sql_int(share->price_max), sql_int(share->proved)),
 		     &rows);
 	if (r != 0)
 		return no_conflict(r);
@@ -304,6 +312,7 @@ static struct fleet_machine fleet_row(const struct worker_row *row)
 		.generation = row->generation,
 		.paused = row->paused,
 		.lost = row->lost,
+		.unproved = !row->proved,
 		.seen = row->seen_at_ms != 0,
 		.gpu_hour = row->gpu_hour.micro,
 		.core_hour = row->core_hour.micro,

@@ -13,6 +13,7 @@ struct worker_inventory {
 	int64_t cpu_count, cpu_milli, memory_bytes, disk_bytes, gpus;
 	const char *cpu_model, *os, *kernel, *engine;
 	const char *address; /* of published ports; "": not told */
+	int64_t proof_port; /* 0: none */
 };
 
 struct worker_gpu {
@@ -24,7 +25,7 @@ struct worker_row {
 	struct machine_id machine;
 	struct account_id owner;
 	const char *name, *agent_version;
-	bool paused, lost;
+	bool paused, lost, proved;
 	struct amount gpu_hour, core_hour;
 	int64_t quality, joined_at_ms, seen_at_ms; /* seen: 0 before the first sign of life */
 	int64_t revision, generation, leases;
@@ -37,6 +38,7 @@ struct worker_share {
 	int64_t gpus; /* 0: class cpu */
 	int64_t cpu_milli, memory_bytes, disk_bytes;
 	int64_t price_max; /* of a GPU-hour, or a core-hour */
+	bool proved; /* only of a machine that is */
 };
 
 _must_check_ int worker_store_get(struct tx *tx, struct machine_id machine,
@@ -93,6 +95,21 @@ _must_check_ int worker_store_gpus_of_lease(struct tx *tx, struct lease_id lease
 					    size_t *ret_n);
 _must_check_ int worker_store_gpus(struct tx *tx, struct machine_id machine,
 				   struct worker_gpu **ret_gpus, size_t *ret_n);
+
+/* ---- devices ---- */
+
+/* Those that the machine shows now: new ones are unproved, those that went are forgotten. */
+_must_check_ int worker_store_devices_put(struct tx *tx, struct machine_id machine,
+					  const struct worker_gpu *gpus, size_t n);
+_must_check_ int worker_store_standing(struct tx *tx, struct machine_id machine,
+				       enum worker_device kind, const char *uuid,
+				       const struct worker_standing *standing);
+_must_check_ int worker_store_devices(struct tx *tx, struct machine_id machine,
+				      struct worker_proof_device **ret_devices, size_t *ret_n);
+_must_check_ int worker_store_devices_due(struct tx *tx, int64_t now_ms, size_t max,
+					  struct worker_proof_device **ret_devices, size_t *ret_n);
+_must_check_ int worker_store_devices_idle(struct tx *tx, size_t max,
+					   struct worker_proof_device **ret_devices, size_t *ret_n);
 
 /* Machines as the index wants them: one, or at most @max after @after. */
 _must_check_ int worker_store_fleet_one(struct tx *tx, const struct worker_row *row,

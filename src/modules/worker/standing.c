@@ -1,0 +1,97 @@
+/* What proofs say of machines, and what follows for their being offered (worker.h). */
+#include "modules/worker/worker.h"
+
+#include "modules/worker/worker_state.h"
+#include "popw/class.h"
+
+enum {
+	QUALITY_MAX = 1000,
+	DEVICES_LOOK_MAX = 4096, /* due ones that are looked at in one round */
+};
+
+int worker_proof_devices(const struct context *context _unused_, struct tx *tx,
+			 struct machine_id machine, struct worker_proof_device **ret_devices,
+			 size_t *ret_n)
+{
+	struct worker_row row;
+	int r;
+
+	r = worker_store_get(tx, machine, &row);
+	return r != 0 ? r : worker_store_devices(tx, machine, ret_devices, ret_n);
+}
+
+/* Keeps those of machines that are linked to this process. */
+static size_t keep_linked(struct worker_proof_device *devices, size_t n, size_t max)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n && kept < max; i++)
+		if (worker_linked(devices[i].machine))
+			devices[kept++] = devices[i];
+	return kept;
+}
+
+int worker_proof_due(const struct context *context _unused_, struct tx *tx, int64_t now_ms,
+		     size_t max, struct worker_proof_device **ret_devices, size_t *ret_n)
+{
+	size_t n;
+	int r;
+
+	r = worker_store_devices_due(tx, now_ms, DEVICES_LOOK_MAX, ret_devices, &n);
+	if (r == 0)
+		*ret_n = keep_linked(*ret_devices, n, max);
+	return r;
+}
+
+int worker_proof_idle(const struct context *context _unused_, struct tx *tx, size_t max,
+		      struct worker_proof_device **ret_devices, size_t *ret_n)
+{
+	size_t n;
+	int r;
+
+	r = worker_store_devices_idle(tx, max, ret_devices, &n);
+	if (r == 0)
+		*ret_n = keep_linked(*ret_devices, n, max);
+	return r;
+}
+
+/* How well the device does what its class is paid for, of QUALITY_MAX. */
+static int64_t performance(const struct worker_standing *standing)
+{
+	int64_t full;
+
+	if (standing->state != WORKER_PROVED)
+		return 0;
+	if (standing->class_ <= CLASS_CPU || (size_t)standing->class_ >= class_rows_n)
+		return QUALITY_MAX;
+	full = class_rows[standing->class_].score_milli;
+	if (full == 0 || standing->score_milli >= full)
+		return QUALITY_MAX;
+	return standing->score_milli * QUALITY_MAX / full;
+}
+
+/* A verdict counts a quarter: the matcher's weight follows what was measured, without leaps. */
+static int weigh(struct tx *tx, struct machine_id machine, const struct worker_standing *standing)
+{
+	struct worker_row row;
+	int r;
+
+	if (standing->state == WORKER_UNPROVED)
+		return 0;
+	r = worker_store_get(tx, machine, &row);
+	return r != 0 ? r
+		      : worker_store_quality(tx, machine,
+					     (3 * row.quality + performance(standing)) / 4);
+}
+
+int worker_standing_set(const struct context *context _unused_, struct tx *tx,
+			struct machine_id machine, enum worker_device device, const char *uuid,
+			const struct worker_standing *standing)
+{
+	int r;
+
+	r = worker_store_standing(tx, machine, device, uuid, standing);
+	if (r == 0)
+		r = weigh(tx, machine, standing);
+	return r != 0 ? r : worker_fleet_refresh(tx, machine);
+}
