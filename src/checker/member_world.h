@@ -7,8 +7,7 @@
 #include "popw/level_world.h"
 #include "popw/prove_world.h"
 
-enum { PANEL = 5,
-	       OUTBOX_MAX = 64 };
+enum { PANEL = 5, OUTBOX_MAX = 64 };
 
 struct said {
 	enum message_kind kind;
@@ -34,6 +33,7 @@ struct world {
 	size_t summons_len;
 	int64_t now_us, phase_us; /* what each phase of the worker takes */
 	uint32_t deaf; /* members to whom the relay hands nothing on, and whom it does not hear */
+	uint32_t unasked; /* members who are not asked for nonces when it is time */
 	uint32_t left_out; /* of every set of nonces */
 };
 
@@ -197,7 +197,9 @@ static inline int world_nonces(void *arg, uint8_t k, struct nonces *ret_nonces)
 	uint8_t bytes[NONCES_SIZE_MAX];
 	size_t len;
 
+	world->deaf |= world->unasked;
 	world_ask(world, k);
+	world->deaf &= ~world->unasked;
 	for (unsigned int i = 0; i < PANEL; i++) {
 		struct nonce nonce;
 
