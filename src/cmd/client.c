@@ -28,11 +28,19 @@ struct client {
 	const char *authorization; /* of the session's present access token; NULL: to be made */
 };
 
-/* One answer, in an arena that only its reader keeps. */
+/* One answer: JSON, or the text that was asked for. Its reader frees it. */
 struct answer {
 	int status;
-	json_t *json;
+	json_t *json; /* NULL: a text */
+	char *text;
+	size_t text_len;
 };
+
+static void answer_done(struct answer *answer)
+{
+	json_decref(answer->json);
+	free(answer->text);
+}
 
 static void closep(int *fd)
 {
@@ -146,7 +154,20 @@ static int parse_answer(const struct http_answer *http, struct answer *ret_answe
 				"the answer (status %d) is not JSON: is this a Kaisar "
 				"server?",
 				http->status);
-	*ret_answer = (struct answer){ http->status, json };
+	*ret_answer = (struct answer){ .status = http->status, .json = json };
+	return 0;
+}
+
+static int take_text(const struct http_answer *http, struct answer *ret_answer)
+{
+	char *text = malloc(http->body_len + 1);
+
+	if (!text)
+		return -ENOMEM;
+	memcpy(text, http->body, http->body_len + 1);
+	*ret_answer = (struct answer){ .status = http->status,
+				       .text = text,
+				       .text_len = http->body_len };
 	return 0;
 }
 
@@ -155,6 +176,7 @@ struct attempt {
 	const char *body; /* serialised; NULL: none */
 	const char *authorization; /* NULL: none */
 	char key[40]; /* Idempotency-Key; "" for none */
+	size_t text_max; /* what is asked for is a text, of so many bytes at most; 0: JSON */
 };
 
 /* 0, -errno of the exchange, or enum cli_exit. */
@@ -170,9 +192,9 @@ static int exchange_once(struct client *client, const struct attempt *attempt,
 		.body = attempt->body,
 		.body_len = attempt->body ? strlen(attempt->body) : 0,
 		.timeout_ms = CALL_TIMEOUT_MS,
-		.max_answer_bytes = ANSWER_MAX,
+		.max_answer_bytes = attempt->text_max > ANSWER_MAX ? attempt->text_max : ANSWER_MAX,
 	};
-	int r = arena_new(4 * ANSWER_MAX, &arena);
+	int r = arena_new(4 * call.max_answer_bytes, &arena);
 
 	if (r < 0)
 		return r;
@@ -188,7 +210,11 @@ static int exchange_once(struct client *client, const struct attempt *attempt,
 	if (attempt->key[0])
 		headers[call.n_headers++] = (struct http_header){ "Idempotency-Key", attempt->key };
 	r = http_call(&call, arena, &http);
-	return r < 0 ? r : parse_answer(&http, ret_answer);
+	if (r < 0)
+		return r;
+	if (attempt->text_max > 0 && http.status < 300)
+		return take_text(&http, ret_answer);
+	return parse_answer(&http, ret_answer);
 }
 
 /* Whether the same request may be sent again without doing something twice. */
@@ -213,7 +239,7 @@ static int exchange(struct client *client, const struct attempt *attempt, struct
 		if (r == 0 && ret_answer->status != 503)
 			break;
 		if (r == 0)
-			json_decref(ret_answer->json);
+			answer_done(ret_answer);
 	}
 	return r < 0 ? say_unreachable(client, r) : 0;
 }
@@ -364,7 +390,7 @@ static int exchange_signed(struct client *client, struct attempt *attempt,
 		r = exchange(client, attempt, ret_answer);
 	if (r != 0 || ret_answer->status != 401 || client->api_key)
 		return r;
-	json_decref(ret_answer->json);
+	answer_done(ret_answer);
 	if (!client->has_session)
 		return cli_fail(CLI_DENIED, "not signed in to %s: run `kaisar login`", client->url);
 	r = refresh(client);
@@ -402,6 +428,26 @@ int client_get(struct client *client, const char *path, json_t **ret_answer)
 	const struct client_call call = { .method = "GET", .path = path };
 
 	return client_call(client, &call, ret_answer);
+}
+
+int client_get_text(struct client *client, const char *path, size_t max, char **ret_text,
+		    size_t *ret_len)
+{
+	const struct client_call call = { .method = "GET", .path = path };
+	struct attempt attempt = { .call = &call, .text_max = max };
+	struct answer answer;
+	int r = exchange_signed(client, &attempt, &answer);
+
+	if (r != 0)
+		return r;
+	if (!answer.text) {
+		r = cli_problem(answer.status, answer.json);
+		answer_done(&answer);
+		return r;
+	}
+	*ret_text = answer.text;
+	*ret_len = answer.text_len;
+	return 0;
 }
 
 /* Moves a page's items to @items and finds the next page's cursor, NULL behind the last. */

@@ -31,6 +31,11 @@ _must_check_ int client_call(struct client *client, const struct client_call *ca
 			     json_t **ret_answer);
 _must_check_ int client_get(struct client *client, const char *path, json_t **ret_answer);
 
+/* A body that is no JSON, of at most @max bytes, as it is: 0 with a text that the caller frees, a NUL
+ * behind it; or enum cli_exit. */
+_must_check_ int client_get_text(struct client *client, const char *path, size_t max,
+				 char **ret_text, size_t *ret_len);
+
 /* Every page of a list in one array; stops after @max items (0: all, at most 10,000). @path may hold
  * a query. */
 _must_check_ int client_list(struct client *client, const char *path, size_t max,

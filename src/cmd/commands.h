@@ -14,6 +14,7 @@ int cmd_logs(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);
 int cmd_popw(int argc, char **argv);
 int cmd_ps(int argc, char **argv);
+int cmd_rewards(int argc, char **argv);
 int cmd_rm(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_search(int argc, char **argv);

@@ -1,0 +1,241 @@
+#include "base/arena.h"
+#include "cmd/cli.h"
+#include "cmd/commands.h"
+#include "cmd/file.h"
+#include "rewards/epoch_text.h"
+
+enum { FIRST_READ = 64 << 10, SHOWN_MAX = 300 };
+
+/* A text, and what to call it when something is wrong with it. */
+struct document {
+	const char *name;
+	char *text;
+	size_t len;
+};
+
+static void document_done(struct document *document)
+{
+	free(document->text);
+}
+
+static void file_close(FILE **file)
+{
+	if (*file && *file != stdin)
+		fclose(*file);
+}
+
+/* ---- where texts come from ---- */
+
+static int read_stream(FILE *file, struct document *document)
+{
+	size_t size = FIRST_READ;
+
+	for (;;) {
+		char *larger = realloc(document->text, size + 1);
+
+		if (!larger)
+			return -ENOMEM;
+		document->text = larger;
+		document->len += fread(larger + document->len, 1, size - document->len, file);
+		document->text[document->len] = 0;
+		if (ferror(file))
+			return -EIO;
+		if (document->len < size)
+			return 0;
+		if (size > EPOCH_TEXT_MAX)
+			return -EFBIG;
+		size *= 2;
+	}
+}
+
+/* @path, or "-" for standard input. 0 or an exit status. */
+static int read_document(const char *path, struct document *document)
+{
+	bool from_stdin = strcmp(path, "-") == 0;
+	_cleanup_(file_close) FILE *file = from_stdin ? stdin : fopen(path, "re");
+	int r;
+
+	document->name = from_stdin ? "standard input" : path;
+	if (!file && errno == ENOENT)
+		return cli_fail(CLI_NOT_FOUND, "%s: no such file (an epoch is a number)", path);
+	if (!file)
+		return cli_fault(-errno, path);
+	r = read_stream(file, document);
+	if (r == 0 && document->len > EPOCH_TEXT_MAX)
+		r = -EFBIG;
+	return r < 0 ? cli_fault(r, document->name) : 0;
+}
+
+/* "records" or "payouts" of an epoch, as the network publishes them. 0 or an exit status. */
+static int fetch(struct client *client, uint32_t epoch, const char *what, struct document *document)
+{
+	struct arena *arena = client_arena(client);
+	const char *path = arena_printf(arena, "/v1/rewards/%" PRIu32 "/%s", epoch, what);
+
+	document->name = arena_printf(arena, "the network's %s of epoch %" PRIu32, what, epoch);
+	if (!path || !document->name)
+		return cli_fault(-ENOMEM, what);
+	return client_get_text(client, path, EPOCH_TEXT_MAX, &document->text, &document->len);
+}
+
+/* ---- comparing ---- */
+
+/* The length of the line at @at, without its newline. */
+static size_t line_len(const char *at, const char *end)
+{
+	const char *newline = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
+
+	return (size_t)((newline ? newline : end) - at);
+}
+
+static void show_line(const char *who, const char *at, const char *end)
+{
+	size_t len = line_len(at, end);
+
+	if (at == end) {
+		fprintf(stderr, "  %s: nothing\n", who);
+		return;
+	}
+	fprintf(stderr, "  %s: ", who);
+	for (size_t i = 0; i < size_min(len, SHOWN_MAX); i++)
+		fputc(at[i] >= ' ' && at[i] <= '~' ? at[i] : '?', stderr);
+	fputs(at + len == end ? " (without a newline)\n" : "\n", stderr);
+}
+
+/* Both texts have one spelling only, so they say the same if they are the same. */
+static int compare(const struct document *ours, const struct document *theirs)
+{
+	const char *a = ours->text, *a_end = a + ours->len;
+	const char *b = theirs->text, *b_end = b + theirs->len;
+	size_t line = 1;
+
+	while (a < a_end && b < b_end) {
+		size_t len = line_len(a, a_end);
+
+		/* With the newline, which our texts have behind each line. */
+		if (line_len(b, b_end) != len || b + len == b_end || memcmp(a, b, len) != 0)
+			break;
+		a += len + 1;
+		b += len + 1;
+		line++;
+	}
+	if (a == a_end && b == b_end) {
+		fprintf(stderr, "%s: every unit follows from the records\n", theirs->name);
+		return 0;
+	}
+	cli_fail(0, "%s does not follow from the records; line %zu is the first to differ:",
+		 theirs->name, line);
+	show_line("published ", b, b_end);
+	show_line("recomputed", a, a_end);
+	return CLI_FAILED;
+}
+
+/* ---- the subcommand ---- */
+
+static const struct option_row rows[] = {
+	{ "against", 0, "FILE",
+	  "compare with this published table (an EPOCH's: with the network's)" },
+	{ "save", 0, "FILE", "keep the fetched records, to compute again without the network" },
+	CLI_URL_ROW,
+	{ 0 },
+};
+static const struct option_table table = {
+	.usage = "kaisar rewards recompute [OPTIONS] EPOCH|FILE|-",
+	.about =
+		"Computes an epoch's payouts again from its records, prints them, and compares "
+		"them "
+		"with\n"
+		"a published table: exit status 1 and the first difference if a unit is wrong. "
+		"FILE "
+		"holds the\n"
+		"records (- is standard input): then nobody is asked. Those of an EPOCH, a number, "
+		"are fetched.",
+	.rows = rows,
+	.words_min = 1,
+	.words_max = 1,
+};
+
+/* 0 or an exit status. */
+static int recompute(const struct document *records, struct document *ret_payouts)
+{
+	struct epoch_fault fault = { "" };
+	int r;
+
+	r = epoch_recompute(records->text, records->len, &ret_payouts->text, &ret_payouts->len,
+			    &fault);
+	if (r < 0)
+		return cli_fault(r, records->name);
+	if (r == EPOCH_E_INVALID)
+		return cli_fail(CLI_FAILED, "%s: %s", records->name, fault.text);
+	if (fwrite(ret_payouts->text, 1, ret_payouts->len, stdout) < ret_payouts->len ||
+	    fflush(stdout) != 0)
+		return cli_fault(-errno, "standard output");
+	return 0;
+}
+
+static int recompute_file(const struct options *options)
+{
+	_cleanup_(document_done) struct document records = { 0 }, payouts = { 0 },
+						 published = { 0 };
+	const char *against = options_get(options, "against", NULL);
+	int r = read_document(options->words[0], &records);
+
+	if (r == 0 && against)
+		r = read_document(against, &published);
+	if (r == 0)
+		r = recompute(&records, &payouts);
+	return r == 0 && against ? compare(&payouts, &published) : r;
+}
+
+static int recompute_epoch(const struct options *options, uint32_t epoch)
+{
+	_cleanup_(document_done) struct document records = { 0 }, payouts = { 0 },
+						 published = { 0 };
+	_cleanup_(client_closep) struct client *client = NULL;
+	const char *against = options_get(options, "against", NULL);
+	const char *save = options_get(options, "save", NULL);
+	int r = client_open(options_get(options, "url", NULL), &client), fault = 0;
+
+	if (r == 0)
+		r = fetch(client, epoch, "records", &records);
+	if (r == 0 && save)
+		fault = file_write(save, records.text, records.len, 0644);
+	if (fault < 0)
+		return cli_fault(fault, save);
+	if (r == 0)
+		r = against ? read_document(against, &published)
+			    : fetch(client, epoch, "payouts", &published);
+	if (r == 0)
+		r = recompute(&records, &payouts);
+	return r == 0 ? compare(&payouts, &published) : r;
+}
+
+static int run_recompute(int argc, char **argv)
+{
+	struct options options;
+	struct tokens number;
+	const char *word;
+	int status;
+
+	if (options_read(&table, argc, argv, &options, &status) != 0)
+		return status;
+	word = options.words[0];
+	if (tokens_parse(word, strlen(word), &number) < 0)
+		return options_has(&options, "save")
+			       ? options_refuse(&table,
+						"--save keeps what is fetched: it needs an EPOCH")
+			       : recompute_file(&options);
+	if (number.units > UINT32_MAX)
+		return options_refuse(&table, "an EPOCH is at most %" PRIu32, UINT32_MAX);
+	return recompute_epoch(&options, (uint32_t)number.units);
+}
+
+int cmd_rewards(int argc, char **argv)
+{
+	static const struct cli_verb verbs[] = {
+		{ "recompute", "the payouts of an epoch, from its records", run_recompute },
+		{ 0 },
+	};
+
+	return cli_verbs("rewards", verbs, argc, argv);
+}
