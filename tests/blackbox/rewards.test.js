@@ -21,7 +21,10 @@ function kaisar(args, { input = '', env = {} } = {}) {
   child.stderr.on('data', (bytes) => { result.stderr += bytes })
   child.stdin.on('error', () => {})
   child.stdin.end(input)
-  return new Promise((resolve) => child.on('close', (code) => resolve({ ...result, code })))
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code) => resolve({ ...result, code }))
+  })
 }
 
 async function file(name, text) {
