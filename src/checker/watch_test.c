@@ -1,0 +1,328 @@
+#include "checker/watch.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "security/secp.h"
+
+enum { MACHINES = 4, EVERY_MS = 60000, REPORTS_MAX = 64, TICK_MS = 100 };
+
+/* Far from an hour's edge; tests move on from here. */
+static const int64_t start_ms = INT64_C(500000) * WATCH_HOUR_MS + 60000;
+
+struct fixture {
+	struct random_seeded random;
+	struct watch *watch;
+	struct address network, checker, machines[MACHINES];
+	struct secp_key *keys[MACHINES];
+	int64_t passed_ms;
+	bool refuse; /* nothing can be sent */
+	unsigned int polls[MACHINES];
+	struct poll_nonce nonces[MACHINES];
+	bool asked[MACHINES]; /* and not answered */
+	int64_t asked_ms[MACHINES];
+	struct watch_tally reports[REPORTS_MAX];
+	size_t n_reports;
+};
+
+static struct watch_time now(const struct fixture *f)
+{
+	/* The clock that never steps back began some other day. */
+	return (struct watch_time){ 777 + f->passed_ms, start_ms + f->passed_ms };
+}
+
+static int poll(void *arg, const struct address *machine, const struct poll_nonce *nonce)
+{
+	struct fixture *f = arg;
+
+	if (f->refuse)
+		return -EAGAIN;
+	for (int i = 0; i < MACHINES; i++) {
+		if (!address_equal(machine, &f->machines[i]))
+			continue;
+		f->polls[i]++;
+		f->nonces[i] = *nonce;
+		f->asked[i] = true;
+		f->asked_ms[i] = f->passed_ms;
+		return 0;
+	}
+	fail_msg("a machine that is not watched");
+	return 0;
+}
+
+static int report(void *arg, const struct watch_tally *tally)
+{
+	struct fixture *f = arg;
+
+	if (f->refuse)
+		return -EAGAIN;
+	assert_true(f->n_reports < REPORTS_MAX);
+	f->reports[f->n_reports++] = *tally;
+	return 0;
+}
+
+static void answer(struct fixture *f, int i, int by)
+{
+	struct poll_statement statement = {
+		.network = f->network,
+		.machine.address = f->machines[i],
+		.checker = f->checker,
+	};
+	uint8_t digest[SIGN_DIGEST_SIZE], signature[SIGNATURE_SIZE];
+
+	memcpy(statement.nonce, f->nonces[i].bytes, sizeof(statement.nonce));
+	poll_digest(&statement, digest);
+	assert_int_equal(secp_sign(f->keys[by], digest, signature), 0);
+	assert_true(watch_answered(f->watch, &f->nonces[i], signature, now(f)));
+	assert_false(watch_answered(f->watch, &f->nonces[i], signature, now(f)));
+	f->asked[i] = false;
+}
+
+/* Machine 0 answers at once, 1 never, 2 with another's key, 3 a moment too late. */
+static void pass(struct fixture *f, int64_t ms)
+{
+	for (int64_t until = f->passed_ms + ms; f->passed_ms < until; f->passed_ms += TICK_MS) {
+		watch_tick(f->watch, now(f));
+		if (f->asked[0])
+			answer(f, 0, 0);
+		if (f->asked[2])
+			answer(f, 2, 0);
+		if (f->asked[3] && f->passed_ms - f->asked_ms[3] > POLL_ANSWER_MS + TICK_MS) {
+			uint8_t signature[SIGNATURE_SIZE] = { 0 };
+
+			/* It was given up. */
+			assert_false(watch_answered(f->watch, &f->nonces[3], signature, now(f)));
+			f->asked[3] = false;
+		}
+	}
+}
+
+static void new_watch(struct fixture *f)
+{
+	const struct watch_config config = { .network = f->network,
+					     .checker = f->checker,
+					     .random = &f->random.random,
+					     .poll = poll,
+					     .report = report,
+					     .arg = f };
+
+	watch_free(f->watch);
+	assert_int_equal(watch_new(&config, &f->watch), 0);
+}
+
+static void set(struct fixture *f, uint32_t every_ms, size_t n)
+{
+	assert_int_equal(watch_set(f->watch, every_ms, f->machines, n, now(f)), 0);
+}
+
+static int set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	*state = f;
+	log_init(false, LOG_ERROR);
+	random_seeded_init(&f->random, 5);
+	f->network.bytes[0] = 1;
+	f->checker.bytes[0] = 2;
+	for (int i = 0; i < MACHINES; i++) {
+		assert_int_equal(secp_key_generate(&f->random.random, &f->keys[i]), 0);
+		f->machines[i] = *secp_key_address(f->keys[i]);
+	}
+	new_watch(f);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < MACHINES; i++)
+		secp_key_free(f->keys[i]);
+	watch_free(f->watch);
+	free(f);
+	return 0;
+}
+
+/* The report about machine @i, which must be there once. */
+static struct watch_tally reported(const struct fixture *f, int i, size_t from)
+{
+	struct watch_tally found = { .hour = -1 };
+
+	for (size_t j = from; j < f->n_reports; j++) {
+		if (!address_equal(&f->reports[j].machine, &f->machines[i]))
+			continue;
+		assert_int_equal(found.hour, -1);
+		found = f->reports[j];
+	}
+	assert_int_not_equal(found.hour, -1);
+	return found;
+}
+
+static void only_signed_answers_in_time_count(void **state)
+{
+	struct fixture *f = *state;
+
+	set(f, EVERY_MS, MACHINES);
+	pass(f, WATCH_HOUR_MS);
+	for (int i = 0; i < MACHINES; i++) {
+		struct watch_tally tally = reported(f, i, 0);
+
+		assert_int_equal(tally.hour, start_ms / WATCH_HOUR_MS);
+		assert_int_equal(tally.answered, i == 0 ? tally.polls : 0);
+		/* 59 minutes at one a minute: five standard deviations either way. */
+		assert_in_range(tally.polls, 59 - 38, 59 + 38);
+	}
+}
+
+/* The pauses' mean is right, and they are of all lengths. */
+static void the_times_are_poisson(void **state)
+{
+	enum { POLLS = 2000 };
+	struct fixture *f = *state;
+	int64_t last_ms = 0, sum_ms = 0;
+	unsigned int below_half = 0, above_double = 0;
+
+	set(f, EVERY_MS, 1);
+	for (int i = 0; i < POLLS; i++) {
+		int64_t ms;
+
+		for (unsigned int n = f->polls[0]; f->polls[0] == n; f->passed_ms += TICK_MS)
+			watch_tick(f->watch, now(f));
+		answer(f, 0, 0);
+		ms = f->asked_ms[0] - last_ms;
+		last_ms = f->asked_ms[0];
+		sum_ms += ms;
+		below_half += ms < EVERY_MS / 2;
+		above_double += ms > 2 * EVERY_MS;
+		/* Enough of reports. */
+		set(f, EVERY_MS, 1);
+		f->n_reports = 0;
+	}
+	assert_in_range(sum_ms / POLLS, EVERY_MS * 9 / 10, EVERY_MS * 11 / 10);
+	/* 1 - e^-0.5 = 39.3 %, e^-2 = 13.5 %. */
+	assert_in_range(below_half, POLLS * 35 / 100, POLLS * 44 / 100);
+	assert_in_range(above_double, POLLS * 11 / 100, POLLS * 16 / 100);
+}
+
+static void reports_until_a_newer_list_comes(void **state)
+{
+	struct fixture *f = *state;
+
+	set(f, EVERY_MS, 1);
+	f->refuse = false;
+	pass(f, WATCH_HOUR_MS);
+	assert_int_equal(f->n_reports, 1);
+	pass(f, WATCH_AGAIN_MS);
+	assert_int_equal(f->n_reports, 2);
+	assert_memory_equal(&f->reports[0], &f->reports[1], sizeof(f->reports[0]));
+	/* The link broke: it is said again at once. */
+	watch_down(f->watch);
+	set(f, EVERY_MS, 1);
+	pass(f, TICK_MS);
+	assert_int_equal(f->n_reports, 3);
+	set(f, EVERY_MS, 1);
+	pass(f, 2 * WATCH_AGAIN_MS);
+	assert_int_equal(f->n_reports, 3);
+}
+
+static void what_is_not_sent_does_not_count(void **state)
+{
+	struct fixture *f = *state;
+
+	set(f, EVERY_MS, MACHINES);
+	f->refuse = true;
+	pass(f, WATCH_HOUR_MS);
+	f->refuse = false;
+	watch_report_all(f->watch);
+	assert_int_equal(f->n_reports, 0);
+	/* A poll that is on its way when the link breaks, neither. */
+	while (!f->asked[1]) {
+		watch_tick(f->watch, now(f));
+		f->passed_ms += TICK_MS;
+	}
+	watch_down(f->watch);
+	set(f, 0, MACHINES);
+	pass(f, 2 * POLL_ANSWER_MS);
+	watch_report_all(f->watch);
+	for (size_t i = 0; i < f->n_reports; i++)
+		assert_false(address_equal(&f->reports[i].machine, &f->machines[1]));
+}
+
+static void a_restart_goes_on_counting(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t *bytes = malloc(WATCH_BYTES_MAX);
+	uint32_t polls;
+	size_t len;
+
+	assert_non_null(bytes);
+	set(f, EVERY_MS, MACHINES);
+	pass(f, WATCH_HOUR_MS / 2);
+	watch_report_all(f->watch);
+	polls = reported(f, 0, 0).polls;
+	assert_int_equal(polls, f->polls[0]);
+	assert_true(watch_changed(f->watch));
+	len = watch_encode(f->watch, bytes);
+	assert_false(watch_changed(f->watch));
+	new_watch(f);
+	assert_int_equal(watch_decode(f->watch, bytes, len), 0);
+	set(f, EVERY_MS, MACHINES);
+	f->n_reports = 0;
+	/* Until the hour is just over. */
+	pass(f, WATCH_HOUR_MS / 2 - 60000 + 2 * TICK_MS);
+	assert_true(reported(f, 0, 0).polls > polls);
+	assert_int_equal(reported(f, 0, 0).polls, f->polls[0]);
+	for (size_t cut = 0; cut < len; cut++) {
+		new_watch(f);
+		assert_int_equal(watch_decode(f->watch, bytes, cut), -EBADMSG);
+	}
+	free(bytes);
+}
+
+/* The control plane is away for days: the newest hours are kept. */
+static void what_is_too_old_is_given_up(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 40; i++) {
+		set(f, EVERY_MS, 1);
+		f->refuse = false;
+		pass(f, WATCH_HOUR_MS / 4);
+		f->passed_ms += WATCH_HOUR_MS * 3 / 4;
+		watch_down(f->watch);
+		f->n_reports = 0;
+	}
+	watch_tick(f->watch, now(f));
+	assert_in_range(f->n_reports, WATCH_TALLY_HOURS - 2, WATCH_TALLY_HOURS + 1);
+}
+
+static void lists_are_bounded(void **state)
+{
+	struct fixture *f = *state;
+	struct address *machines = calloc(WATCH_MACHINES_MAX + 1, sizeof(*machines));
+
+	assert_int_equal(watch_set(f->watch, EVERY_MS, machines, WATCH_MACHINES_MAX + 1, now(f)),
+			 -E2BIG);
+	assert_int_equal(watch_set(f->watch, EVERY_MS, machines, WATCH_MACHINES_MAX, now(f)), 0);
+	free(machines);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(only_signed_answers_in_time_count),
+		TEST(the_times_are_poisson),
+		TEST(reports_until_a_newer_list_comes),
+		TEST(what_is_not_sent_does_not_count),
+		TEST(a_restart_goes_on_counting),
+		TEST(what_is_too_old_is_given_up),
+		TEST(lists_are_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
