@@ -32,6 +32,17 @@ static const struct field usage_fields[] = {
 	{ 0 },
 };
 
+static const struct field excuse_fields[] = {
+	{ "proof", FIELD_ID, offsetof(struct bill_excuse, proof), .required = true,
+	  .prefix = "prf" },
+	{ "from_ms", FIELD_INT, offsetof(struct bill_excuse, from_ms), .required = true, .min = 1,
+	  .max = TIME_MAX_MS },
+	{ "until_ms", FIELD_INT, offsetof(struct bill_excuse, until_ms), .required = true,
+	  .max = TIME_MAX_MS },
+	{ "signature", SIGNATURE_FIELD(bill_excuse, signature), .required = true },
+	{ 0 },
+};
+
 static const struct field lease_fields[] = {
 	{ "lease", FIELD_ID, offsetof(struct bill_lease, lease), .required = true,
 	  .prefix = "lse" },
@@ -53,6 +64,8 @@ static const struct field lease_fields[] = {
 	  .max = AMOUNT_MAX_MICRO },
 	{ "unpaid", FIELD_AMOUNT, offsetof(struct bill_lease, unpaid), .required = true,
 	  .max = AMOUNT_MAX_MICRO },
+	{ "excuses", FIELD_OBJECTS, offsetof(struct bill_lease, excuses), .count = BILL_EXCUSES_MAX,
+	  .size = sizeof(struct bill_excuse), .fields = excuse_fields },
 	{ 0 },
 };
 
@@ -228,20 +241,60 @@ static int check_times(struct checker *c, const struct bill_lease *lease)
 	return r;
 }
 
-/* Only what was used before the end is charged, a begun second included. */
+static int check_excuse(struct checker *c, const struct bill_lease *lease,
+			const struct bill_excuse *excuse)
+{
+	struct excuse_statement statement = {
+		.network = *c->network,
+		.lease = lease->lease,
+		.from_ms = excuse->from_ms,
+		.until_ms = excuse->until_ms,
+	};
+	uint8_t digest[SIGN_DIGEST_SIZE];
+	bool holds;
+
+	memcpy(statement.proof, excuse->proof.bytes, sizeof(statement.proof));
+	excuse_digest(&statement, digest);
+	return require_signer(c, lease, "excuse signature", digest, excuse->signature, c->network,
+			      &holds);
+}
+
+/* Excuses, within the time that the last record tells of, are added up and rounded down once. */
+static int64_t excused_seconds(const struct bill_lease *lease)
+{
+	const struct bill_excuse *excuses = lease->excuses.items;
+	int64_t sum_ms = 0;
+
+	for (size_t i = 0; i < lease->excuses.n; i++) {
+		int64_t from_ms = excuses[i].from_ms, until_ms = excuses[i].until_ms;
+
+		if (until_ms == 0 || until_ms > lease->usage.until_ms)
+			until_ms = lease->usage.until_ms;
+		if (from_ms < lease->usage.started_at_ms)
+			from_ms = lease->usage.started_at_ms;
+		if (until_ms > from_ms)
+			sum_ms += until_ms - from_ms;
+	}
+	return sum_ms / 1000;
+}
+
+/* Only what was used before the end is charged, a begun second included, without what is excused. */
 static int64_t seconds_to_charge(const struct bill_lease *lease)
 {
 	const struct bill_usage *usage = &lease->usage;
-	int64_t room;
+	int64_t seconds = usage->seconds, room, excused;
 
 	if (!lease->billed || usage->sequence == 0)
 		return 0;
-	if (!lease->ended_at_ms)
-		return usage->seconds;
-	if (lease->ended_at_ms < usage->started_at_ms)
-		return 0;
-	room = (lease->ended_at_ms - usage->started_at_ms) / 1000 + 1;
-	return usage->seconds < room ? usage->seconds : room;
+	if (lease->ended_at_ms) {
+		if (lease->ended_at_ms < usage->started_at_ms)
+			return 0;
+		room = (lease->ended_at_ms - usage->started_at_ms) / 1000 + 1;
+		if (room < seconds)
+			seconds = room;
+	}
+	excused = excused_seconds(lease);
+	return seconds > excused ? seconds - excused : 0;
 }
 
 static int check_charge(struct checker *c, struct bill_lease *lease)
@@ -279,6 +332,8 @@ static int check_lease(struct checker *c, struct bill_lease *lease)
 		if (r == 0)
 			r = check_times(c, lease);
 	}
+	for (size_t i = 0; r == 0 && i < lease->excuses.n; i++)
+		r = check_excuse(c, lease, (const struct bill_excuse *)lease->excuses.items + i);
 	lease->signed_ = r == 0 && lease->signed_ && usage_signed;
 	return r == 0 ? check_charge(c, lease) : r;
 }

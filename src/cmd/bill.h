@@ -8,13 +8,27 @@
 #include "base/field.h"
 #include "wire/sign.h"
 
-enum { BILL_JSON_MAX = 1 << 20, BILL_LEASES_MAX = 64, BILL_FINDINGS_MAX = 16 * BILL_LEASES_MAX };
+enum {
+	BILL_JSON_MAX = 1 << 20,
+	BILL_LEASES_MAX = 64,
+	BILL_EXCUSES_MAX = 256,
+	BILL_FINDINGS_MAX = 16 * BILL_LEASES_MAX
+};
 
 struct bill_usage {
 	int64_t sequence; /* 0: the machine has not reported */
 	int64_t started_at_ms, until_ms, seconds;
 	bool final;
 	const char *signature; /* "0x" and 130 digits, as the bill has them */
+};
+
+/* A time that is not billed: a majority of checkers found the machine unusable. */
+struct bill_excuse {
+	struct proof {
+		uint8_t bytes[16];
+	} proof;
+	int64_t from_ms, until_ms; /* until: 0 while it goes on */
+	const char *signature;
 };
 
 struct bill_lease {
@@ -30,6 +44,7 @@ struct bill_lease {
 	struct bill_usage usage;
 	const char *receipt_signature; /* NULL without usage */
 	struct amount charged, unpaid;
+	struct field_objects excuses; /* of struct bill_excuse */
 
 	/* What bill_check found out. */
 	int64_t seconds; /* that may be charged */

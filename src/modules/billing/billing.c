@@ -157,7 +157,11 @@ static int settle(const struct context *context, struct tx *tx, struct lease_row
 					 (struct amount){ -lease->held.micro });
 		lease->held = AMOUNT_ZERO;
 	}
-	r = metering_correct(lease, &correction);
+	r = metering_end_excuse(context, tx, lease, lease->ended_at_ms);
+	if (r == 0)
+		r = metering_correct(lease, "close",
+				     lease->billed ? "charged past the lease's end" : "not billed",
+				     &correction);
 	if (r < 0)
 		return r;
 	if (correction.n_entries > 0) {

@@ -122,10 +122,31 @@ static json_t *json_usage(const struct lease_row *lease)
 			 encode_bytes(lease->usage_signature, SIGNATURE_SIZE));
 }
 
+static json_t *json_excuses(const struct lease_row *lease)
+{
+	json_t *list = json_array();
+	char proof[ID_TEXT_SIZE];
+
+	for (size_t i = 0; list && i < lease->n_excuses; i++) {
+		const struct excuse_row *excuse = &lease->excuses[i];
+
+		id_text("prf", excuse->proof, proof);
+		if (json_array_append_new(
+			    list, json_pack("{s:s, s:I, s:I, s:o}", "proof", proof, "from_ms",
+					    (json_int_t)excuse->from_ms, "until_ms",
+					    (json_int_t)excuse->until_ms, "signature",
+					    encode_bytes(excuse->signature, SIGNATURE_SIZE))) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
 static json_t *json_bill_lease(const struct lease_row *lease, struct amount unpaid)
 {
 	return json_pack(
-		"{s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:b, s:o, s:o, s:o, s:o, s:o}", "lease",
+		"{s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "lease",
 		json_lease(&lease->lease), "machine", encode_address(&lease->machine.address),
 		"provider", encode_address(&lease->provider.address), "rate_hour",
 		encode_amount(lease->rate_hour), "fee_basis_points",
@@ -136,7 +157,8 @@ static json_t *json_bill_lease(const struct lease_row *lease, struct amount unpa
 		"usage", json_usage(lease), "receipt_signature",
 		lease->sequence > 0 ? encode_bytes(lease->receipt_signature, SIGNATURE_SIZE)
 				    : json_null(),
-		"charged", encode_amount(lease->charged), "unpaid", encode_amount(unpaid));
+		"charged", encode_amount(lease->charged), "unpaid", encode_amount(unpaid),
+		"excuses", json_excuses(lease));
 }
 
 /* The tenant sees every lease of the rental, a provider those on its own machines. */

@@ -61,6 +61,13 @@ _must_check_ int store_statement(struct tx *tx, struct account_id owner,
 
 /* ---- leases ---- */
 
+/* See billing_excuse_begin. */
+struct excuse_row {
+	uint8_t proof[16];
+	int64_t from_ms, until_ms; /* until: 0 while it goes on */
+	uint8_t signature[SIGNATURE_SIZE]; /* the network's */
+};
+
 struct lease_row {
 	struct lease_id lease;
 	struct rental_id rental;
@@ -83,7 +90,18 @@ struct lease_row {
 	int64_t closed_at_ms; /* 0: open */
 	int64_t ended_at_ms;
 	bool billed;
+	struct excuse_row *excuses; /* the oldest first */
+	size_t n_excuses;
 };
+
+/* Reads the lease's excuses into the row, which says that there are some. */
+_must_check_ int store_excuses(struct tx *tx, struct lease_row *lease);
+_must_check_ int store_excuse_put(struct tx *tx, struct lease_id lease,
+				  const struct excuse_row *excuse);
+
+/* Leases of the machine whose last record ends in the time. */
+_must_check_ int store_machine_leases(struct tx *tx, struct machine_id machine, int64_t from_ms,
+				      int64_t until_ms, struct lease_id **ret_ids, size_t *ret_n);
 
 /* SQL_E_CONFLICT: it exists. */
 _must_check_ int store_lease_add(struct tx *tx, const struct lease_row *lease);

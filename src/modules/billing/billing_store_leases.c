@@ -85,8 +85,11 @@ static int read_lease_bytes(const struct sql_rows *rows, size_t row, struct leas
 	return r;
 }
 
-static int read_lease(const struct sql_rows *rows, size_t row, struct lease_row *ret_lease)
+static int read_lease(struct tx *tx, const struct sql_rows *rows, size_t row,
+		      struct lease_row *ret_lease)
 {
+	int r;
+
 	ret_lease->rate_hour.micro = rows_int(rows, row, "rate_hour");
 	ret_lease->fee_basis_points = rows_int(rows, row, "fee_basis_points");
 	ret_lease->placed_at_ms = rows_int(rows, row, "placed_at_ms");
@@ -102,7 +105,12 @@ static int read_lease(const struct sql_rows *rows, size_t row, struct lease_row 
 	ret_lease->closed_at_ms = rows_int(rows, row, "closed_at_ms");
 	ret_lease->ended_at_ms = rows_int(rows, row, "ended_at_ms");
 	ret_lease->billed = rows_int(rows, row, "billed");
-	return read_lease_bytes(rows, row, ret_lease);
+	ret_lease->excuses = NULL;
+	ret_lease->n_excuses = 0;
+	r = read_lease_bytes(rows, row, ret_lease);
+	if (r == 0 && rows_int(rows, row, "excuses") > 0)
+		r = store_excuses(tx, ret_lease);
+	return r;
 }
 
 static int read_leases(struct tx *tx, const struct sql_rows *rows, struct lease_row **ret_leases,
@@ -115,7 +123,7 @@ static int read_leases(struct tx *tx, const struct sql_rows *rows, struct lease_
 	if (!leases)
 		return -ENOMEM;
 	for (size_t i = 0; r == 0 && i < n; i++)
-		r = read_lease(rows, i, &leases[i]);
+		r = read_lease(tx, rows, i, &leases[i]);
 	if (r == 0) {
 		*ret_leases = leases;
 		*ret_n = n;
@@ -127,7 +135,7 @@ static int read_leases(struct tx *tx, const struct sql_rows *rows, struct lease_
 	"SELECT lease, rental, tenant, machine, provider, rate_hour, fee_basis_points, "     \
 	"placed_at_ms, terms_signature, held, sequence, started_at_ms, until_ms, seconds, "  \
 	"final, usage_signature, receipt_signature, charged, fee, exhausted, closed_at_ms, " \
-	"ended_at_ms, billed FROM billing_leases "
+	"ended_at_ms, billed, excuses FROM billing_leases "
 
 int store_lease(struct tx *tx, struct lease_id id, struct lease_row *ret_lease)
 {
@@ -140,7 +148,7 @@ int store_lease(struct tx *tx, struct lease_id id, struct lease_row *ret_lease)
 		return r;
 	if (rows_count(rows) == 0)
 		return BILLING_E_NO_LEASE;
-	return read_lease(rows, 0, ret_lease);
+	return read_lease(tx, rows, 0, ret_lease);
 }
 
 /* "HEAD ($1, $2, $3, $4) TAIL" over @keys; the last is repeated up to a power of two, so that there

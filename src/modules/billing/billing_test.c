@@ -376,6 +376,7 @@ int main(void)
 	failed += ledger_tests();
 	failed += model_tests();
 	failed += usage_tests();
+	failed += excuse_tests();
 	failed += routes_tests();
 	return failed;
 }

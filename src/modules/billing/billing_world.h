@@ -94,4 +94,5 @@ int world_run(const struct CMUnitTest *tests, size_t n);
 int ledger_tests(void);
 int model_tests(void);
 int usage_tests(void);
+int excuse_tests(void);
 int routes_tests(void);

@@ -6,16 +6,19 @@
 
 int64_t metering_seconds(const struct lease_row *lease)
 {
-	int64_t room;
+	int64_t seconds = lease->seconds, room, excused;
 
 	if (!lease->billed)
 		return 0;
-	if (!lease->closed_at_ms || lease->sequence == 0)
-		return lease->seconds;
-	if (lease->ended_at_ms < lease->started_at_ms)
-		return 0;
-	room = (lease->ended_at_ms - lease->started_at_ms) / 1000 + 1;
-	return lease->seconds < room ? lease->seconds : room;
+	if (lease->closed_at_ms && lease->sequence > 0) {
+		if (lease->ended_at_ms < lease->started_at_ms)
+			return 0;
+		room = (lease->ended_at_ms - lease->started_at_ms) / 1000 + 1;
+		if (room < seconds)
+			seconds = room;
+	}
+	excused = metering_excused(lease);
+	return seconds > excused ? seconds - excused : 0;
 }
 
 int metering_cost(const struct lease_row *lease, struct amount *ret_cost)
@@ -181,7 +184,8 @@ int metering_collect(struct lease_row *lease, struct amount due, struct store_pu
 	return r;
 }
 
-int metering_correct(struct lease_row *lease, struct ledger_posting *ret_posting)
+int metering_correct(struct lease_row *lease, const char *key, const char *memo,
+		     struct ledger_posting *ret_posting)
 {
 	struct ledger_posting posting = { .kind = "refund",
 					  .rental = &lease->rental,
@@ -201,9 +205,8 @@ int metering_correct(struct lease_row *lease, struct ledger_posting *ret_posting
 			return r;
 	}
 	lease_id_text(&lease->lease, lease_text);
-	snprintf(posting.key, sizeof(posting.key), "refund:%s", lease_text);
-	snprintf(posting.memo, sizeof(posting.memo), "%s",
-		 lease->billed ? "charged past the lease's end" : "not billed");
+	snprintf(posting.key, sizeof(posting.key), "refund:%s:%s", lease_text, key);
+	snprintf(posting.memo, sizeof(posting.memo), "%s", memo);
 	ledger_entry(&posting, lease->tenant, LEDGER_AVAILABLE, back.available);
 	ledger_entry(&posting, lease->provider, LEDGER_EARNED, back.share);
 	ledger_entry_network(&posting, LEDGER_FEES, back.fee);

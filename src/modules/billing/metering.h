@@ -14,7 +14,7 @@ enum {
 };
 
 /* The seconds that are charged: those of the last record; once closed, no more than fit between
- * start and end, a begun one included; none if the lease is not billed. */
+ * start and end, a begun one included; less those that are excused; none if the lease is not billed. */
 int64_t metering_seconds(const struct lease_row *lease);
 
 /* What they cost. -ERANGE. */
@@ -28,9 +28,18 @@ _must_check_ int metering_due(const struct lease_row *lease, struct amount *ret_
 _must_check_ int metering_collect(struct lease_row *lease, struct amount due,
 				  struct store_purse *purse, struct ledger_posting *ret_posting);
 
-/* Sets right, after the close, a lease that was charged more than it costs: fills the row and one
- * posting, which has no entries when there is nothing to give back. */
-_must_check_ int metering_correct(struct lease_row *lease, struct ledger_posting *ret_posting);
+/* Sets right a lease that was charged more than it costs: fills the row and one posting, which has no
+ * entries when there is nothing to give back. @key tells it from the lease's other corrections. */
+_must_check_ int metering_correct(struct lease_row *lease, const char *key, const char *memo,
+				  struct ledger_posting *ret_posting);
+
+/* Whole seconds between start and last record that excuses cover: their parts within that time are
+ * added up in milliseconds, and rounded down once. */
+int64_t metering_excused(const struct lease_row *lease);
+
+/* Ends the open excuse, if there is one. The caller stores the lease. */
+_must_check_ int metering_end_excuse(const struct context *context, struct tx *tx,
+				     struct lease_row *lease, int64_t until_ms);
 
 /* Signs what was charged for the last record. */
 _must_check_ int metering_receipt(const struct context *context, struct lease_row *lease);

@@ -154,6 +154,21 @@ static void watch_exhausted(struct batch *batch, struct lease_row *lease, bool e
 		     (struct metering_cover){ left, lease->rate_hour });
 }
 
+/* An excuse came between this record and the last. What goes to the purse is not counted for the other
+ * records of the batch: they find it in the store. */
+static int give_back(struct batch *batch, struct lease_row *lease)
+{
+	struct ledger_posting posting;
+	char key[24];
+	int r;
+
+	snprintf(key, sizeof(key), "%" PRId64, lease->sequence);
+	r = metering_correct(lease, key, "the machine was found unusable", &posting);
+	if (r == 0 && posting.n_entries > 0)
+		batch->postings[batch->n_postings++] = posting;
+	return r;
+}
+
 static int charge(struct batch *batch, struct lease_row *lease)
 {
 	struct metering_cover before, after;
@@ -163,8 +178,10 @@ static int charge(struct batch *batch, struct lease_row *lease)
 	int r;
 
 	r = metering_due(lease, &due);
-	if (r < 0 || due.micro <= 0)
+	if (r < 0 || due.micro == 0)
 		return r;
+	if (due.micro < 0)
+		return give_back(batch, lease);
 	r = purse_of(batch, lease->tenant, &purse);
 	if (r == 0)
 		r = metering_cover_of(purse, &before);

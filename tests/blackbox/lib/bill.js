@@ -33,10 +33,15 @@ async function signedBy(digest, signature, expected, what) {
 }
 
 // What was used before the lease's end, a begun second included; nothing of what could not be used.
-function billedSeconds({ billed, ended_at_ms: ended, usage }) {
+// And nothing of the time in which checkers found the machine unusable.
+function billedSeconds({ billed, ended_at_ms: ended, usage, excuses }) {
   if (!billed) return 0
-  if (ended === null) return usage.seconds
-  return ended < usage.started_at_ms ? 0 : Math.min(usage.seconds, Math.floor((ended - usage.started_at_ms) / 1000) + 1)
+  let seconds = usage.seconds
+  if (ended !== null)
+    seconds = ended < usage.started_at_ms ? 0 : Math.min(seconds, Math.floor((ended - usage.started_at_ms) / 1000) + 1)
+  const excused = excuses.reduce((sum, { from_ms: from, until_ms: until }) =>
+    sum + Math.max(0, Math.min(until || Infinity, usage.until_ms) - Math.max(from, usage.started_at_ms)), 0)
+  return Math.max(0, seconds - Math.floor(excused / 1000))
 }
 
 // Checks every signature and charge; the total in micro-units and the seconds.
@@ -56,6 +61,11 @@ export async function checkBill(bill, network) {
     await signedBy(digest, lease.usage.signature, lease.machine, 'the machine signed the usage')
     const receipt = keccak256(concat([tag('kaisar-receipt-1'), hexToBytes(digest), number(micro(lease.charged))]))
     await signedBy(receipt, lease.receipt_signature, network, 'the network signed the receipt')
+    for (const excuse of lease.excuses) {
+      const digest = keccak256(concat([tag('kaisar-excuse-1'), address(network), idBytes(lease.lease), idBytes(excuse.proof),
+        number(excuse.from_ms), number(excuse.until_ms)]))
+      await signedBy(digest, excuse.signature, network, 'the network signed the excuse')
+    }
     const billed = billedSeconds(lease)
     assert.equal(micro(lease.charged) + micro(lease.unpaid), micro(lease.rate_hour) * BigInt(billed) / 3600n)
     total += micro(lease.charged)
