@@ -42,8 +42,7 @@ _must_check_ int epoch_write(const struct epoch *epoch, char **ret_text, size_t 
 _must_check_ int payouts_write(const struct epoch *epoch, const struct payouts *payouts,
 			       const uint8_t records[static 32], char **ret_text, size_t *ret_len);
 
-/* From the records' text to the payouts': reads, settles, writes. As epoch_read; at most 400 MiB
- * beside the texts themselves for the largest epoch, some 30 MiB for 100,000 workers and 30,000
- * checkers. */
+/* From the records' text to the payouts': reads, settles, writes. As epoch_read. With both texts it
+ * takes 360 MiB for the largest epoch, 91 MiB for 100,000 workers and 30,000 checkers. */
 _must_check_ int epoch_recompute(const char *records, size_t len, char **ret_payouts,
 				 size_t *ret_len, struct epoch_fault *ret_fault);

@@ -7,13 +7,14 @@ import { httpPing } from './http_ping.js'
 import {
   chargingPostgres, chargingSqlite, ledgerPostgres, ledgerPostgresSingle, ledgerSqlite, ledgerSqliteSingle,
 } from './ledger.js'
+import { rewardsEpoch } from './rewards.js'
 import { startLatency } from './start_latency.js'
 
 const benches = {
   start_latency: startLatency, durable_rentals: durableRentals,
   charging_sqlite: chargingSqlite, charging_postgres: chargingPostgres, ledger_sqlite: ledgerSqlite,
   ledger_sqlite_single: ledgerSqliteSingle, ledger_postgres: ledgerPostgres, ledger_postgres_single: ledgerPostgresSingle,
-  http_ping: httpPing, agent_rss: agentRss,
+  http_ping: httpPing, agent_rss: agentRss, rewards_epoch: rewardsEpoch,
 }
 
 const names = process.argv.slice(2)
