@@ -6,7 +6,7 @@
 enum {
 	ALIGNMENT = 64,
 	ROWS_AT_ONCE = 256, /* of A: a slab of them fits into the second cache */
-	REMADE_SLAB = 1024, /* whole vectors of the PRG's blocks */
+	SLAB = 1024, /* of K, for one tile; whole vectors of the PRG's blocks */
 };
 
 static const struct matrix_kernel *kernel_here(void)
@@ -24,12 +24,12 @@ static const struct matrix_kernel *kernel_here(void)
 
 /* ---- one tile ---- */
 
-/* The operands' rows lie @stride apart; of each @len are taken, at most REMADE_SLAB. */
+/* The operands' rows lie @stride apart; of each @len are taken, at most SLAB. */
 static void add_slab(const int8_t *a, const int8_t *b, size_t stride, size_t len, struct tile *tile)
 {
 	const struct matrix_kernel *kernel = kernel_here();
-	_Alignas(ALIGNMENT) uint8_t rows[TILE_ROWS * REMADE_SLAB * MATRIX_ELEMENT_MAX];
-	_Alignas(ALIGNMENT) uint8_t columns[TILE_COLUMNS * REMADE_SLAB * MATRIX_ELEMENT_MAX];
+	_Alignas(ALIGNMENT) uint8_t rows[TILE_ROWS * SLAB * MATRIX_ELEMENT_MAX];
+	_Alignas(ALIGNMENT) uint8_t columns[TILE_COLUMNS * SLAB * MATRIX_ELEMENT_MAX];
 	int32_t offsets[TILE_COLUMNS];
 
 	kernel->pack_rows(a, TILE_ROWS, stride, len, rows);
@@ -40,14 +40,16 @@ static void add_slab(const int8_t *a, const int8_t *b, size_t stride, size_t len
 void matrix_tile(const int8_t *a, const int8_t *b, size_t k, struct tile *ret_tile)
 {
 	memset(ret_tile, 0, sizeof(*ret_tile));
-	for (size_t done = 0; done < k; done += REMADE_SLAB)
-		add_slab(a + done, b + done, k, size_min(k - done, REMADE_SLAB), ret_tile);
+	for (size_t done = 0; done < k; done += SLAB)
+		add_slab(a + done, b + done, k, size_min(k - done, SLAB), ret_tile);
 }
 
 int matrix_scratch_init(struct matrix_scratch *scratch, size_t k_max)
 {
-	scratch->a = aligned_alloc(ALIGNMENT, TILE_ROWS * k_max);
-	scratch->b = aligned_alloc(ALIGNMENT, TILE_COLUMNS * k_max);
+	size_t len = size_min(k_max, SLAB);
+
+	scratch->a = aligned_alloc(ALIGNMENT, TILE_ROWS * len);
+	scratch->b = aligned_alloc(ALIGNMENT, TILE_COLUMNS * len);
 	if (scratch->a && scratch->b)
 		return 0;
 	matrix_scratch_done(scratch);
@@ -70,8 +72,8 @@ void matrix_tile_remade(struct matrix_scratch *scratch, const struct prg_key *se
 	uint32_t row = index / across * TILE_ROWS, column = index % across * TILE_COLUMNS;
 
 	memset(ret_tile, 0, sizeof(*ret_tile));
-	for (size_t done = 0; done < k; done += REMADE_SLAB) {
-		size_t len = size_min(k - done, REMADE_SLAB);
+	for (size_t done = 0; done < k; done += SLAB) {
+		size_t len = size_min(k - done, SLAB);
 
 		for (uint32_t i = 0; i < TILE_ROWS; i++)
 			prg_row(seed_i, PRG_A, row + i, round, done, scratch->a + i * len, len);

@@ -26,7 +26,7 @@ struct tile {
 /* @a: TILE_ROWS rows, @b: TILE_COLUMNS columns, each of @k (a multiple of 64) bytes, 64-aligned. */
 void matrix_tile(const int8_t *a, const int8_t *b, size_t k, struct tile *ret_tile);
 
-/* Room for the operands of one tile, to be used again: -ENOMEM. */
+/* Room for a part of the operands of one tile, some KiB whatever K is, to be used again: -ENOMEM. */
 struct matrix_scratch {
 	int8_t *a, *b;
 };
@@ -39,6 +39,7 @@ void matrix_tile_remade(struct matrix_scratch *scratch, const struct prg_key *se
 			uint32_t index, struct tile *ret_tile);
 
 /* A whole product, tile-major: @ret_tiles holds (m / 16) * (n / 8) tiles. m a multiple of 16, n of 8,
- * k of 64. On the calling thread. -ENOMEM. */
+ * k of 64, operands 64-aligned. On the calling thread; fast from 256 rows on, which the packing of B is
+ * shared by. -ENOMEM. */
 _must_check_ int matrix_multiply(const int8_t *a, const int8_t *b, uint32_t m, uint32_t n,
 				 uint32_t k, struct tile *ret_tiles);

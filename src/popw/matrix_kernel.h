@@ -22,7 +22,7 @@ struct matrix_kernel {
 		    const int32_t offsets[static TILE_COLUMNS], struct tile *tile);
 };
 
-enum { MATRIX_SLAB_MAX = 2048, MATRIX_ELEMENT_MAX = 2 };
+enum { MATRIX_ELEMENT_MAX = 2 };
 
 extern const struct matrix_kernel matrix_scalar;
 extern const struct matrix_kernel matrix_avx2;
