@@ -21,7 +21,7 @@ BLOCKS = [  # tag, row, round, counter
     (TAG_BANDWIDTH, 7, 0xFFFFFFFF, 0xFFFFFFFF),
 ]
 ITEMS = [(0, 1), (1, 16), (0xFFFFFFFF, 256), (12345, 1024)]  # index, double rounds
-WALK = {"ITEMS": 1024, "DOUBLE_ROUNDS": 256, "WALKS": 16, "STEPS": 8, "EPOCHS": 3}
+WALK = {"ITEMS": 1024, "DOUBLE_ROUNDS": 256, "WALKS": 16, "STEPS": 4, "EPOCHS": 3}
 TILE = {"K": 65536, "N": 8192, "ROUND": 3, "INDEX": 345678}
 MATRIX = {"M": 32, "N": 64, "K": 512, "ROUND": 2}
 
