@@ -127,21 +127,23 @@ static inline void assert_tiles_opened(struct prover_device *device, const struc
 	}
 }
 
-enum { GPU_ROUNDS = 2 };
+enum { GPU_ROUNDS_MAX = 2 };
 
+/* work.rounds of them, and openings of each. */
 static inline void assert_matrices(struct prover_device *device, const struct session_work *work)
 {
 	const struct prg_key seed_g = gpu_key(3);
 	const uint32_t n = session_tiles(work);
 	_cleanup_(freep) int8_t *a = gpu_host((size_t)work->m * work->k);
 	_cleanup_(freep) int8_t *b = gpu_host((size_t)work->n * work->k);
-	struct tile *tiles[GPU_ROUNDS];
-	struct hash *trees[GPU_ROUNDS], root;
+	struct tile *tiles[GPU_ROUNDS_MAX];
+	struct hash *trees[GPU_ROUNDS_MAX], root;
 
+	assert_in_range(work->rounds, 1, GPU_ROUNDS_MAX);
 	for (uint32_t c = 0; c < work->n; c++)
 		prg_row(&seed_g, PRG_B, c, 0, 0, b + (size_t)c * work->k, work->k);
 	assert_done(device, device->ops->matrix_start(device, &seed_g, work));
-	for (uint32_t round = 0; round < GPU_ROUNDS; round++) {
+	for (uint32_t round = 0; round < work->rounds; round++) {
 		const struct prg_key seed = gpu_key(200 + round);
 
 		for (uint32_t r = 0; r < work->m; r++)
@@ -153,7 +155,7 @@ static inline void assert_matrices(struct prover_device *device, const struct se
 		assert_memory_equal(&root, &trees[round][1], sizeof(root));
 	}
 	/* The first round is computed again, the second still held when it comes first. */
-	for (uint32_t i = GPU_ROUNDS; i--;) {
+	for (uint32_t i = work->rounds; i--;) {
 		const struct prg_key seed = gpu_key(200 + i);
 
 		assert_tiles_opened(device, &seed, i, tiles[i], trees[i], n);

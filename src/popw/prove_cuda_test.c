@@ -66,11 +66,14 @@ static void test_walks_are_those_of_the_book(void **state)
 static void test_products_are_those_of_the_book(void **state)
 {
 	/* The last three are made with matrix units, where there are some: a row shorter than the stages, one
-	 * longer, and rows of blocks that are not a whole group. */
+	 * longer, and two groups of rows of blocks. */
 	static const struct session_work works[] = {
-		{ .m = 16, .n = 16, .k = 64 },    { .m = 128, .n = 64, .k = 192 },
-		{ .m = 32, .n = 256, .k = 64 },   { .m = 128, .n = 256, .k = 64 },
-		{ .m = 256, .n = 512, .k = 320 }, { .m = 1152, .n = 256, .k = 128 },
+		{ .m = 16, .n = 16, .k = 64, .rounds = 2 },
+		{ .m = 128, .n = 64, .k = 192, .rounds = 2 },
+		{ .m = 32, .n = 256, .k = 64, .rounds = 2 },
+		{ .m = 128, .n = 256, .k = 64, .rounds = 2 },
+		{ .m = 128, .n = 256, .k = 384, .rounds = 1 },
+		{ .m = 2048, .n = 512, .k = 64, .rounds = 1 },
 	};
 	struct prover_device *device = device_open();
 
