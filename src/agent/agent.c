@@ -1,8 +1,9 @@
 #include "agent/agent.h"
 
 #include "agent/inventory.h"
+#include "agent/polls.h"
+#include "agent/precedence.h"
 #include "link/link.h"
-#include "agent/reconcile.h"
 #include "agent/stream.h"
 #include "base/log.h"
 #include "io/loop.h"
@@ -23,6 +24,9 @@ struct agent {
 	struct reconcile *reconcile;
 	struct streams *streams;
 	struct link *link;
+	struct prover *prover;
+	struct precedence *precedence;
+	struct polls polls;
 	struct loop_timer *heartbeat;
 	struct load load;
 	unsigned int beats;
@@ -255,12 +259,25 @@ static void on_welcome(void *arg, const Wire__Welcome *welcome)
 	send_owed_usage(agent);
 }
 
-static void take_desired(struct agent *agent, const Wire__Desired *desired)
+static void take_poll(struct agent *agent, const Wire__Poll *poll)
 {
-	int r = reconcile_desired(agent->reconcile, desired);
+	Wire__ToServer message = WIRE__TO_SERVER__INIT;
+	Wire__PollAnswer answer = WIRE__POLL_ANSWER__INIT;
+	uint8_t signature[SECP_SIGNATURE_SIZE];
+	int r;
 
+	r = polls_answer(&agent->polls, poll, signature);
 	if (r < 0)
-		log_error("agent.desired", log_fault(r));
+		log_error("agent.sign", log_fault(r));
+	if (r != 0)
+		return;
+	answer.machine = poll->machine;
+	answer.checker = poll->checker;
+	answer.nonce = poll->nonce;
+	answer.signature = (ProtobufCBinaryData){ sizeof(signature), signature };
+	message.body_case = WIRE__TO_SERVER__BODY_POLL_ANSWER;
+	message.poll_answer = &answer;
+	note_send("poll_answer", link_send(agent->link, &message));
 }
 
 static void take_receipt(struct agent *agent, const Wire__UsageReceipt *receipt)
@@ -280,7 +297,7 @@ static void on_message(void *arg, const Wire__ToNode *message)
 
 	switch (message->body_case) {
 	case WIRE__TO_NODE__BODY_DESIRED:
-		take_desired(agent, message->desired);
+		precedence_desired(agent->precedence, message->desired);
 		break;
 	case WIRE__TO_NODE__BODY_USAGE_RECEIPT:
 		take_receipt(agent, message->usage_receipt);
@@ -297,6 +314,15 @@ static void on_message(void *arg, const Wire__ToNode *message)
 	case WIRE__TO_NODE__BODY_STREAM_CLOSE:
 		agent_streams_close(agent->streams, message->stream_close);
 		break;
+	case WIRE__TO_NODE__BODY_PROOF:
+		prover_message(agent->prover, message->proof);
+		break;
+	case WIRE__TO_NODE__BODY_PROOF_END:
+		prover_message_end(agent->prover, message->proof_end);
+		break;
+	case WIRE__TO_NODE__BODY_POLL:
+		take_poll(agent, message->poll);
+		break;
 	default:
 		log_warn("agent.unexpected", log_int("message", message->body_case));
 	}
@@ -307,6 +333,39 @@ static void on_down(void *arg)
 	struct agent *agent = arg;
 
 	agent_streams_drop(agent->streams);
+	prover_drop(agent->prover);
+	precedence_drop(agent->precedence);
+}
+
+/* ---- what proofs tell and ask ---- */
+
+static int on_proof_send(void *arg, const Wire__ToServer *message)
+{
+	struct agent *agent = arg;
+
+	return link_send(agent->link, message);
+}
+
+static enum prover_tenants on_tenants(void *arg, const char *gpu)
+{
+	struct agent *agent = arg;
+
+	return precedence_tenants(agent->reconcile, gpu);
+}
+
+static void on_proof_opened(void *arg _unused_, const struct summons *summons _unused_)
+{
+}
+
+static void on_proof_over(void *arg _unused_, const struct proof_id *id _unused_)
+{
+}
+
+static void on_yielded(void *arg)
+{
+	struct agent *agent = arg;
+
+	precedence_go_on(agent->precedence);
 }
 
 /* ---- beginning and end ---- */
@@ -327,6 +386,34 @@ static int start_reconcile(struct agent *agent)
 	};
 
 	return reconcile_new(&config, &agent->reconcile);
+}
+
+static int start_prover(struct agent *agent)
+{
+	const struct prover_config config = {
+		.loop = agent->config.loop,
+		.network = agent->joined.network,
+		.key = agent->key,
+		.nvml = &agent->nvml,
+		.folder = agent->config.folder,
+		.gpu_backend = agent->config.gpu_backend,
+		.send = on_proof_send,
+		.tenants = on_tenants,
+		.on_opened = on_proof_opened,
+		.on_over = on_proof_over,
+		.on_yielded = on_yielded,
+		.arg = agent,
+	};
+	int r;
+
+	agent->polls = (struct polls){ .network = agent->joined.network,
+				       .key = agent->key,
+				       .clock = agent->config.clock };
+	r = prover_new(&config, &agent->prover);
+	if (r < 0)
+		return r;
+	return precedence_new(agent->config.loop, agent->reconcile, agent->prover,
+			      &agent->precedence);
 }
 
 static int start_streams(struct agent *agent)
@@ -379,6 +466,8 @@ static int start(struct agent *agent)
 	nvml_init(&agent->nvml);
 	r = start_reconcile(agent);
 	if (r == 0)
+		r = start_prover(agent);
+	if (r == 0)
 		r = start_link(agent);
 	return r < 0 ? r : start_streams(agent);
 }
@@ -406,6 +495,8 @@ void agent_free(struct agent *agent)
 		return;
 	loop_timer_free(agent->heartbeat);
 	agent_streams_free(agent->streams);
+	precedence_free(agent->precedence);
+	prover_free(agent->prover);
 	link_free(agent->link);
 	reconcile_free(agent->reconcile);
 	engine_free(agent->engine);

@@ -1,5 +1,5 @@
 /* agent.h - a provider's machine in the network: keeps the control plane's leases running on the
- * container engine, tells what is, meters it, and carries logs, exec and stats. */
+ * container engine, tells what is, meters it, carries logs, exec and stats, and proves what it has. */
 #pragma once
 
 #include "base/clock.h"
@@ -20,6 +20,7 @@ struct agent_config {
 	const char *socket; /* of the container engine */
 	const char *cdi_folder; /* of the GPUs' CDI files; NULL: /etc/cdi and /var/run/cdi */
 	const char *version; /* of this program */
+	const char *gpu_backend; /* that proves GPUs: prover.h; NULL: what the machine has */
 	const char *address; /* where published ports are reached; NULL: not told */
 };
 

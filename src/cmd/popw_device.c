@@ -68,6 +68,6 @@ int popw_device_open(const struct popw_choice *choice, struct prover_device **re
 		return 0;
 	if (r < 0 && !*detail)
 		detail = strerror(-r);
-	return cli_fail(CLI_FAILED, "no prover on %s %u: %s", choice->backend, choice->device,
-			detail);
+	return cli_fail(r == PROVER_E_NONE ? PROVER_EXIT_NO_DEVICE : CLI_FAILED,
+			"no prover on %s %u: %s", choice->backend, choice->device, detail);
 }

@@ -100,7 +100,8 @@ static int run(struct prover *prover, struct prover_device *device)
 	if (r == 0)
 		return 0;
 	if (device->detail[0])
-		return cli_fail(CLI_FAILED, "%s: %s", device->ops->backend, device->detail);
+		return cli_fail(r == -ENOMEM ? PROVER_EXIT_NO_MEMORY : CLI_FAILED, "%s: %s",
+				device->ops->backend, device->detail);
 	if (prover->why)
 		return cli_fail(CLI_FAILED, "%s", prover->why);
 	if (r == -EPIPE)

@@ -19,6 +19,9 @@ static const struct option_row rows[] = {
 	{ "cdi", 0, "DIR", "where the GPUs' CDI files are (/etc/cdi and /var/run/cdi)" },
 	{ "public-address", 0, "HOST",
 	  "where tenants reach published ports: a host name or an address" },
+	{ "gpu-backend", 0, "NAME",
+	  "what proves GPUs: cuda, opencl, cpu or auto (cuda where its driver is, else opencl). "
+	  "cpu is for trials without a GPU: it reaches no GPU's class" },
 	{ "log-json", 0, NULL, "log lines as JSON" },
 	{ 0 },
 };
@@ -43,6 +46,19 @@ static const char *find_socket(const struct options *options)
 		if (access(usual[i], R_OK | W_OK) == 0)
 			return usual[i];
 	return NULL;
+}
+
+/* @ret_backend: NULL for auto. False: there is none of that name. */
+static bool find_backend(const struct options *options, const char **ret_backend)
+{
+	static const char *const names[] = { "cuda", "opencl", "cpu" };
+	const char *name = options_get(options, "gpu-backend", "auto");
+
+	*ret_backend = NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			*ret_backend = names[i];
+	return *ret_backend || strcmp(name, "auto") == 0;
 }
 
 static void on_signal(void *arg, int signal)
@@ -145,6 +161,8 @@ int cmd_worker_run(int argc, char **argv)
 	if (config.address && !wire_is_host(config.address))
 		return options_refuse(
 			&table, "--public-address: a host name or a numeric address, no port");
+	if (!find_backend(&options, &config.gpu_backend))
+		return options_refuse(&table, "--gpu-backend must be cuda, opencl, cpu or auto");
 	log_init(options_has(&options, "log-json"), LOG_INFO);
 	r = arena_new(HOME_MAX, &arena);
 	if (r == 0)

@@ -94,6 +94,12 @@ _must_check_ int prove(const struct session *session, struct prover_device *devi
 
 /* Frames on standard input and output of `kaisar popw prove`: 4 length of the message, 1 enum message_kind, the
  * message. In: SESSION (SESSION_SIZE bytes, without the addresses), then NONCES as they come. Out: what is
- * said. It exits with 0 behind OPEN, or with 1 and a line on standard error; a parent that closes
- * standard input, or dies, ends it. */
+ * said. It exits with 0 behind OPEN, or with one of enum prover_exit and a line on standard error; a parent
+ * that closes standard input, or dies, ends it. */
 enum { PROVER_FRAME_HEAD = 5, PROVER_FRAME_MAX = 1 << 20 };
+
+enum prover_exit { /* as all subcommands' */
+		   PROVER_EXIT_FAILED = 1,
+		   PROVER_EXIT_NO_DEVICE = 3,
+		   PROVER_EXIT_NO_MEMORY /* the data set does not fit */
+};

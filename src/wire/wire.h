@@ -41,6 +41,7 @@ enum {
 #define WIRE_PROOF_NO_DEVICE "no_device" /* not there, or no prover for it */
 #define WIRE_PROOF_NO_MEMORY "no_memory" /* the data set does not fit */
 #define WIRE_PROOF_BUSY "busy" /* another proof of that device is running */
+#define WIRE_PROOF_NO_NONCES "no_nonces" /* the panel's did not come in time */
 #define WIRE_PROOF_BROKEN "prover_failed"
 #define WIRE_PROOF_REFUSED "refused" /* the session is not for this machine, or not signed */
 
