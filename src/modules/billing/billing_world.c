@@ -286,13 +286,13 @@ static int drop_fn(struct tx *tx, void *arg)
 	return tx_exec(tx, arg, SQL_NO_PARAMS, NULL);
 }
 
-static const char *const tables[] = { "billing_postings", "billing_entries", "billing_balances",
-				      "billing_leases", "billing_exhausted" };
+static const char *const tables[] = { "billing_excuses",  "billing_postings", "billing_entries",
+				      "billing_balances", "billing_leases",   "billing_exhausted" };
 
 int world_open(void **state)
 {
 	struct world *world = *state;
-	char sql[64];
+	char sql[96];
 
 	assert_int_equal(db_open(world->url, 8, &world->db), 0);
 	assert_int_equal(arena_new(256 << 20, &world->arena), 0);
@@ -301,7 +301,9 @@ int world_open(void **state)
 		snprintf(sql, sizeof(sql), "DELETE FROM %s", tables[i]);
 		assert_int_equal(db_run(world->db, TX_WRITE, world->arena, drop_fn, sql), 0);
 	}
-	snprintf(sql, sizeof(sql), "DELETE FROM events WHERE type LIKE 'balance.%%'");
+	snprintf(sql, sizeof(sql),
+		 "DELETE FROM events WHERE type LIKE 'balance.%%'"
+		 " OR type LIKE 'rental.excuse%%'");
 	assert_int_equal(db_run(world->db, TX_WRITE, world->arena, drop_fn, sql), 0);
 	clock_fake_init(&world->clock, START_MS);
 	random_seeded_init(&world->random, 42);
