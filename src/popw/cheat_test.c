@@ -10,8 +10,8 @@
 #include "popw/cheat_world.h"
 
 enum {
-	SHARE_SESSIONS = 700, /* of each share of each such cheat */
-	WORK_SESSIONS = 300, /* of each other way to do less */
+	SHARE_SESSIONS = 600, /* of each share of each such cheat */
+	WORK_SESSIONS = 250, /* of each other way to do less */
 	FEW_OPENINGS = 6, /* so that some pass */
 	MANY_OPENINGS = 48, /* so that none does */
 };

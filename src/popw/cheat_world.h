@@ -28,7 +28,7 @@ static inline struct session campaign_plan(unsigned int openings)
 		.gpu_uuid = { 1, 2, 3 },
 		.work = { .n_items = 1024,
 			  .double_rounds = 1,
-			  .walks = 16,
+			  .walks = 32,
 			  .steps = 3,
 			  .epochs = 5,
 			  .k = 64,
