@@ -2,3 +2,4 @@
 #pragma once
 
 int popw_prove(int argc, char **argv);
+int popw_verify(int argc, char **argv);

@@ -22,15 +22,28 @@ static int open_opencl(const struct popw_choice *choice, struct prover_device **
 	return prover_opencl_open(choice->device, ret_device, ret_detail);
 }
 
+static int open_cuda(const struct popw_choice *choice, struct prover_device **ret_device,
+		     const char **ret_detail)
+{
+	return prover_cuda_open(choice->device, ret_device, ret_detail);
+}
+
+static int open_auto(const struct popw_choice *choice, struct prover_device **ret_device,
+		     const char **ret_detail)
+{
+	int r;
+
+	r = open_cuda(choice, ret_device, ret_detail);
+	return r == PROVER_E_NONE ? open_cpu(choice, ret_device, ret_detail) : r;
+}
+
 static const struct backend {
 	const char *name;
 	int (*open)(const struct popw_choice *choice, struct prover_device **ret_device,
 		    const char **ret_detail);
 } backends[] = {
-	{ "auto", open_cpu },
-	{ "cpu", open_cpu },
-	{ "disk", open_disk },
-	{ "opencl", open_opencl },
+	{ "auto", open_auto },     { "cpu", open_cpu },   { "disk", open_disk },
+	{ "opencl", open_opencl }, { "cuda", open_cuda },
 };
 
 static const struct backend *find(const char *name)

@@ -1,0 +1,150 @@
+/* popw_verify.c - a published session again, offline: the record that the control plane gives out, or only its
+ * transcript. */
+#include "cmd/popw.h"
+
+#include "base/codec.h"
+#include "cmd/failure.h"
+#include "cmd/file.h"
+#include "cmd/options.h"
+#include "popw/judge.h"
+
+enum { FILE_MAX = TRANSCRIPT_SIZE_MAX + 65536, ARENA_BYTES = 16 << 20 };
+
+static const struct option_row rows[] = { { 0 } };
+static const struct option_table table = {
+	.usage = "kaisar popw verify FILE",
+	.about =
+		"Verifies a published session of Proof of Physical Work again, on this CPU, asking "
+		"nobody.\n"
+		"Of a record it prints the panel's verdict, byte for byte as it was published, and "
+		"ends\n"
+		"with 0 where the panel was right; of a bare transcript what holds, with 0 where "
+		"all does.",
+	.rows = rows,
+	.words_min = 1,
+	.words_max = 1,
+};
+
+struct replay {
+	struct hasher *hasher;
+	struct verifier *verifier;
+	struct arena *arena;
+};
+
+/* What the bits miss, for people. */
+static void say_finding(const struct finding *finding)
+{
+	if (finding->detail[0])
+		fprintf(stderr, "kaisar: %s\n", finding->detail);
+}
+
+static int flush(void)
+{
+	return fflush(stdout) != 0 ? cli_fault(-errno, "standard output") : 0;
+}
+
+/* ---- a bare transcript ---- */
+
+static int replay_transcript(struct replay *replay, const char *bytes, size_t len)
+{
+	char digits[2 * HASH_SIZE + 1];
+	struct transcript transcript;
+	struct finding finding;
+	const char *detail;
+	struct hash hash;
+	int r;
+
+	r = transcript_decode(replay->hasher, bytes, len, replay->arena, &transcript, &detail);
+	if (r < 0)
+		return cli_fault(r, "transcript");
+	if (r > 0)
+		return cli_fail(CLI_FAILED, "neither a record nor a transcript: %s", detail);
+	verify(replay->verifier, &transcript, &finding);
+	hasher_once(replay->hasher, bytes, len, &hash);
+	hex_encode(hash.bytes, HASH_SIZE, digits);
+	printf("{\"bits\":%u,\"all\":%u,\"transcript\":\"%s\"}\n", finding.bits, PROOF_ALL, digits);
+	say_finding(&finding);
+	r = flush();
+	return r != 0 || finding.bits != PROOF_ALL ? CLI_FAILED : 0;
+}
+
+/* ---- a record ---- */
+
+static int compare(const struct record *record, const struct finding *finding,
+		   const struct verdict *verdict)
+{
+	if (verdict->outcome == VERDICT_NO_MAJORITY)
+		return cli_fail(CLI_FAILED, "the panel came to no majority");
+	if (!hash_equal(&verdict->transcript, &record->transcript_hash))
+		return cli_fail(CLI_FAILED, "the panel judged another transcript");
+	if (verdict->bits != finding->bits)
+		return cli_fail(CLI_FAILED,
+				"the panel was wrong: it found %u, the transcript has %u",
+				verdict->bits, finding->bits);
+	return 0;
+}
+
+static int replay_record(struct replay *replay, const char *bytes, size_t len)
+{
+	_cleanup_(freep) struct record *record = malloc(sizeof(*record));
+	struct verdict verdict;
+	struct finding finding;
+	const char *detail, *text;
+	int r, status;
+
+	if (!record)
+		return cli_fault(-ENOMEM, "record");
+	r = record_decode(replay->hasher, bytes, len, replay->arena, record, &detail);
+	if (r > 0)
+		return cli_fail(CLI_FAILED, "the record is malformed: %s", detail);
+	if (r == 0)
+		r = record_replay(replay->verifier, record, &finding, &verdict);
+	if (r > 0)
+		return cli_fail(CLI_FAILED, "the record is false: %s", finding.detail);
+	if (r == 0)
+		r = verdict_text(&record->transcript.session, &verdict, replay->arena, &text);
+	if (r < 0)
+		return cli_fault(r, "record");
+	fputs(text, stdout);
+	say_finding(&finding);
+	status = flush();
+	return status ? status : compare(record, &finding, &verdict);
+}
+
+/* ---- the subcommand ---- */
+
+static int replay_file(struct replay *replay, const char *path)
+{
+	char *bytes;
+	size_t len;
+	int r;
+
+	r = file_read(path, FILE_MAX, replay->arena, &bytes, &len);
+	if (r == -ENOENT)
+		return cli_fail(CLI_NOT_FOUND, "%s: no such file", path);
+	if (r < 0)
+		return cli_fault(r, path);
+	if (len >= 6 && memcmp(bytes, "POPWR1", 6) == 0)
+		return replay_record(replay, bytes, len);
+	return replay_transcript(replay, bytes, len);
+}
+
+int popw_verify(int argc, char **argv)
+{
+	struct replay replay = { .hasher = NULL };
+	struct options options;
+	int r, status;
+
+	if (options_read(&table, argc, argv, &options, &status) != 0)
+		return status;
+	r = hasher_new(&replay.hasher);
+	if (r == 0)
+		r = verifier_new(&replay.verifier);
+	if (r == 0)
+		r = arena_new(ARENA_BYTES, &replay.arena);
+	status = r < 0 ? cli_fault(r, "verify") : replay_file(&replay, options.words[0]);
+	arena_free(replay.arena);
+	verifier_free(replay.verifier);
+	hasher_free(replay.hasher);
+	return status;
+}
