@@ -44,11 +44,11 @@ static void cpu_work(uint64_t memory_bytes, struct session_work *ret_work)
 		.double_rounds = class_rows[CLASS_CPU].double_rounds,
 		.walks = 64,
 		.steps = class_rows[CLASS_CPU].steps,
-		.epochs = 8,
+		.epochs = 32,
 		.k = 4096,
 		.n = 256,
 		.m = 256,
-		.rounds = 3,
+		.rounds = 12,
 		.open_walks = 32,
 		.open_tiles = 32,
 	};
