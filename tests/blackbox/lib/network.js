@@ -100,6 +100,7 @@ export class Network {
     network.settings = { ...quick, ...settings }
     network.db = await emptyDatabase()
     network.agents = []
+    network.checkers = []
     network.operator = new Person(network, privateKeyToAccount(generatePrivateKey()))
     await network.startServer().catch(async (error) => { await network.server.kill(); throw error })
     return network
@@ -133,11 +134,11 @@ export class Network {
   }
 
   // A provider whose machine is online with a price. Each agent has a state folder of its own.
-  async worker({ coreHour = '3.6', gpuHour, provider, cdi, env, socket = engine } = {}) {
+  async worker({ coreHour = '3.6', gpuHour, provider, cdi, env, options = [], socket = engine } = {}) {
     provider ??= await this.tenant(null)
     const { token } = await provider.post('/v1/workers/tokens', {}, 201)
     const address = (await readFile(join(dirname(socket), 'address'), 'utf8')).trim()
-    const agent = { provider, socket, address, dir: join(this.dir, `agent${this.agents.length}`), cdi, env }
+    const agent = { provider, socket, address, dir: join(this.dir, `agent${this.agents.length}`), cdi, env, options }
     this.agents.push(agent)
     const join_ = new Program('join', ['worker', 'join', this.url, token, '--name', 'test', '--state', agent.dir])
     const end = await join_.ended
@@ -154,12 +155,43 @@ export class Network {
 
   runAgent(agent) {
     agent.program = new Program('agent', ['worker', 'run', '--state', agent.dir, '--engine', `unix://${agent.socket}`,
-      '--public-address', agent.address, ...(agent.cdi ? ['--cdi', agent.cdi] : [])], agent.env)
+      '--public-address', agent.address, ...(agent.cdi ? ['--cdi', agent.cdi] : []), ...agent.options], agent.env)
+  }
+
+  // A checker node of @owner's, linked; with licences it is given tasks. @program: another than the real one.
+  async checker({ owner, licences = 1, program } = {}) {
+    owner ??= await this.tenant(null)
+    const key = await owner.post('/v1/api-keys', { name: 'checker', permissions: ['account'] }, 201)
+    const checker = { owner, dir: join(this.dir, `checker${this.checkers.length}`), name: `checker ${this.checkers.length}` }
+    const create = new Program('checker create', ['checker', 'create', this.url, '--state', checker.dir, '--name', checker.name],
+      { KAISAR_API_KEY: key.key, KAISAR_HOME: this.dir })
+    const end = await create.ended
+    if (end.code !== 0) throw new Error(`checker create failed: ${create.output}`)
+    checker.address = /0x[0-9a-fA-F]{40}/.exec(create.output)[0]
+    this.checkers.push(checker)
+    if (licences) await this.license(checker, licences)
+    this.runChecker(checker, program)
+    await until('the checker to be linked', async () => !['offline'].includes(await this.statusOf(checker)))
+    return checker
+  }
+
+  runChecker(checker, program = (name, state) => new Program(name, ['checker', 'run', '--state', state])) {
+    checker.program = program(checker.name, checker.dir)
+  }
+
+  async license(checker, licences) {
+    if (!this.operator.token) await this.operator.login()
+    await this.operator.call('PUT', `/v1/admin/checkers/${checker.address}`, { licences }, 200)
+  }
+
+  async statusOf(checker) {
+    return (await checker.owner.get(`/v1/checkers/${checker.address}`)).status
   }
 
   // Ends everything in order; what leaked or broke fails here.
   async stop() {
     try {
+      for (const checker of this.checkers) if (checker.program && !checker.program.end) await checker.program.stop()
       for (const agent of this.agents) if (agent.program && !agent.program.end) await agent.program.stop()
       if (!this.server.end) await this.server.stop()
     } finally {
