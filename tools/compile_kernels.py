@@ -10,8 +10,9 @@ import pathlib
 import subprocess
 import sys
 
-# Turing, Ampere, Ada, Hopper, Blackwell. The text for sm_80 (PTX) serves what comes later.
-ARCHITECTURES = ["75", "80", "86", "89", "90", "100", "120"]
+# Pascal, Volta (up to nvcc 12), Turing, Ampere, Ada, Hopper, Blackwell. The text for sm_80 (PTX) serves what comes
+# later.
+ARCHITECTURES = ["61", "70", "75", "80", "86", "89", "90", "100", "120"]
 PORTABLE = "80"
 
 

@@ -25,6 +25,10 @@ static const struct call {
 	{ "cuMemAlloc_v2", offsetof(struct cuda_driver, allocate) },
 	{ "cuMemFree_v2", offsetof(struct cuda_driver, release) },
 	{ "cuMemcpyDtoH_v2", offsetof(struct cuda_driver, read) },
+	{ "cuStreamCreate", offsetof(struct cuda_driver, stream_create) },
+	{ "cuStreamDestroy_v2", offsetof(struct cuda_driver, stream_destroy) },
+	{ "cuStreamSynchronize", offsetof(struct cuda_driver, stream_finish) },
+	{ "cuMemcpyDtoHAsync_v2", offsetof(struct cuda_driver, stream_read) },
 	{ "cuLaunchKernel", offsetof(struct cuda_driver, launch) },
 };
 

@@ -4,12 +4,14 @@
 
 #include "base/base.h"
 
-enum { /* CUdevice_attribute, CUfunction_attribute, CUresult */
+enum { /* CUdevice_attribute, CUfunction_attribute, CUresult, CUstream_flags */
        CUDA_MULTIPROCESSOR_COUNT = 16,
        CUDA_CAPABILITY_MAJOR = 75,
        CUDA_CAPABILITY_MINOR = 76,
        CUDA_BLOCK_MEMORY_MAX = 8, /* dynamic shared memory, bytes */
        CUDA_OUT_OF_MEMORY = 2,
+       CUDA_NO_BINARY_FOR_GPU = 209,
+       CUDA_STREAM_NON_BLOCKING = 1,
 };
 
 struct cuda_driver {
@@ -32,6 +34,10 @@ struct cuda_driver {
 	int (*allocate)(uint64_t *ret_address, size_t bytes);
 	int (*release)(uint64_t address);
 	int (*read)(void *ret_bytes, uint64_t address, size_t len);
+	int (*stream_create)(void **ret_stream, unsigned int flags);
+	int (*stream_destroy)(void *stream);
+	int (*stream_finish)(void *stream);
+	int (*stream_read)(void *ret_bytes, uint64_t address, size_t len, void *stream);
 	int (*launch)(void *function, unsigned int grid_x, unsigned int grid_y, unsigned int grid_z,
 		      unsigned int block_x, unsigned int block_y, unsigned int block_z,
 		      unsigned int block_memory, void *stream, void **arguments, void **extra);

@@ -1,16 +1,6 @@
 #include "popw/gpu.h"
 
-#include <stdarg.h>
-
-int gpu_fault(struct gpu *gpu, int fault, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(gpu->device.detail, sizeof(gpu->device.detail), format, args);
-	va_end(args);
-	return fault;
-}
+#include "popw/prove_host.h"
 
 static struct gpu *gpu_of(struct prover_device *device)
 {
@@ -22,7 +12,7 @@ int gpu_allocate(struct gpu *gpu, const char *what, uint64_t bytes, struct gpu_b
 	int r;
 
 	if (bytes > gpu->allocation_max)
-		return gpu_fault(gpu, -ENOMEM,
+		return host_fail(&gpu->device, -ENOMEM,
 				 "%s: %" PRIu64 " bytes in one buffer, the device gives %" PRIu64,
 				 what, bytes, gpu->allocation_max);
 	r = gpu->ops->allocate(gpu, bytes, &ret_buffer->handle);
@@ -90,16 +80,12 @@ static void set_release(struct gpu *gpu)
 	gpu->set.n_chunks = 0;
 }
 
-static void walk_release(struct gpu *gpu)
+static void states_release(struct gpu *gpu)
 {
-	set_release(gpu);
-	for (uint32_t i = 0; i < gpu->n_states; i++)
-		gpu_release(gpu, &gpu->states[i]);
-	free(gpu->states);
-	gpu->states = NULL;
-	gpu->n_states = 0;
+	gpu_release(gpu, &gpu->states[0]);
+	gpu_release(gpu, &gpu->states[1]);
 	gpu_release(gpu, &gpu->state_tree);
-	gpu->tree_epoch = UINT32_MAX;
+	gpu->epochs = 0;
 }
 
 static void matrix_release(struct gpu *gpu)
@@ -137,7 +123,7 @@ static int set_allocate(struct gpu *gpu)
 	int r = 0;
 
 	if (chunks > GPU_CHUNKS_MAX)
-		return gpu_fault(gpu, -ENOMEM,
+		return host_fail(&gpu->device, -ENOMEM,
 				 "a data set of %" PRIu64
 				 " MiB: the device gives %d buffers of %" PRIu64 " MiB",
 				 ((uint64_t)gpu->work.n_items * ITEM_BYTES) >> 20, GPU_CHUNKS_MAX,
@@ -156,13 +142,18 @@ static int states_allocate(struct gpu *gpu)
 	const uint64_t bytes = (uint64_t)work->walks * sizeof(struct walk_state);
 	int r;
 
-	r = gpu_allocate(gpu, "the tree of states", 2 * (uint64_t)work->walks * HASH_SIZE,
-			 &gpu->state_tree);
-	gpu->states = calloc(work->epochs + 1U, sizeof(*gpu->states));
-	if (!gpu->states)
-		return gpu_fault(gpu, -ENOMEM, "no memory for %u epochs", work->epochs);
-	for (; r == 0 && gpu->n_states <= work->epochs; gpu->n_states++)
-		r = gpu_allocate(gpu, "the states", bytes, &gpu->states[gpu->n_states]);
+	r = host_memory_check(&gpu->device, walk_log_bytes(work), "what the walks leave");
+	if (r < 0)
+		return r;
+	r = walk_log_init(&gpu->log, work);
+	if (r < 0)
+		return host_fail(&gpu->device, r, "no memory for what the walks leave");
+	r = gpu_allocate(gpu, "the states", bytes, &gpu->states[0]);
+	if (r == 0)
+		r = gpu_allocate(gpu, "the states", bytes, &gpu->states[1]);
+	if (r == 0)
+		r = gpu_allocate(gpu, "the tree of states", 2 * (uint64_t)work->walks * HASH_SIZE,
+				 &gpu->state_tree);
 	return r;
 }
 
@@ -173,7 +164,9 @@ static int fill(struct prover_device *device, const struct prg_key *seed_d,
 	int r;
 
 	/* All that the last session left. */
-	walk_release(gpu);
+	set_release(gpu);
+	states_release(gpu);
+	walk_log_done(&gpu->log);
 	matrix_release(gpu);
 	gpu->work = *work;
 	r = set_allocate(gpu);
@@ -193,66 +186,56 @@ static int walk_begin(struct prover_device *device, const struct prg_key *seed_w
 			     gpu->work.walks);
 }
 
-/* Makes the tree be that of the states behind @epoch. */
-static int state_tree(struct gpu *gpu, uint32_t epoch)
+/* Brings the last epoch's states and tree home; they lie still until the one that is walked beside is
+ * hashed. */
+static int epoch_keep(struct gpu *gpu)
 {
+	const size_t walks = gpu->work.walks, epoch = gpu->epochs - 1;
 	int r;
 
-	if (gpu->tree_epoch == epoch)
-		return 0;
-	gpu->tree_epoch = UINT32_MAX;
-	r = tree_make(gpu, &gpu->states[epoch + 1], sizeof(struct walk_state), gpu->work.walks,
-		      &gpu->state_tree);
-	if (r == 0)
-		gpu->tree_epoch = epoch;
-	return r;
+	r = gpu->ops->read_beside(gpu, &gpu->states[gpu->epochs % 2],
+				  gpu->log.states + epoch * walks,
+				  walks * sizeof(struct walk_state));
+	if (r < 0)
+		return r;
+	return gpu->ops->read_beside(gpu, &gpu->state_tree, gpu->log.nodes + 2 * epoch * walks,
+				     2 * walks * sizeof(struct hash));
 }
 
 static int walk_once(struct prover_device *device, const uint32_t salt[static 8], uint32_t epoch,
 		     struct hash *ret_root)
 {
 	struct gpu *gpu = gpu_of(device);
+	const struct gpu_buffer *after = &gpu->states[(epoch + 1) % 2];
 	int r;
 
-	gpu->tree_epoch = UINT32_MAX;
-	r = gpu->ops->walk(gpu, &gpu->set, &gpu->states[epoch], &gpu->states[epoch + 1], salt,
-			   &gpu->work);
+	r = gpu->ops->walk(gpu, &gpu->set, &gpu->states[epoch % 2], after, salt, &gpu->work);
+	if (r == 0 && epoch > 0)
+		r = epoch_keep(gpu);
 	if (r == 0)
-		r = state_tree(gpu, epoch);
-	return r < 0 ? r : tree_node(gpu, &gpu->state_tree, 1, ret_root);
-}
-
-static int walk_path(struct gpu *gpu, uint32_t epoch, uint32_t walk, struct hash *ret_path)
-{
-	const int r = state_tree(gpu, epoch);
-
-	return r < 0 ? r : path_read(gpu, &gpu->state_tree, gpu->work.walks, walk, ret_path);
-}
-
-static int open_walk(struct prover_device *device, uint32_t walk, uint32_t epoch,
-		     struct walk_opening *ret_opening)
-{
-	struct gpu *gpu = gpu_of(device);
-	struct walk_opening opening = { 0 };
-	int r = 0;
-
-	if (epoch) {
-		r = gpu->ops->read(gpu, &gpu->states[epoch],
-				   (uint64_t)walk * sizeof(opening.before), opening.before.words,
-				   sizeof(opening.before));
-		if (r == 0)
-			r = walk_path(gpu, epoch - 1, walk, opening.path_before);
-	}
+		r = tree_make(gpu, after, sizeof(struct walk_state), gpu->work.walks,
+			      &gpu->state_tree);
 	if (r == 0)
-		r = walk_path(gpu, epoch, walk, opening.path_after);
+		r = tree_node(gpu, &gpu->state_tree, 1, ret_root);
 	if (r == 0)
-		*ret_opening = opening;
+		gpu->epochs = epoch + 1;
 	return r;
 }
 
 static int walk_end(struct prover_device *device)
 {
-	set_release(gpu_of(device));
+	struct gpu *gpu = gpu_of(device);
+	const int r = gpu->epochs ? epoch_keep(gpu) : 0;
+
+	set_release(gpu);
+	states_release(gpu);
+	return r;
+}
+
+static int open_walk(struct prover_device *device, uint32_t walk, uint32_t epoch,
+		     struct walk_opening *ret_opening)
+{
+	walk_log_open(&gpu_of(device)->log, walk, epoch, ret_opening);
 	return 0;
 }
 
@@ -346,7 +329,9 @@ static void gpu_close(struct prover_device *device)
 {
 	struct gpu *gpu = gpu_of(device);
 
-	walk_release(gpu);
+	set_release(gpu);
+	states_release(gpu);
+	walk_log_done(&gpu->log);
 	matrix_release(gpu);
 	gpu->ops->close(gpu);
 }
@@ -372,6 +357,5 @@ void gpu_init(struct gpu *gpu)
 		.open_tiles = open_tiles,
 	};
 	gpu->device.ops = &gpu->prover_ops;
-	gpu->tree_epoch = UINT32_MAX;
 	gpu->round = UINT32_MAX;
 }

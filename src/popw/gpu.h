@@ -1,11 +1,13 @@
 /* gpu.h - the prover of every kind of GPU, over the few operations in which OpenCL and CUDA differ.
  *
- * Everything stays on the device: the data set in chunks of a power of two of items, the states at the end
- * of every epoch, the operands, the product and one tree. Only roots, paths, opened states and tiles
- * are read back. Trees and rounds that are opened are computed again. */
+ * On the device are the data set in chunks of a power of two of items, the states of two epochs, the
+ * operands, the product and a tree of each phase. The walks' states and trees go to the host's memory
+ * while the next epoch is walked, because they would not fit beside the data set. Of rounds only
+ * roots, and tiles and paths that are opened, are read back; an opened round is computed again. */
 #pragma once
 
 #include "popw/prover.h"
+#include "popw/walk_log.h"
 
 enum {
 	GPU_CHUNKS_MAX = 8, /* buffers of a data set */
@@ -42,7 +44,7 @@ struct gpu_product {
 	uint32_t m, n, k;
 };
 
-/* Queued in order; read and finish wait. All return 0 or a fault that gpu_fault has explained. */
+/* Queued in order; read and finish wait. All return 0 or a fault that the device's detail explains. */
 struct gpu_ops {
 	const char *backend;
 	void (*close)(struct gpu *gpu); /* frees it */
@@ -50,6 +52,9 @@ struct gpu_ops {
 	void (*release)(struct gpu *gpu, uint64_t handle);
 	int (*read)(struct gpu *gpu, const struct gpu_buffer *from, uint64_t offset,
 		    void *ret_bytes, size_t len);
+	/* Of what is finished, while what is queued goes on. */
+	int (*read_beside)(struct gpu *gpu, const struct gpu_buffer *from, void *ret_bytes,
+			   size_t len);
 	int (*finish)(struct gpu *gpu);
 
 	/* @rows of @row_bytes of the stream, from row 0 on. */
@@ -73,10 +78,11 @@ struct gpu {
 
 	struct session_work work;
 	struct gpu_set set;
-	struct gpu_buffer *states; /* epochs + 1 of them: the first, then that behind each epoch */
-	uint32_t n_states;
+	struct gpu_buffer
+		states[2]; /* with which an epoch begins and ends, by turns; the first at 0 */
 	struct gpu_buffer state_tree;
-	uint32_t tree_epoch; /* whose states the tree is of; UINT32_MAX: none */
+	uint32_t epochs; /* walked */
+	struct walk_log log; /* of all of them but the last, until walk_end */
 	struct gpu_product product;
 	struct gpu_buffer tile_tree;
 	struct prg_key round_seed; /* what product and tree are of ... */
@@ -90,9 +96,6 @@ void gpu_init(struct gpu *gpu);
 _must_check_ int gpu_allocate(struct gpu *gpu, const char *what, uint64_t bytes,
 			      struct gpu_buffer *ret_buffer);
 void gpu_release(struct gpu *gpu, struct gpu_buffer *buffer);
-
-/* Writes why into the device's detail and returns @fault. */
-_printf_(3, 4) int gpu_fault(struct gpu *gpu, int fault, const char *format, ...);
 
 static inline uint32_t gpu_padded(uint32_t rows)
 {

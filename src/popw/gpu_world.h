@@ -197,6 +197,7 @@ static inline void assert_walk_vectors(struct prover_device *device)
 		assert_done(device, device->ops->walk_epoch(device, salt.words, epoch, &root));
 		assert_memory_equal(&root, vector_walk_roots[epoch], sizeof(root));
 	}
+	assert_done(device, device->ops->walk_end(device));
 	for (uint32_t epoch = 1; epoch < work.epochs; epoch++) {
 		assert_done(device, device->ops->open_walk(device, 0, epoch, &opening));
 		assert_memory_equal(&opening.before, vector_walk_states[epoch - 1],

@@ -26,6 +26,7 @@ static const struct call {
 	{ "clCreateBuffer", offsetof(struct opencl_library, create_buffer) },
 	{ "clReleaseMemObject", offsetof(struct opencl_library, release_buffer) },
 	{ "clEnqueueReadBuffer", offsetof(struct opencl_library, enqueue_read) },
+	{ "clFlush", offsetof(struct opencl_library, flush) },
 	{ "clFinish", offsetof(struct opencl_library, finish) },
 };
 

@@ -25,6 +25,7 @@ struct opencl_library {
 	__typeof__(clCreateBuffer) *create_buffer;
 	__typeof__(clReleaseMemObject) *release_buffer;
 	__typeof__(clEnqueueReadBuffer) *enqueue_read;
+	__typeof__(clFlush) *flush;
 	__typeof__(clFinish) *finish;
 };
 

@@ -4,6 +4,7 @@
 #include "popw/cublaslt.h"
 #include "popw/cuda_driver.h"
 #include "popw/gpu.h"
+#include "popw/prove_host.h"
 
 enum {
 	THREADS = 256, /* of every block */
@@ -39,6 +40,7 @@ struct cuda {
 	int capability; /* 90 is 9.0 */
 	int multiprocessors;
 	void *context, *module;
+	void *beside; /* the stream for what is read while the default one is busy */
 	void *kernels[KERNELS]; /* matrix_mma's is NULL below MMA_CAPABILITY */
 	struct cublaslt *lt; /* NULL: own kernels only */
 };
@@ -55,8 +57,8 @@ static int explain(struct cuda *cuda, const char *call, int result)
 	if (result == 0)
 		return 0;
 	cuda->driver.error_name(result, &name);
-	return gpu_fault(&cuda->gpu, result == CUDA_OUT_OF_MEMORY ? -ENOMEM : -EIO, "%s: %s (%d)",
-			 call, name, result);
+	return host_fail(&cuda->gpu.device, result == CUDA_OUT_OF_MEMORY ? -ENOMEM : -EIO,
+			 "%s: %s (%d)", call, name, result);
 }
 
 /* ---- operations ---- */
@@ -80,6 +82,17 @@ static int cuda_read(struct gpu *gpu, const struct gpu_buffer *from, uint64_t of
 
 	return explain(cuda, "cuMemcpyDtoH",
 		       cuda->driver.read(ret_bytes, from->handle + offset, len));
+}
+
+static int cuda_read_beside(struct gpu *gpu, const struct gpu_buffer *from, void *ret_bytes,
+			    size_t len)
+{
+	struct cuda *cuda = cuda_of(gpu);
+	int result = cuda->driver.stream_read(ret_bytes, from->handle, len, cuda->beside);
+
+	if (result == 0)
+		result = cuda->driver.stream_finish(cuda->beside);
+	return explain(cuda, "cuMemcpyDtoHAsync", result);
 }
 
 static int cuda_finish(struct gpu *gpu)
@@ -139,7 +152,7 @@ static int cuda_walk(struct gpu *gpu, const struct gpu_set *set, const struct gp
 	void *arguments[] = { &items, &in, &out, &words, &n_items, &steps, &walks };
 
 	if (set->n_chunks > 1)
-		return gpu_fault(gpu, -ENOMEM, "a data set of more than 512 GiB");
+		return host_fail(&gpu->device, -ENOMEM, "a data set of more than 512 GiB");
 	memcpy(words.words, salt, sizeof(words.words));
 	return launch_threads(cuda_of(gpu), KERNEL_WALK, (uint64_t)walks * 4, arguments);
 }
@@ -239,7 +252,8 @@ static int race_init(struct cuda *cuda, struct race *race)
 	for (size_t i = 0; i < ARRAY_SIZE(race->tiles); i++) {
 		race->tiles[i] = malloc(race->bytes);
 		if (!race->tiles[i])
-			return gpu_fault(&cuda->gpu, -ENOMEM, "no memory to compare products");
+			return host_fail(&cuda->gpu.device, -ENOMEM,
+					 "no memory to compare products");
 	}
 	r = gpu_allocate(&cuda->gpu, "A", (uint64_t)product->m * product->k, &product->a);
 	if (r == 0)
@@ -320,6 +334,8 @@ static void cuda_close(struct gpu *gpu)
 	struct cuda *cuda = cuda_of(gpu);
 
 	cublaslt_close(cuda->lt);
+	if (cuda->beside)
+		cuda->driver.stream_destroy(cuda->beside);
 	if (cuda->module)
 		cuda->driver.module_unload(cuda->module);
 	if (cuda->context)
@@ -333,6 +349,7 @@ static const struct gpu_ops cuda_ops = {
 	.allocate = cuda_allocate,
 	.release = cuda_release,
 	.read = cuda_read,
+	.read_beside = cuda_read_beside,
 	.finish = cuda_finish,
 	.prg = cuda_prg,
 	.fill = cuda_fill,
@@ -345,6 +362,10 @@ static int kernels_load(struct cuda *cuda)
 {
 	int result = cuda->driver.module_load(&cuda->module, cuda_kernels);
 
+	if (result == CUDA_NO_BINARY_FOR_GPU)
+		return host_fail(&cuda->gpu.device, PROVER_E_NONE,
+				 "the kernels are built for newer GPUs than sm_%d: take opencl",
+				 cuda->capability);
 	if (result != 0)
 		return explain(cuda, "cuModuleLoadData (the kernels need a newer driver)", result);
 	for (size_t i = 0; i < KERNELS; i++) {
@@ -406,6 +427,9 @@ static int device_open(struct cuda *cuda)
 			    cuda->driver.context_retain(&cuda->context, cuda->device));
 	if (r == 0)
 		r = explain(cuda, "cuCtxSetCurrent", cuda->driver.context_use(cuda->context));
+	if (r == 0)
+		r = explain(cuda, "cuStreamCreate",
+			    cuda->driver.stream_create(&cuda->beside, CUDA_STREAM_NON_BLOCKING));
 	if (r == 0)
 		r = kernels_load(cuda);
 	if (r == 0)

@@ -1,6 +1,7 @@
 /* The prover on any device that OpenCL 1.2 offers. */
 #include "popw/gpu.h"
 #include "popw/opencl_library.h"
+#include "popw/prove_host.h"
 
 enum {
 	DEVICES_MAX = 64,
@@ -23,7 +24,7 @@ struct opencl {
 	struct opencl_library library;
 	cl_device_id device;
 	cl_context context;
-	cl_command_queue queue;
+	cl_command_queue queue, beside; /* for what is read while the other one is busy */
 	cl_program program;
 	cl_kernel kernels[KERNELS];
 };
@@ -44,7 +45,7 @@ static int explain(struct opencl *opencl, const char *call, cl_int status)
 	const bool memory = status == CL_MEM_OBJECT_ALLOCATION_FAILURE ||
 			    status == CL_OUT_OF_HOST_MEMORY || status == CL_INVALID_BUFFER_SIZE;
 
-	return gpu_fault(&opencl->gpu, memory ? -ENOMEM : -EIO, "%s: %s (%d)", call,
+	return host_fail(&opencl->gpu.device, memory ? -ENOMEM : -EIO, "%s: %s (%d)", call,
 			 opencl_status_name(status), (int)status);
 }
 
@@ -68,15 +69,30 @@ static void opencl_release(struct gpu *gpu, uint64_t handle)
 	opencl_of(gpu)->library.release_buffer(memory_of(handle));
 }
 
+static int read_on(struct opencl *opencl, cl_command_queue queue, const struct gpu_buffer *from,
+		   uint64_t offset, void *ret_bytes, size_t len)
+{
+	const cl_int status = opencl->library.enqueue_read(queue, memory_of(from->handle), CL_TRUE,
+							   offset, len, ret_bytes, 0, NULL, NULL);
+
+	return status == CL_SUCCESS ? 0 : explain(opencl, "clEnqueueReadBuffer", status);
+}
+
 static int opencl_read(struct gpu *gpu, const struct gpu_buffer *from, uint64_t offset,
 		       void *ret_bytes, size_t len)
 {
-	struct opencl *opencl = opencl_of(gpu);
-	const cl_int status = opencl->library.enqueue_read(opencl->queue, memory_of(from->handle),
-							   CL_TRUE, offset, len, ret_bytes, 0, NULL,
-							   NULL);
+	return read_on(opencl_of(gpu), opencl_of(gpu)->queue, from, offset, ret_bytes, len);
+}
 
-	return status == CL_SUCCESS ? 0 : explain(opencl, "clEnqueueReadBuffer", status);
+static int opencl_read_beside(struct gpu *gpu, const struct gpu_buffer *from, void *ret_bytes,
+			      size_t len)
+{
+	struct opencl *opencl = opencl_of(gpu);
+	const cl_int status = opencl->library.flush(opencl->queue); /* what is queued shall run */
+
+	if (status != CL_SUCCESS)
+		return explain(opencl, "clFlush", status);
+	return read_on(opencl, opencl->beside, from, 0, ret_bytes, len);
 }
 
 static int opencl_finish(struct gpu *gpu)
@@ -232,6 +248,8 @@ static void opencl_close(struct gpu *gpu)
 			opencl->library.release_kernel(opencl->kernels[i]);
 	if (opencl->program)
 		opencl->library.release_program(opencl->program);
+	if (opencl->beside)
+		opencl->library.release_queue(opencl->beside);
 	if (opencl->queue)
 		opencl->library.release_queue(opencl->queue);
 	if (opencl->context)
@@ -245,6 +263,7 @@ static const struct gpu_ops opencl_ops = {
 	.allocate = opencl_allocate,
 	.release = opencl_release,
 	.read = opencl_read,
+	.read_beside = opencl_read_beside,
 	.finish = opencl_finish,
 	.prg = opencl_prg,
 	.fill = opencl_fill,
@@ -265,8 +284,8 @@ static int explain_build(struct opencl *opencl, cl_int status)
 					   sizeof(text) - 1, text, &len) != CL_SUCCESS)
 		return explain(opencl, "clBuildProgram", status);
 	text[size_min(len, sizeof(text) - 1)] = 0;
-	return gpu_fault(&opencl->gpu, -EIO, "clBuildProgram: %s: %.*s", opencl_status_name(status),
-			 (int)strcspn(text, "\n"), text);
+	return host_fail(&opencl->gpu.device, -EIO, "clBuildProgram: %s: %.*s",
+			 opencl_status_name(status), (int)strcspn(text, "\n"), text);
 }
 
 static int program_build(struct opencl *opencl)
@@ -300,6 +319,9 @@ static int context_open(struct opencl *opencl)
 	if (status != CL_SUCCESS)
 		return explain(opencl, "clCreateContext", status);
 	opencl->queue = opencl->library.create_queue(opencl->context, opencl->device, 0, &status);
+	if (status == CL_SUCCESS)
+		opencl->beside = opencl->library.create_queue(opencl->context, opencl->device, 0,
+							      &status);
 	return status == CL_SUCCESS ? 0 : explain(opencl, "clCreateCommandQueue", status);
 }
 

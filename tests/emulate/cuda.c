@@ -226,6 +226,27 @@ int cuMemcpyDtoH_v2(void *ret_bytes, uint64_t address, size_t len)
 	return SUCCESS;
 }
 
+int cuStreamCreate(void **ret_stream, unsigned int flags)
+{
+	*ret_stream = functions;
+	return flags == 1 ? SUCCESS : INVALID;
+}
+
+int cuStreamDestroy_v2(void *stream)
+{
+	return stream == functions ? SUCCESS : INVALID;
+}
+
+int cuStreamSynchronize(void *stream)
+{
+	return stream == functions ? SUCCESS : INVALID;
+}
+
+int cuMemcpyDtoHAsync_v2(void *ret_bytes, uint64_t address, size_t len, void *stream)
+{
+	return stream == functions ? cuMemcpyDtoH_v2(ret_bytes, address, len) : INVALID;
+}
+
 int cuLaunchKernel(void *function, unsigned int grid_x, unsigned int grid_y, unsigned int grid_z,
 		   unsigned int block_x, unsigned int block_y, unsigned int block_z,
 		   unsigned int block_memory, void *stream, void **arguments, void **extra)
