@@ -1,8 +1,7 @@
 #include "agent/agent.h"
 
 #include "agent/inventory.h"
-#include "agent/polls.h"
-#include "agent/precedence.h"
+#include "agent/proofs.h"
 #include "link/link.h"
 #include "agent/stream.h"
 #include "base/log.h"
@@ -24,9 +23,7 @@ struct agent {
 	struct reconcile *reconcile;
 	struct streams *streams;
 	struct link *link;
-	struct prover *prover;
-	struct precedence *precedence;
-	struct polls polls;
+	struct proofs *proofs;
 	struct loop_timer *heartbeat;
 	struct load load;
 	unsigned int beats;
@@ -51,6 +48,7 @@ static void send_inventory(struct agent *agent)
 	inventory_read(inventory, &agent->nvml, agent->config.folder, engine_name(agent->engine));
 	if (agent->config.address)
 		inventory->wire.address = (char *)agent->config.address;
+	inventory->wire.proof_port = proofs_port(agent->proofs);
 	message.body_case = WIRE__TO_SERVER__BODY_INVENTORY;
 	message.inventory = &inventory->wire;
 	note_send("inventory", link_send(agent->link, &message));
@@ -259,27 +257,6 @@ static void on_welcome(void *arg, const Wire__Welcome *welcome)
 	send_owed_usage(agent);
 }
 
-static void take_poll(struct agent *agent, const Wire__Poll *poll)
-{
-	Wire__ToServer message = WIRE__TO_SERVER__INIT;
-	Wire__PollAnswer answer = WIRE__POLL_ANSWER__INIT;
-	uint8_t signature[SECP_SIGNATURE_SIZE];
-	int r;
-
-	r = polls_answer(&agent->polls, poll, signature);
-	if (r < 0)
-		log_error("agent.sign", log_fault(r));
-	if (r != 0)
-		return;
-	answer.machine = poll->machine;
-	answer.checker = poll->checker;
-	answer.nonce = poll->nonce;
-	answer.signature = (ProtobufCBinaryData){ sizeof(signature), signature };
-	message.body_case = WIRE__TO_SERVER__BODY_POLL_ANSWER;
-	message.poll_answer = &answer;
-	note_send("poll_answer", link_send(agent->link, &message));
-}
-
 static void take_receipt(struct agent *agent, const Wire__UsageReceipt *receipt)
 {
 	struct lease_id lease;
@@ -297,7 +274,7 @@ static void on_message(void *arg, const Wire__ToNode *message)
 
 	switch (message->body_case) {
 	case WIRE__TO_NODE__BODY_DESIRED:
-		precedence_desired(agent->precedence, message->desired);
+		proofs_desired(agent->proofs, message->desired);
 		break;
 	case WIRE__TO_NODE__BODY_USAGE_RECEIPT:
 		take_receipt(agent, message->usage_receipt);
@@ -315,13 +292,13 @@ static void on_message(void *arg, const Wire__ToNode *message)
 		agent_streams_close(agent->streams, message->stream_close);
 		break;
 	case WIRE__TO_NODE__BODY_PROOF:
-		prover_message(agent->prover, message->proof);
+		proofs_message(agent->proofs, message->proof);
 		break;
 	case WIRE__TO_NODE__BODY_PROOF_END:
-		prover_message_end(agent->prover, message->proof_end);
+		proofs_end(agent->proofs, message->proof_end);
 		break;
 	case WIRE__TO_NODE__BODY_POLL:
-		take_poll(agent, message->poll);
+		proofs_poll(agent->proofs, message->poll);
 		break;
 	default:
 		log_warn("agent.unexpected", log_int("message", message->body_case));
@@ -333,39 +310,7 @@ static void on_down(void *arg)
 	struct agent *agent = arg;
 
 	agent_streams_drop(agent->streams);
-	prover_drop(agent->prover);
-	precedence_drop(agent->precedence);
-}
-
-/* ---- what proofs tell and ask ---- */
-
-static int on_proof_send(void *arg, const Wire__ToServer *message)
-{
-	struct agent *agent = arg;
-
-	return link_send(agent->link, message);
-}
-
-static enum prover_tenants on_tenants(void *arg, const char *gpu)
-{
-	struct agent *agent = arg;
-
-	return precedence_tenants(agent->reconcile, gpu);
-}
-
-static void on_proof_opened(void *arg _unused_, const struct summons *summons _unused_)
-{
-}
-
-static void on_proof_over(void *arg _unused_, const struct proof_id *id _unused_)
-{
-}
-
-static void on_yielded(void *arg)
-{
-	struct agent *agent = arg;
-
-	precedence_go_on(agent->precedence);
+	proofs_drop(agent->proofs);
 }
 
 /* ---- beginning and end ---- */
@@ -388,32 +333,22 @@ static int start_reconcile(struct agent *agent)
 	return reconcile_new(&config, &agent->reconcile);
 }
 
-static int start_prover(struct agent *agent)
+static int start_proofs(struct agent *agent)
 {
-	const struct prover_config config = {
+	const struct proofs_config config = {
 		.loop = agent->config.loop,
+		.clock = agent->config.clock,
 		.network = agent->joined.network,
 		.key = agent->key,
 		.nvml = &agent->nvml,
+		.reconcile = agent->reconcile,
 		.folder = agent->config.folder,
 		.gpu_backend = agent->config.gpu_backend,
-		.send = on_proof_send,
-		.tenants = on_tenants,
-		.on_opened = on_proof_opened,
-		.on_over = on_proof_over,
-		.on_yielded = on_yielded,
-		.arg = agent,
+		.listen_host = agent->config.proof_host,
+		.listen_port = agent->config.proof_port,
 	};
-	int r;
 
-	agent->polls = (struct polls){ .network = agent->joined.network,
-				       .key = agent->key,
-				       .clock = agent->config.clock };
-	r = prover_new(&config, &agent->prover);
-	if (r < 0)
-		return r;
-	return precedence_new(agent->config.loop, agent->reconcile, agent->prover,
-			      &agent->precedence);
+	return proofs_new(&config, &agent->proofs);
 }
 
 static int start_streams(struct agent *agent)
@@ -466,10 +401,13 @@ static int start(struct agent *agent)
 	nvml_init(&agent->nvml);
 	r = start_reconcile(agent);
 	if (r == 0)
-		r = start_prover(agent);
+		r = start_proofs(agent);
 	if (r == 0)
 		r = start_link(agent);
-	return r < 0 ? r : start_streams(agent);
+	if (r < 0)
+		return r;
+	proofs_over(agent->proofs, agent->link);
+	return start_streams(agent);
 }
 
 int agent_new(const struct agent_config *config, struct agent **ret_agent)
@@ -495,8 +433,7 @@ void agent_free(struct agent *agent)
 		return;
 	loop_timer_free(agent->heartbeat);
 	agent_streams_free(agent->streams);
-	precedence_free(agent->precedence);
-	prover_free(agent->prover);
+	proofs_free(agent->proofs);
 	link_free(agent->link);
 	reconcile_free(agent->reconcile);
 	engine_free(agent->engine);

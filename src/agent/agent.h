@@ -21,11 +21,13 @@ struct agent_config {
 	const char *cdi_folder; /* of the GPUs' CDI files; NULL: /etc/cdi and /var/run/cdi */
 	const char *version; /* of this program */
 	const char *gpu_backend; /* that proves GPUs: prover.h; NULL: what the machine has */
+	const char *proof_host; /* numeric: where checkers measure bandwidth; NULL: nowhere */
+	uint16_t proof_port; /* 0: any free one */
 	const char *address; /* where published ports are reached; NULL: not told */
 };
 
 /* Starts; everything else happens on the loop. Faults: -ENOENT (not joined), -EBADMSG (state damaged),
- * -ENOMEM. The configuration's texts and objects outlive the agent. */
+ * of the proof port (-EADDRINUSE, ...), -ENOMEM. The configuration's texts and objects outlive the agent. */
 _must_check_ int agent_new(const struct agent_config *config, struct agent **ret_agent);
 
 /* Leaves the containers running. */

@@ -1,5 +1,7 @@
 #include "cmd/worker.h"
 
+#include <arpa/inet.h>
+#include <ctype.h>
 #include <link.h>
 #include <malloc.h>
 #include <sys/mman.h>
@@ -19,9 +21,9 @@ static const struct option_row rows[] = {
 	{ "cdi", 0, "DIR", "where the GPUs' CDI files are (/etc/cdi and /var/run/cdi)" },
 	{ "public-address", 0, "HOST",
 	  "where tenants reach published ports: a host name or an address" },
-	{ "gpu-backend", 0, "NAME",
-	  "what proves GPUs: cuda, opencl, cpu or auto (cuda where its driver is, else opencl). "
-	  "cpu is for trials without a GPU: it reaches no GPU's class" },
+	{ "proof-listen", 0, "HOST:PORT",
+	  "where checkers measure this network: a numeric address (nowhere)" },
+	{ "gpu-backend", 0, "NAME", "what proves GPUs: cuda, opencl, cpu (for trials) or auto" },
 	{ "log-json", 0, NULL, "log lines as JSON" },
 	{ 0 },
 };
@@ -32,7 +34,7 @@ static const struct option_table table = {
 	.rows = rows,
 };
 
-enum { HOME_MAX = 65536, SETTLED_MS = 3000 };
+enum { HOME_MAX = 65536, SETTLED_MS = 3000, LISTEN_HOST_MAX = 64 };
 
 /* The path of the engine's socket, or NULL. */
 static const char *find_socket(const struct options *options)
@@ -48,6 +50,26 @@ static const char *find_socket(const struct options *options)
 	return NULL;
 }
 
+/* False: it is no HOST:PORT, HOST numeric. */
+static bool read_listen(const char *listen, char ret_host[static LISTEN_HOST_MAX],
+			uint16_t *ret_port)
+{
+	const char *colon = strrchr(listen, ':');
+	struct in6_addr address;
+	unsigned long port;
+	char *end;
+
+	if (!colon || colon == listen || colon - listen >= LISTEN_HOST_MAX || !isdigit(colon[1]))
+		return false;
+	port = strtoul(colon + 1, &end, 10);
+	if (*end || port > UINT16_MAX)
+		return false;
+	snprintf(ret_host, LISTEN_HOST_MAX, "%.*s", (int)(colon - listen), listen);
+	*ret_port = (uint16_t)port;
+	return inet_pton(AF_INET, ret_host, &address) == 1 ||
+	       inet_pton(AF_INET6, ret_host, &address) == 1;
+}
+
 /* @ret_backend: NULL for auto. False: there is none of that name. */
 static bool find_backend(const struct options *options, const char **ret_backend)
 {
@@ -59,6 +81,26 @@ static bool find_backend(const struct options *options, const char **ret_backend
 		if (strcmp(name, names[i]) == 0)
 			*ret_backend = names[i];
 	return *ret_backend || strcmp(name, "auto") == 0;
+}
+
+/* How this machine is proved. @host: room for the proof port's. 0 or an exit status. */
+static int read_proofs(const struct options *options, struct agent_config *config,
+		       char host[static LISTEN_HOST_MAX])
+{
+	const char *listen = options_get(options, "proof-listen", NULL);
+
+	if (!find_backend(options, &config->gpu_backend))
+		return options_refuse(&table, "--gpu-backend must be cuda, opencl, cpu or auto");
+	if (!listen)
+		return 0;
+	if (!read_listen(listen, host, &config->proof_port))
+		return options_refuse(&table, "--proof-listen must be HOST:PORT, HOST a numeric "
+					      "address, PORT 0 to 65535");
+	if (!config->address)
+		return options_refuse(&table,
+				      "--proof-listen is reached at --public-address: say it, too");
+	config->proof_host = host;
+	return 0;
 }
 
 static void on_signal(void *arg, int signal)
@@ -111,6 +153,11 @@ static int say_fault(int r, const char *folder)
 		return cli_fail(CLI_FAILED,
 				"%s was written by a later version of kaisar: run that one",
 				folder);
+	case -EADDRINUSE:
+	case -EADDRNOTAVAIL:
+		return cli_fail(CLI_FAILED,
+				"the proof port cannot be listened on (%s): change --proof-listen",
+				strerror(-r));
 	default:
 		return cli_fault(r, folder);
 	}
@@ -147,6 +194,7 @@ int cmd_worker_run(int argc, char **argv)
 	struct agent_config config = { .clock = &clock_system,
 				       .random = &random_system,
 				       .version = KAISAR_VERSION };
+	char proof_host[LISTEN_HOST_MAX];
 	const char *folder = NULL;
 	struct options options;
 	int r, status;
@@ -161,8 +209,9 @@ int cmd_worker_run(int argc, char **argv)
 	if (config.address && !wire_is_host(config.address))
 		return options_refuse(
 			&table, "--public-address: a host name or a numeric address, no port");
-	if (!find_backend(&options, &config.gpu_backend))
-		return options_refuse(&table, "--gpu-backend must be cuda, opencl, cpu or auto");
+	status = read_proofs(&options, &config, proof_host);
+	if (status != 0)
+		return status;
 	log_init(options_has(&options, "log-json"), LOG_INFO);
 	r = arena_new(HOME_MAX, &arena);
 	if (r == 0)
