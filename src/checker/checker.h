@@ -9,7 +9,10 @@
 #include "link/state.h"
 
 struct checker;
+struct finding;
 struct loop;
+
+enum { CHECKER_SESSIONS_MAX = 16 /* at once; more are refused */ };
 
 struct checker_config {
 	struct loop *loop;
@@ -17,11 +20,15 @@ struct checker_config {
 	struct random *random;
 	struct state *state; /* registered: config and key are there */
 	const char *version; /* of this program */
+	int (*twist)(struct finding *finding); /* finder.h; NULL but in tests of the network */
 };
 
 /* Starts; everything else happens on the loop. Faults: -ENOENT (not registered), -EBADMSG (state damaged),
  * -ENOMEM. The configuration's texts and objects outlive the checker. */
 _must_check_ int checker_new(const struct checker_config *config, struct checker **ret_checker);
+
+/* On the loop, when it is about to be stopped: reports what was counted, and keeps it. */
+void checker_stop(struct checker *checker);
 
 /* After loop_run returned. Sessions that run are left: to their panels this member fell silent. */
 void checker_free(struct checker *checker);

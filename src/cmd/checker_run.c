@@ -24,10 +24,19 @@ static const struct option_table table = {
 
 enum { HOME_MAX = 65536 };
 
+struct running {
+	struct loop *loop;
+	struct checker *checker;
+};
+
 static void on_signal(void *arg, int signal)
 {
+	struct running *running = arg;
+
 	log_info("checker.signal", log_int("signal", signal));
-	loop_stop(arg);
+	if (running->checker)
+		checker_stop(running->checker);
+	loop_stop(running->loop);
 }
 
 /* Why it did not start, and what helps. */
@@ -55,21 +64,22 @@ static int say_fault(int r, const char *folder)
 
 static int run(struct checker_config *config, const char *folder)
 {
-	struct checker *checker = NULL;
+	struct running running = { 0 };
 	int r;
 
-	r = loop_new(&config->loop);
+	r = loop_new(&running.loop);
 	if (r < 0)
 		return cli_fault(r, "starting the loop");
-	r = loop_on_signal(config->loop, on_signal, config->loop);
+	config->loop = running.loop;
+	r = loop_on_signal(running.loop, on_signal, &running);
 	if (r == 0)
-		r = checker_new(config, &checker);
+		r = checker_new(config, &running.checker);
 	if (r == 0) {
 		log_info("checker.started", log_text("state", folder));
-		r = loop_run(config->loop);
+		r = loop_run(running.loop);
 	}
-	checker_free(checker);
-	loop_free(config->loop);
+	checker_free(running.checker);
+	loop_free(running.loop);
 	return r < 0 ? say_fault(r, folder) : 0;
 }
 
