@@ -8,6 +8,7 @@ int cmd_popw(int argc, char **argv)
 	static const struct cli_verb verbs[] = {
 		{ "self-test", "prove to yourself what this machine can do", popw_self_test },
 		{ "verify", "verify a published session again, offline", popw_verify },
+		{ "bench", "measure what verifying and proving cost one core", popw_bench },
 		{ "prove", "prove one session over pipes, for programs", popw_prove },
 		{ 0 },
 	};

@@ -4,3 +4,4 @@
 int popw_prove(int argc, char **argv);
 int popw_verify(int argc, char **argv);
 int popw_self_test(int argc, char **argv);
+int popw_bench(int argc, char **argv);
