@@ -15,7 +15,7 @@ def array(name, content):
     lines = (content[at:at + LINE] for at in range(0, len(content), LINE))
     body = "\n".join("\t" + ",".join(map(str, line)) + "," for line in lines)
     return (f"extern const unsigned char {name}[];\nextern const size_t {name}_size;\n\n"
-            f"const unsigned char {name}[] = {{\n{body}\n\t0\n}};\nconst size_t {name}_size = {len(content)};\n")
+            f"_Alignas(16) const unsigned char {name}[] = {{\n{body}\n\t0\n}};\nconst size_t {name}_size = {len(content)};\n")
 
 
 def main():

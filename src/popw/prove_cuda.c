@@ -1,4 +1,5 @@
-/* The prover on NVIDIA's GPUs, over the driver's own interface. */
+/* The prover on NVIDIA's GPUs, over the driver's own interface. A device belongs to the thread that opened it:
+ * the driver's context is a thread's. */
 #include <time.h>
 
 #include "popw/cublaslt.h"
