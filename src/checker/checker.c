@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "checker/finder.h"
 #include "checker/member.h"
+#include "checker/probe.h"
 #include "checker/throughput.h"
 #include "checker/watch.h"
 #include "io/loop.h"
@@ -19,6 +20,14 @@ struct slot {
 	struct throughput *throughput;
 };
 
+/* One probe of a container. */
+struct user {
+	struct checker *checker;
+	struct probe *probe; /* NULL: free */
+	uint8_t id[16];
+	bool done;
+};
+
 struct checker {
 	struct checker_config config;
 	struct state_config registered;
@@ -29,6 +38,7 @@ struct checker {
 	struct loop_timer *tick;
 	unsigned int ticks;
 	struct slot slots[CHECKER_SESSIONS_MAX];
+	struct user users[CHECKER_PROBES_MAX];
 };
 
 static struct watch_time watch_now(const struct checker *checker)
@@ -327,6 +337,86 @@ static int load_watch(struct checker *checker)
 	return 0;
 }
 
+/* ---- as a user ---- */
+
+static void tell_probe(struct checker *checker, const uint8_t id[static 16],
+		       const struct probe_result *result)
+{
+	Wire__ToServer message = WIRE__TO_SERVER__INIT;
+	Wire__ProbeResult body = WIRE__PROBE_RESULT__INIT;
+	int r;
+
+	body.probe = data_of(id, 16);
+	body.passed = result->passed;
+	body.detail = (char *)result->detail;
+	body.gpus = result->gpus;
+	body.answer_ms = result->answer_ms;
+	message.body_case = WIRE__TO_SERVER__BODY_PROBE_RESULT;
+	message.probe_result = &body;
+	r = link_send(checker->link, &message);
+	if (r < 0)
+		log_warn("checker.probe", log_fault(r));
+}
+
+/* The probe is freed later: it is still on the stack. */
+static void on_probed(void *arg, const struct probe_result *result)
+{
+	struct user *user = arg;
+
+	log_info("checker.probed", log_text("passed", result->passed ? "yes" : "no"),
+		 log_text("detail", result->detail));
+	tell_probe(user->checker, user->id, result);
+	user->done = true;
+}
+
+static void free_users(struct checker *checker, bool all)
+{
+	for (size_t i = 0; i < CHECKER_PROBES_MAX; i++) {
+		struct user *user = &checker->users[i];
+
+		if (!user->probe || (!all && !user->done))
+			continue;
+		probe_free(user->probe);
+		user->probe = NULL;
+	}
+}
+
+static struct user *free_user(struct checker *checker)
+{
+	free_users(checker, false);
+	for (size_t i = 0; i < CHECKER_PROBES_MAX; i++)
+		if (!checker->users[i].probe)
+			return &checker->users[i];
+	return NULL;
+}
+
+static void take_probe(struct checker *checker, const Wire__Probe *probe)
+{
+	struct user *user = free_user(checker);
+	const struct probe_config config = {
+		.loop = checker->config.loop,
+		.clock = checker->config.clock,
+		.random = checker->config.random,
+		.url = checker->registered.url,
+		.rental = probe->rental,
+		.token = probe->token,
+		.gpus = probe->gpus,
+		.timeout_ms = probe->timeout_ms,
+		.on_done = on_probed,
+		.arg = user,
+	};
+	int r = user ? 0 : -EBUSY;
+
+	if (user) {
+		*user = (struct user){ .checker = checker };
+		memcpy(user->id, probe->probe.data, sizeof(user->id));
+		r = probe_new(&config, &user->probe);
+	}
+	/* It says nothing about the container. */
+	if (r < 0)
+		log_warn("checker.probe", log_fault(r));
+}
+
 /* ---- the link and the clock ---- */
 
 static void on_welcome(void *arg _unused_, const Wire__Welcome *welcome _unused_)
@@ -349,6 +439,9 @@ static void on_message(void *arg, const Wire__ToNode *message)
 		break;
 	case WIRE__TO_NODE__BODY_WATCH:
 		take_watch(checker, message->watch);
+		break;
+	case WIRE__TO_NODE__BODY_PROBE:
+		take_probe(checker, message->probe);
 		break;
 	default:
 		log_warn("checker.unexpected", log_int("message", message->body_case));
@@ -378,6 +471,7 @@ static void on_tick(void *arg)
 		if (slot->member && member_over(slot->member))
 			leave(slot, member_over(slot->member));
 	}
+	free_users(checker, false);
 	if (link_up(checker->link))
 		watch_tick(checker->watch, watch_now(checker));
 	if (++checker->ticks % KEEP_TICKS == 0)
@@ -483,6 +577,7 @@ void checker_free(struct checker *checker)
 	for (size_t i = 0; i < CHECKER_SESSIONS_MAX; i++)
 		if (checker->slots[i].member)
 			leave(&checker->slots[i], "the checker ends");
+	free_users(checker, true);
 	link_free(checker->link);
 	finder_free(checker->finder);
 	if (checker->watch)

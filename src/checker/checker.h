@@ -12,7 +12,10 @@ struct checker;
 struct finding;
 struct loop;
 
-enum { CHECKER_SESSIONS_MAX = 16 /* at once; more are refused */ };
+enum { /* at once; more are refused */
+       CHECKER_SESSIONS_MAX = 16,
+       CHECKER_PROBES_MAX = 4,
+};
 
 struct checker_config {
 	struct loop *loop;

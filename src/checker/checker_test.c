@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 #include <uv.h>
 
 #include "base/log.h"
@@ -38,6 +39,12 @@ struct fixture {
 	/* the worker's side of the bandwidth */
 	struct bandwidth_stream stream;
 	struct bandwidth_count count;
+	/* the container's side of a probe */
+	const char *output, *control; /* what it says; NULL: nothing */
+	int probed;
+	bool passed;
+	uint32_t gpus;
+	char detail[160];
 };
 
 static struct address network_of(const struct fixture *f)
@@ -148,6 +155,15 @@ static void take_uptime(struct fixture *f, const Wire__Uptime *uptime)
 	f->uptimes++;
 }
 
+static void take_probed(struct fixture *f, const Wire__ProbeResult *result)
+{
+	assert_int_equal(result->probe.data[0], 7);
+	f->passed = result->passed;
+	f->gpus = result->gpus;
+	snprintf(f->detail, sizeof(f->detail), "%s", result->detail);
+	f->probed++;
+}
+
 static void on_bytes(void *arg, struct http_conn_id conn _unused_, enum ws_kind kind _unused_,
 		     const void *bytes, size_t len)
 {
@@ -165,6 +181,8 @@ static void on_bytes(void *arg, struct http_conn_id conn _unused_, enum ws_kind 
 		take_proof(f, message->proof);
 	else if (message->body_case == WIRE__TO_SERVER__BODY_UPTIME)
 		take_uptime(f, message->uptime);
+	else if (message->body_case == WIRE__TO_SERVER__BODY_PROBE_RESULT)
+		take_probed(f, message->probe_result);
 	arena_free(arena);
 }
 
@@ -217,15 +235,57 @@ static void on_nothing(void *arg _unused_, struct http_conn_id conn _unused_)
 
 static const struct ws_handler bandwidth_handler = { on_nothing, on_bandwidth, on_closed };
 
-static void on_request(void *arg, const struct http_request *request)
+/* ---- a container ---- */
+
+static const char rental[] = "rnt-00000000000000000000000000";
+
+/* Output of @kind, where %s is the word that was asked for. */
+static void put_channel(struct fixture *f, struct http_conn_id conn, char channel, const char *text,
+			const char *word)
+{
+	char bytes[256];
+	int len = snprintf(bytes, sizeof(bytes), "%c", channel);
+	const char *at = strstr(text, "WORD");
+
+	if (at)
+		len += snprintf(bytes + len, sizeof(bytes) - (size_t)len, "%s%s", word, at + 4);
+	else
+		len += snprintf(bytes + len, sizeof(bytes) - (size_t)len, "%s", text);
+	ws_send(f->server, conn, WS_BINARY, bytes, (size_t)len);
+}
+
+static void on_exec(void *arg, struct http_conn_id conn, enum ws_kind kind, const void *bytes,
+		    size_t len)
 {
 	struct fixture *f = arg;
-	bool is_link = strcmp(request->path, "/v1/checker") == 0;
+	json_t *request = json_loadb(bytes, len, 0, NULL);
+	const json_t *command = json_object_get(request, "command");
+	const char *word = json_string_value(json_array_get(command, 3));
 
-	if (!is_link)
-		assert_string_equal(request->path, BANDWIDTH_PATH);
-	http_upgrade(f->server, request->conn, is_link ? &link_handler : &bandwidth_handler, f,
-		     NULL);
+	assert_int_equal(kind, WS_TEXT);
+	assert_string_equal(json_string_value(json_array_get(command, 0)), "sh");
+	assert_non_null(word);
+	if (f->output)
+		put_channel(f, conn, 1, f->output, word);
+	if (f->control)
+		put_channel(f, conn, 3, f->control, word);
+	json_decref(request);
+}
+
+static const struct ws_handler exec_handler = { on_nothing, on_exec, on_closed };
+
+static void on_request(void *arg, const struct http_request *request)
+{
+	const struct ws_handler *to = &exec_handler;
+	struct fixture *f = arg;
+
+	if (strcmp(request->path, "/v1/checker") == 0)
+		to = &link_handler;
+	else if (strcmp(request->path, BANDWIDTH_PATH) == 0)
+		to = &bandwidth_handler;
+	else
+		assert_string_equal(http_request_header(request, "authorization"), "Bearer t0ken");
+	http_upgrade(f->server, request->conn, to, f, NULL);
 }
 
 /* ---- time ---- */
@@ -538,6 +598,50 @@ static void watches_and_counts_on(void **state)
 	assert_true(f->uptime.answered > answered);
 }
 
+static void probe(struct fixture *f, const char *output, const char *control)
+{
+	Wire__ToNode message = WIRE__TO_NODE__INIT;
+	Wire__Probe body = WIRE__PROBE__INIT;
+	uint8_t id[16] = { 7 };
+
+	f->output = output;
+	f->control = control;
+	f->probed = 0;
+	body.probe = (ProtobufCBinaryData){ sizeof(id), id };
+	body.rental = (char *)rental;
+	body.token = (char *)"t0ken";
+	body.gpus = 2;
+	body.timeout_ms = 1000;
+	message.body_case = WIRE__TO_NODE__BODY_PROBE;
+	message.probe = &body;
+	put(f, &message);
+	until(f, &f->probed, 1);
+}
+
+static void behaves_as_a_user(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f, NULL);
+	probe(f, "WORD 2\n", "{\"exit_code\":0}");
+	assert_true(f->passed);
+	assert_int_equal(f->gpus, 2);
+	probe(f, "WORD 1\n", "{\"exit_code\":0}");
+	assert_false(f->passed);
+	assert_string_equal(f->detail, "1 GPUs where 2 were rented");
+	/* A word of its own, a failed command, no shell, and silence. */
+	probe(f, "0123456789abcdef0123456789abcdef 2\n", "{\"exit_code\":0}");
+	assert_false(f->passed);
+	probe(f, "WORD 2\n", "{\"exit_code\":1}");
+	assert_false(f->passed);
+	probe(f, NULL, "{\"error\":\"no shell\"}");
+	assert_false(f->passed);
+	assert_string_equal(f->detail, "no shell");
+	probe(f, "WORD 2\n", NULL);
+	assert_false(f->passed);
+	assert_non_null(strstr(f->detail, "in time"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -549,6 +653,7 @@ int main(void)
 		TEST(a_broken_link_ends_its_sessions),
 		TEST(no_more_sessions_than_it_can),
 		TEST(watches_and_counts_on),
+		TEST(behaves_as_a_user),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
