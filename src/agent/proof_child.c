@@ -133,6 +133,9 @@ static void on_end(void *arg, const struct process_end *end)
 	const char *detail = end->last_line;
 	char text[64];
 
+	/* Who says it goes without saying. */
+	if (strncmp(detail, "kaisar: ", 8) == 0)
+		detail += 8;
 	if (child->nonsense) {
 		detail = child->nonsense;
 	} else if (end->signal && !detail[0]) {

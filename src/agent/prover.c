@@ -150,13 +150,13 @@ static const char *why_not_now(const struct prover *prover, const struct session
 		*ret_detail = "this machine has no such GPU";
 		return WIRE_PROOF_NO_DEVICE;
 	}
-	if (find_at_work(prover, session) || prover->n == PROVER_SESSIONS_MAX) {
-		*ret_detail = "another proof of this device is running";
-		return WIRE_PROOF_BUSY;
-	}
 	if (tenants == TENANTS_ON_IT && session->kind != SESSION_RENTED) {
 		*ret_detail = "a tenant's rental needs the device";
 		return WIRE_PROOF_YIELDED;
+	}
+	if (find_at_work(prover, session) || prover->n == PROVER_SESSIONS_MAX) {
+		*ret_detail = "another proof of this device is running";
+		return WIRE_PROOF_BUSY;
 	}
 	return NULL;
 }

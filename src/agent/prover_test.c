@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
@@ -228,7 +229,8 @@ static void start_fake(struct fixture *f, const char *script)
 	start(f);
 }
 
-static bool child_runs(const struct fixture *f)
+/* 0: it did not say yet. */
+static pid_t child_pid(const struct fixture *f)
 {
 	char path[128], text[32] = "";
 	FILE *file;
@@ -236,11 +238,18 @@ static bool child_runs(const struct fixture *f)
 	snprintf(path, sizeof(path), "%s/pid", f->folder);
 	file = fopen(path, "re");
 	if (!file)
-		return false;
+		return 0;
 	if (!fgets(text, sizeof(text), file))
 		text[0] = 0;
 	fclose(file);
-	return text[0] && kill((pid_t)strtol(text, NULL, 10), 0) == 0;
+	return (pid_t)strtol(text, NULL, 10);
+}
+
+static bool child_runs(const struct fixture *f)
+{
+	pid_t pid = child_pid(f);
+
+	return pid > 0 && kill(pid, 0) == 0;
 }
 
 /* ---- the loop ---- */
@@ -727,6 +736,30 @@ static void a_rented_gpu_is_proved_beside_its_tenant(void **state)
 	until(f, runs);
 }
 
+static int nice_beside(struct fixture *f, enum prover_tenants tenants)
+{
+	f->tenants = tenants;
+	begin_on(f, SESSION_STANDBY, SESSION_HOST, 0);
+	until(f, runs);
+	return getpriority(PRIO_PROCESS, (id_t)child_pid(f));
+}
+
+static void it_works_as_any_program_on_an_idle_machine(void **state)
+{
+	struct fixture *f = *state;
+
+	start_fake(f, "sleep 100");
+	assert_int_equal(nice_beside(f, TENANTS_NONE), getpriority(PRIO_PROCESS, 0));
+}
+
+static void beside_tenants_it_is_nice(void **state)
+{
+	struct fixture *f = *state;
+
+	start_fake(f, "sleep 100");
+	assert_int_equal(nice_beside(f, TENANTS_BESIDE), 10);
+}
+
 static bool never(const struct fixture *f _unused_)
 {
 	return false;
@@ -814,6 +847,8 @@ int main(void)
 		TEST(the_host_yields_to_any_tenant),
 		TEST(another_gpu_goes_on),
 		TEST(a_rented_gpu_is_proved_beside_its_tenant),
+		TEST(it_works_as_any_program_on_an_idle_machine),
+		TEST(beside_tenants_it_is_nice),
 		TEST(nothing_runs_on_without_the_link),
 		TEST(nothing_runs_on_without_the_agent),
 		cmocka_unit_test(uuids),

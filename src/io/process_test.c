@@ -168,6 +168,17 @@ static void nothing_of_it_stays(void **state)
 	until(f, gone);
 }
 
+/* What it left behind cannot hold its end up. */
+static void what_it_leaves_ends_with_it(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(start(f, "/bin/sh", "sleep 100 & echo $!; exit 0"), 0);
+	until(f, ended);
+	assert_int_equal(f->status, 0);
+	until(f, gone);
+}
+
 static void one_that_is_freed_is_killed(void **state)
 {
 	struct fixture *f = *state;
@@ -254,11 +265,11 @@ static void it_ends_with_the_loop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(hears_and_is_heard),    TEST(what_is_not_there_does_not_start),
-		TEST(nothing_of_it_stays),   TEST(one_that_is_freed_is_killed),
-		TEST(its_queue_has_an_end),  TEST(it_is_killed_while_it_speaks),
-		TEST(it_can_be_held),        TEST(all_of_it_is_made_nicer),
-		TEST(it_ends_with_the_loop),
+		TEST(hears_and_is_heard),           TEST(what_is_not_there_does_not_start),
+		TEST(nothing_of_it_stays),          TEST(what_it_leaves_ends_with_it),
+		TEST(one_that_is_freed_is_killed),  TEST(its_queue_has_an_end),
+		TEST(it_is_killed_while_it_speaks), TEST(it_can_be_held),
+		TEST(all_of_it_is_made_nicer),      TEST(it_ends_with_the_loop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
