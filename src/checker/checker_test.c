@@ -39,6 +39,8 @@ struct fixture {
 	/* the worker's side of the bandwidth */
 	struct bandwidth_stream stream;
 	struct bandwidth_count count;
+	uint16_t proof_port;
+	bool forges, miscounts, stops; /* a byte of its stream; its answer; before it is told to */
 	/* the container's side of a probe */
 	const char *output, *control; /* what it says; NULL: nothing */
 	int probed;
@@ -215,14 +217,18 @@ static void on_bandwidth(void *arg, struct http_conn_id conn, enum ws_kind kind,
 		bandwidth_stream_init(&f->stream, hello.nonce, hello.member);
 		for (int i = 0; i < PULLED_CHUNKS; i++) {
 			bandwidth_next(&f->stream, chunk);
+			chunk[i] ^= f->forges;
 			ws_send(f->server, conn, WS_BINARY, chunk, sizeof(chunk));
 		}
+		if (f->stops)
+			ws_send(f->server, conn, WS_TEXT, BANDWIDTH_STOP, strlen(BANDWIDTH_STOP));
 	} else if (kind == WS_BINARY) {
 		bandwidth_count_add(&f->count, bytes, len);
 	} else if (len == strlen(BANDWIDTH_STOP)) {
 		ws_send(f->server, conn, WS_TEXT, BANDWIDTH_STOP, strlen(BANDWIDTH_STOP));
 	} else {
 		bandwidth_count_end(&f->count, &answer);
+		answer.bytes += f->miscounts;
 		bandwidth_answer_encode(&answer, encoded);
 		f->answers++;
 		ws_send(f->server, conn, WS_BINARY, encoded, sizeof(encoded));
@@ -360,7 +366,7 @@ static int relay_word(void *arg, enum message_kind kind, const uint8_t *bytes, s
 static void summon(struct fixture *f)
 {
 	struct summons summons = { .session = f->rehearsal->transcript.session,
-				   .port = http_server_port(f->server),
+				   .port = f->proof_port,
 				   .bandwidth_ms = 200 };
 	uint8_t bytes[SUMMONS_SIZE_MAX];
 
@@ -431,6 +437,7 @@ static int set_up(void **state)
 	config.arg = f;
 	if (http_server_new(f->loop, &config, &f->server) < 0)
 		return -1;
+	f->proof_port = http_server_port(f->server);
 	register_checker(f);
 	return 0;
 }
@@ -487,6 +494,46 @@ static void checks_a_worker(void **state)
 	assert_true(result.rtt_us > 0);
 	assert_int_equal(f->answers, 1);
 	assert_true(result.down_kbps > 0 && result.up_kbps > 0);
+}
+
+/* Whatever the worker does at its port, the rest of the result comes. */
+static void what_is_not_measured_is_zero(void **state)
+{
+	struct fixture *f = *state;
+	struct result result;
+
+	start(f, NULL);
+	f->proof_port = 1;
+	run_session(f);
+	result = take_result(f);
+	assert_int_equal(result.bits, PROOF_ALL);
+	assert_int_equal(result.down_kbps | result.up_kbps, 0);
+}
+
+static void forged_bytes_are_not_counted(void **state)
+{
+	struct fixture *f = *state;
+	struct result result;
+
+	start(f, NULL);
+	f->forges = true;
+	run_session(f);
+	result = take_result(f);
+	assert_int_equal(result.down_kbps | result.up_kbps, 0);
+}
+
+static void a_wrong_count_is_not_believed(void **state)
+{
+	struct fixture *f = *state;
+	struct result result;
+
+	start(f, NULL);
+	f->miscounts = f->stops = true;
+	run_session(f);
+	result = take_result(f);
+	assert_int_equal(f->answers, 1);
+	assert_int_equal(result.down_kbps, 0);
+	assert_true(result.up_kbps > 0);
 }
 
 static int lie(struct finding *finding)
@@ -648,6 +695,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(checks_a_worker),
+		TEST(what_is_not_measured_is_zero),
+		TEST(forged_bytes_are_not_counted),
+		TEST(a_wrong_count_is_not_believed),
 		TEST(a_twisted_checker_lies),
 		TEST(what_cannot_be_verified_is_left),
 		TEST(a_broken_link_ends_its_sessions),

@@ -122,15 +122,29 @@ static void take_answer(struct throughput *throughput, const void *bytes, size_t
 
 /* ---- pulling ---- */
 
-static void on_pulled(void *arg)
+static void end_pulling(struct throughput *throughput)
 {
-	struct throughput *throughput = arg;
 	uint64_t us = (uint64_t)(now_us() - throughput->since_us);
 
 	throughput->up_kbps = bandwidth_kbps(throughput->pulled_bytes, us);
-	throughput->step = STOPPING;
 	set_timer(throughput, 0, 0, NULL);
+}
+
+static void on_pulled(void *arg)
+{
+	struct throughput *throughput = arg;
+
+	end_pulling(throughput);
+	throughput->step = STOPPING;
 	say(throughput, WS_TEXT, BANDWIDTH_STOP, strlen(BANDWIDTH_STOP));
+}
+
+/* Of its own accord, where this side is slow to say it. */
+static void take_stop(struct throughput *throughput)
+{
+	if (throughput->step == PULLING)
+		end_pulling(throughput);
+	begin_pushing(throughput);
 }
 
 static void take_chunk(struct throughput *throughput, const void *bytes, size_t len)
@@ -161,8 +175,8 @@ static void on_message(void *arg, enum ws_kind kind, const void *bytes, size_t l
 
 	if (throughput->step == PULLING && kind == WS_BINARY)
 		take_chunk(throughput, bytes, len);
-	else if (throughput->step == STOPPING && is_stop)
-		begin_pushing(throughput);
+	else if ((throughput->step == PULLING || throughput->step == STOPPING) && is_stop)
+		take_stop(throughput);
 	else if (throughput->step == ANSWERING && kind == WS_BINARY)
 		take_answer(throughput, bytes, len);
 	else if (throughput->step != STOPPING && throughput->step != DONE)
