@@ -48,6 +48,7 @@ CREATE TABLE proofs (
 	CHECK ((live = 1) = (reason = ''))
 );
 CREATE INDEX proofs_by_machine ON proofs (machine, id);
+CREATE INDEX proofs_by_start ON proofs (started_at, machine);
 CREATE INDEX proofs_by_outcome ON proofs (outcome, id);
 CREATE INDEX proofs_live ON proofs (id) WHERE live = 1;
 CREATE INDEX proofs_appealed ON proofs (id) WHERE appeal = 'queued';
@@ -78,3 +79,4 @@ CREATE TABLE proof_uptimes (
 	signature BYTEA NOT NULL,
 	PRIMARY KEY (machine, hour, checker)
 );
+CREATE INDEX proof_uptimes_by_hour ON proof_uptimes (hour);

@@ -159,7 +159,8 @@ static void judge_exact(const struct session *session, struct verdict *verdict)
 		return;
 	}
 	measure(session, verdict);
-	if (session->kind != SESSION_RENTED) {
+	/* A disk has no class, and what is asked of a rented device is too little to tell one. */
+	if (session->kind != SESSION_RENTED && session->device != SESSION_DISK) {
 		judge_class(session, verdict);
 		return;
 	}

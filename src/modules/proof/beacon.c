@@ -79,26 +79,52 @@ int beacon_renew(const struct context *context, struct tx *tx)
 	return 0;
 }
 
-int beacon_now(const struct context *context, struct tx *tx, struct beacon *ret_beacon)
+/* The chain that covers @slot, or begins next. */
+static int find(struct tx *tx, int64_t slot, struct beacon *ret_beacon)
 {
 	_cleanup_(hasher_freep) struct hasher *hasher = NULL;
-	struct beacon beacon = { .slot = slot_now(context) };
 	struct beacon_chain chains[2];
+	struct hash value;
 	size_t n;
 	int r;
 
-	r = proof_store_chains(tx, beacon.slot, BEACON_SLOTS, chains, &beacon.value, &n);
+	r = proof_store_chains(tx, slot, BEACON_SLOTS, chains, &value, &n);
 	if (r == 0)
 		r = hasher_new(&hasher);
 	if (r != 0)
 		return r;
-	if (n == 0 || chains[0].first > beacon.slot)
+	if (n == 0)
 		return ROUTE_E_UNAVAILABLE;
-	beacon.chain = chains[0];
-	beacon.has_next = n > 1;
-	if (beacon.has_next)
-		beacon.next = chains[1];
-	hash_times(hasher, &beacon.value, beacon.chain.first + BEACON_SLOTS - 1 - beacon.slot);
+	hash_times(hasher, &value,
+		   chains[0].first + BEACON_SLOTS - 1 -
+			   (slot < chains[0].first ? chains[0].first - 1 : slot));
+	*ret_beacon = (struct beacon){
+		.slot = slot, .value = value, .chain = chains[0], .has_next = n > 1
+	};
+	if (n > 1)
+		ret_beacon->next = chains[1];
+	return 0;
+}
+
+int beacon_now(const struct context *context, struct tx *tx, struct beacon *ret_beacon)
+{
+	struct beacon beacon;
+	int r = find(tx, slot_now(context), &beacon);
+
+	if (r != 0)
+		return r;
+	if (beacon.chain.first > beacon.slot)
+		return ROUTE_E_UNAVAILABLE;
 	*ret_beacon = beacon;
 	return 0;
+}
+
+int beacon_then(const struct context *context, struct tx *tx, int64_t at_ms, struct hash *ret_value)
+{
+	struct beacon beacon;
+	int r = find(tx, at_ms / context->settings->beacon_slot_ms, &beacon);
+
+	if (r == 0)
+		*ret_value = beacon.value;
+	return r;
 }

@@ -43,3 +43,7 @@ _must_check_ int beacon_renew(const struct context *context, struct tx *tx);
 /* Of now. ROUTE_E_UNAVAILABLE: no chain covers it; beacon_renew puts that right. */
 _must_check_ int beacon_now(const struct context *context, struct tx *tx,
 			    struct beacon *ret_beacon);
+
+/* The value of the slot in which @at_ms, not after now, lies; where no chain had begun, the head of the next. */
+_must_check_ int beacon_then(const struct context *context, struct tx *tx, int64_t at_ms,
+			     struct hash *ret_value);

@@ -82,9 +82,13 @@ _must_check_ int proof_store_appeals(struct tx *tx, size_t max, struct proof_row
 /* Sessions that the device had. */
 _must_check_ int proof_store_attempts(struct tx *tx, struct machine_id machine, int64_t device,
 				      const char *uuid, int64_t *ret_n);
-/* Those with sessions that began since @since_ms, by address. */
+/* Those with sessions that began since @since_ms, by address; one that changed hands twice. */
+struct proof_machine {
+	struct machine_id machine;
+	struct account_id owner;
+};
 _must_check_ int proof_store_machines(struct tx *tx, int64_t since_ms, size_t max,
-				      struct machine_id **ret_machines, size_t *ret_n);
+				      struct proof_machine **ret_machines, size_t *ret_n);
 
 /* ---- the beacon ---- */
 
@@ -110,3 +114,4 @@ _must_check_ int proof_store_uptime_add(struct tx *tx, const struct proof_uptime
 _must_check_ int proof_store_uptime_hours(struct tx *tx, struct machine_id machine,
 					  int64_t from_hour, int64_t until_hour,
 					  int64_t *ret_hours);
+_must_check_ int proof_store_uptime_purge(struct tx *tx, int64_t before_hour);

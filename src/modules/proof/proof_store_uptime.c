@@ -33,3 +33,9 @@ int proof_store_uptime_hours(struct tx *tx, struct machine_id machine, int64_t f
 		*ret_hours = rows_int(rows, 0, "n");
 	return r;
 }
+
+int proof_store_uptime_purge(struct tx *tx, int64_t before_hour)
+{
+	return tx_exec(tx, "DELETE FROM proof_uptimes WHERE hour < $1",
+		       SQL_PARAMS(sql_int(before_hour)), NULL);
+}

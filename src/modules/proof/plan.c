@@ -1,0 +1,103 @@
+#include "modules/proof/plan.h"
+
+#include "api/settings.h"
+
+enum {
+	FILL_MS = 240000,
+	WALK_MS = 120000,
+	MATRIX_MS = 120000,
+	RENTED_MS = 10000,
+	DAY_MS = 86400000,
+	LN2_PERMILLE = 693,
+};
+
+static void leave_walk(struct session *session)
+{
+	struct session_work *work = &session->work;
+
+	session->flags &= (uint16_t)~SESSION_HAS_WALK;
+	work->n_items = work->walks = 0;
+	work->double_rounds = work->steps = work->epochs = work->open_walks = 0;
+	session->fill_ms = session->walk_ms = 0;
+}
+
+static void leave_matrix(struct session *session)
+{
+	struct session_work *work = &session->work;
+
+	session->flags &= (uint16_t)~SESSION_HAS_MATRIX;
+	work->k = work->n = work->m = 0;
+	work->rounds = work->open_tiles = 0;
+	session->matrix_ms = 0;
+}
+
+static void plan_rented(const struct worker_proof_device *device, struct session *session)
+{
+	bool gpu = device->device == WORKER_DEVICE_GPU;
+
+	leave_walk(session);
+	session->work.k = gpu ? 8192 : 1024;
+	session->work.n = session->work.m = gpu ? 1024 : 128;
+	session->work.rounds = 1;
+	session->work.open_tiles = 32;
+	session->matrix_ms = RENTED_MS;
+}
+
+void plan_device(const struct worker_proof_device *device, struct session *session)
+{
+	int row = device->device == WORKER_DEVICE_GPU ? class_find(device->model) : CLASS_CPU;
+
+	session->class_ = row < 0 ? CLASS_UNKNOWN : (uint16_t)row;
+	session->flags = SESSION_HAS_WALK | SESSION_HAS_MATRIX;
+	session->fill_ms = FILL_MS;
+	session->walk_ms = WALK_MS;
+	session->matrix_ms = MATRIX_MS;
+	class_work(session->class_, (uint64_t)device->memory_bytes, &session->work);
+	if (device->device == WORKER_DEVICE_DISK)
+		leave_matrix(session);
+	else if (session->kind == SESSION_RENTED)
+		plan_rented(device, session);
+}
+
+void plan_planted(struct session *session)
+{
+	session->class_ = CLASS_CPU;
+	session->flags = SESSION_HAS_WALK | SESSION_HAS_MATRIX;
+	session->fill_ms = FILL_MS;
+	session->walk_ms = WALK_MS;
+	session->matrix_ms = MATRIX_MS;
+	class_work(CLASS_CPU, 0, &session->work);
+}
+
+size_t plan_panel(const struct settings *settings, enum session_kind kind)
+{
+	int64_t wanted = kind == SESSION_REGISTRATION ? settings->panel_registration
+			 : kind == SESSION_APPEAL     ? settings->panel_appeal
+						      : settings->panel_standing;
+
+	return size_min((size_t)wanted, SESSION_PANEL_MAX);
+}
+
+/* Halves are geometric, the rest within a half is even: the mean is 1.04 of what it should be. */
+int plan_wait(struct random *random, int64_t mean_ms, int64_t *ret_ms)
+{
+	uint64_t word;
+	int64_t halves, part;
+	int r = random_fill(random, &word, sizeof(word));
+
+	if (r < 0)
+		return r;
+	halves = __builtin_ctzll(word | UINT64_C(1) << 16);
+	part = (int64_t)(word >> 54); /* of 1024 */
+	*ret_ms = mean_ms * LN2_PERMILLE / 1000 * (halves * 1024 + part) / 1024;
+	return 0;
+}
+
+int64_t plan_retry(int64_t retry_ms, int64_t failures)
+{
+	int64_t wait_ms = retry_ms;
+
+	for (int64_t i = 1; i < failures && wait_ms < DAY_MS; i++)
+		wait_ms *= 2;
+	return wait_ms < DAY_MS ? wait_ms : DAY_MS;
+}

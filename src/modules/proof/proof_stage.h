@@ -1,0 +1,53 @@
+/* proof_stage.h - for tests: the module with the real worker, billing and logging beside it, a loop that runs, and
+ * nodes without sockets: checkers are real members (checker/member.h) that verify, the machine proves with
+ * the CPU. Each may misbehave. The checker module's record is played here, so that tests see the marks. */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include "api/settings.h"
+#include "io/db_fixture.h"
+#include "modules/proof/phantom.h"
+#include "modules/proof/proof_store.h"
+#include "modules/worker/worker.h"
+
+#include <cmocka.h>
+
+enum { CHECKERS = 4 };
+
+enum manner { HONEST, LYING, MUTE /* never answers */ };
+
+struct stage {
+	struct store store;
+	struct settings settings;
+	struct context context;
+	struct secp_key *network, *machine_key;
+	struct machine_id machine;
+	struct account_id owner, checkers_owner;
+	enum manner manners[CHECKERS];
+	enum phantom_flaw flaw; /* of what the machine proves */
+	const char *refusal; /* the machine's ProofEnd to every session; NULL: it proves */
+	/* What the checker module was told. */
+	int marks[CHECKERS + 1][5]; /* by checker, by mark */
+	int planted_marks, cleared;
+};
+
+int stage_open(void **state);
+int stage_close(void **state);
+int stage_run(const struct CMUnitTest *tests, size_t n);
+#define STAGE_TEST(test) cmocka_unit_test_setup_teardown(test, stage_open, stage_close)
+
+/* Stops the module and starts it again, with whatever went on lost. */
+void stage_restart(struct stage *stage);
+
+/* Runs the job @run once, with an arena of its own; its result. */
+int stage_job(struct stage *stage, int (*run)(const struct context *context, struct arena *arena));
+
+/* Begins what is due and settles what ends until @n sessions in all are over; aborts after 60 s. */
+void stage_until(struct stage *stage, int64_t n);
+
+/* What proofs say of the machine's @device. */
+struct worker_standing stage_standing(struct stage *stage, enum worker_device device);
+/* All sessions, newest first; in the store's arena, which the caller resets. */
+size_t stage_proofs(struct stage *stage, struct proof_row **ret_rows);

@@ -1,0 +1,334 @@
+#include "modules/proof/proof_stage.h"
+
+#include "modules/proof/appeals.h"
+#include "modules/proof/panel.h"
+#include "modules/proof/proof.h"
+#include "modules/proof/schedule.h"
+#include "modules/proof/settle.h"
+#include "wire/wire.h"
+
+struct call {
+	struct stage *stage;
+	struct proof_id id;
+	struct account_id account;
+	const void *record;
+	size_t len;
+	struct proof_member *members;
+	size_t n;
+	int64_t hours;
+};
+
+static int tx_record(struct tx *tx, void *arg)
+{
+	struct call *call = arg;
+	int r = proof_store_record(tx, call->id, &call->record, &call->len);
+
+	return r == 0 ? proof_store_members(tx, call->id, &call->members, &call->n) : r;
+}
+
+/* From what is published alone. */
+static void assert_drawn(struct stage *stage, const struct proof_row *row)
+{
+	struct panel_candidate candidates[CHECKERS] = { 0 };
+	const uint8_t *bytes = row->candidates;
+	struct call call = { .id = row->id };
+	size_t places[SESSION_PANEL_MAX];
+	struct session session;
+	struct panel_call drawn = { .beacon = row->beacon,
+				    .machine = row->machine.address,
+				    .device = (uint8_t)row->device,
+				    .kind = (uint8_t)row->kind,
+				    .attempt = (uint32_t)row->attempt };
+	struct hasher *hasher;
+	struct hash panel;
+
+	assert_int_equal(db_run(stage->store.db, TX_READ, stage->store.arena, tx_record, &call), 0);
+	assert_int_equal(row->candidates_len, 24 * CHECKERS);
+	for (size_t i = 0; i < CHECKERS; i++, bytes += 24) {
+		memcpy(candidates[i].checker.bytes, bytes, 20);
+		candidates[i].licences = bytes[20];
+	}
+	assert_int_equal(hasher_new(&hasher), 0);
+	assert_int_equal(session_decode(row->session, SESSION_SIZE, &session, NULL), 0);
+	assert_int_equal(panel_draw(hasher, &drawn, candidates, CHECKERS, &row->owner.address,
+				    (size_t)row->wanted, places),
+			 call.n);
+	for (size_t i = 0; i < call.n; i++)
+		assert_true(
+			address_equal(&candidates[places[i]].checker, &call.members[i].checker));
+	for (size_t i = 0; i < call.n; i++)
+		candidates[i].checker = call.members[i].checker;
+	{
+		struct address members[CHECKERS];
+
+		for (size_t i = 0; i < call.n; i++)
+			members[i] = call.members[i].checker;
+		session_panel_hash(hasher, members, call.n, &panel);
+	}
+	assert_true(hash_equal(&panel, &session.panel));
+	hasher_free(hasher);
+}
+
+static void assert_replays(struct stage *stage, const struct proof_row *row, uint16_t bits)
+{
+	_cleanup_(arena_freep) struct arena *arena = NULL;
+	struct call call = { .id = row->id };
+	struct replay *replay = calloc(1, sizeof(*replay));
+
+	assert_non_null(replay);
+	assert_int_equal(arena_new(16 << 20, &arena), 0);
+	assert_int_equal(db_run(stage->store.db, TX_READ, stage->store.arena, tx_record, &call), 0);
+	assert_int_equal(settle_replay(call.record, call.len, arena, replay), 0);
+	assert_int_equal(replay->finding.bits, bits);
+	assert_int_equal(replay->verdict.bits, bits);
+	free(replay);
+}
+
+static void test_a_new_machine_is_proved(void **state)
+{
+	struct stage *stage = *state;
+	struct worker_standing host, disk;
+	struct proof_row *rows;
+
+	stage_until(stage, 2);
+	host = stage_standing(stage, WORKER_DEVICE_HOST);
+	disk = stage_standing(stage, WORKER_DEVICE_DISK);
+	assert_int_equal(host.state, WORKER_PROVED);
+	assert_int_equal(host.class_, 0);
+	assert_true(host.matrix_mops > 0 && host.walk_kbps > 0);
+	assert_int_equal(disk.state, WORKER_PROVED);
+	assert_true(disk.walk_kbps > 0);
+	for (size_t i = 0; i < CHECKERS; i++)
+		assert_int_equal(
+			stage->marks[i][CHECKER_VALID] + stage->marks[i][CHECKER_DEVIATING], 2);
+	assert_int_equal(stage_proofs(stage, &rows), 2);
+	/* The host comes first. */
+	assert_int_equal(rows[1].device, WORKER_DEVICE_HOST);
+	for (size_t i = 0; i < 2; i++) {
+		assert_string_equal(rows[i].reason, "judged");
+		assert_string_equal(rows[i].outcome, "passed");
+		assert_false(rows[i].disagreement);
+		assert_int_equal(rows[i].own_bits, PROOF_ALL);
+		assert_replays(stage, &rows[i], PROOF_ALL);
+		assert_drawn(stage, &rows[i]);
+	}
+	/* Nothing is due any more. */
+	assert_int_equal(stage_job(stage, schedule_run), 0);
+	assert_int_equal(stage_proofs(stage, &rows), 2);
+}
+
+static void test_a_forger_fails_and_a_liar_is_marked(void **state)
+{
+	struct stage *stage = *state;
+	struct worker_standing host;
+	struct proof_row *rows;
+	size_t n;
+
+	stage->flaw = PHANTOM_MATRIX;
+	stage->manners[2] = LYING;
+	stage_until(stage, 1);
+	host = stage_standing(stage, WORKER_DEVICE_HOST);
+	assert_int_equal(host.state, WORKER_FAILED);
+	assert_int_equal(host.failures, 1);
+	assert_true(host.due_at_ms > host.checked_at_ms);
+	n = stage_proofs(stage, &rows);
+	assert_string_equal(rows[n - 1].outcome, "failed");
+	assert_int_equal(rows[n - 1].own_bits, PROOF_ALL & ~PROOF_TILES);
+	assert_true(stage->marks[2][CHECKER_WRONG] >= 1);
+	assert_true(stage->marks[0][CHECKER_VALID] + stage->marks[0][CHECKER_DEVIATING] >= 1);
+	assert_int_equal(stage->marks[0][CHECKER_WRONG], 0);
+}
+
+static void test_a_lying_majority_marks_nobody(void **state)
+{
+	struct stage *stage = *state;
+	struct proof_row *rows;
+	size_t n, appeals = 0;
+
+	stage->manners[0] = stage->manners[1] = stage->manners[2] = LYING;
+	stage_until(stage, 1);
+	n = stage_proofs(stage, &rows);
+	assert_true(rows[n - 1].disagreement);
+	assert_int_equal(rows[n - 1].own_bits, PROOF_ALL);
+	assert_int_equal(stage_standing(stage, WORKER_DEVICE_HOST).state, WORKER_UNPROVED);
+	for (size_t i = 0; i < CHECKERS; i++)
+		for (int mark = 0; mark < 5; mark++)
+			assert_int_equal(stage->marks[i][mark], 0);
+	/* It is repeated before the larger panel. */
+	memset(stage->manners, 0, sizeof(stage->manners));
+	stage_until(stage, 3);
+	n = stage_proofs(stage, &rows);
+	for (size_t i = 0; i < n; i++) {
+		appeals += rows[i].kind == SESSION_APPEAL;
+		if (rows[i].kind == SESSION_APPEAL)
+			assert_string_equal(rows[i].outcome, "passed");
+	}
+	assert_int_equal(appeals, 1);
+	assert_int_equal(stage_standing(stage, WORKER_DEVICE_HOST).state, WORKER_PROVED);
+}
+
+static void test_a_refusal_has_its_word(void **state)
+{
+	struct stage *stage = *state;
+	struct proof_row *rows;
+	size_t n;
+
+	stage->refusal = "no_device";
+	stage_until(stage, 1);
+	n = stage_proofs(stage, &rows);
+	assert_string_equal(rows[n - 1].reason, "no_device");
+	assert_string_equal(rows[n - 1].detail, "no such card");
+	assert_int_equal(stage_standing(stage, WORKER_DEVICE_HOST).state, WORKER_FAILED);
+	for (size_t i = 0; i < CHECKERS; i++)
+		assert_int_equal(stage->marks[i][CHECKER_SILENT], 0);
+}
+
+static void test_mute_checkers_are_marked_silent(void **state)
+{
+	struct stage *stage = *state;
+	struct proof_row *rows;
+	size_t n;
+
+	stage->manners[0] = stage->manners[1] = MUTE;
+	stage_until(stage, 1);
+	n = stage_proofs(stage, &rows);
+	assert_string_equal(rows[n - 1].reason, "no_quorum");
+	assert_string_equal(rows[n - 1].phase, "commit");
+	assert_int_equal(stage->marks[0][CHECKER_SILENT], 1);
+	assert_int_equal(stage->marks[2][CHECKER_SILENT], 0);
+	assert_int_equal(stage_standing(stage, WORKER_DEVICE_HOST).state, WORKER_UNPROVED);
+}
+
+static void test_a_restart_ends_what_went_on(void **state)
+{
+	struct stage *stage = *state;
+	struct proof_row *rows;
+	size_t n;
+
+	stage->manners[0] = MUTE; /* so that it lasts */
+	assert_int_equal(stage_job(stage, schedule_run), 0);
+	assert_int_equal(stage_proofs(stage, &rows), 1);
+	assert_true(rows[0].live);
+	stage_restart(stage);
+	n = stage_proofs(stage, &rows);
+	assert_int_equal(n, 1);
+	assert_string_equal(rows[0].reason, "interrupted");
+	assert_false(rows[0].live);
+	stage->manners[0] = HONEST;
+	stage_until(stage, 3);
+	assert_int_equal(stage_standing(stage, WORKER_DEVICE_HOST).state, WORKER_PROVED);
+}
+
+/* ---- appeals ---- */
+
+static int tx_ask(struct tx *tx, void *arg)
+{
+	struct call *call = arg;
+
+	return appeals_ask(&call->stage->context, tx, call->id, call->account);
+}
+
+static int ask(struct stage *stage, struct proof_id id, struct account_id account)
+{
+	struct call call = { .stage = stage, .id = id, .account = account };
+
+	return store_run(&stage->store, TX_WRITE, tx_ask, &call);
+}
+
+static void test_appeals(void **state)
+{
+	static const struct account_id stranger = { { { 9 } } };
+	struct stage *stage = *state;
+	struct proof_row *rows;
+	struct proof_id id;
+	size_t n;
+
+	stage->refusal = "no_device";
+	stage_until(stage, 1);
+	n = stage_proofs(stage, &rows);
+	id = rows[n - 1].id;
+	assert_int_equal(ask(stage, id, stranger), ROUTE_E_DENIED);
+	assert_int_equal(ask(stage, id, stage->checkers_owner), ROUTE_E_DENIED);
+	assert_int_equal(ask(stage, id, stage->owner), 0);
+	assert_int_equal(ask(stage, id, stage->owner), PROOF_E_APPEALED);
+	stage->refusal = NULL;
+	stage_until(stage, 3);
+	assert_int_equal(stage_standing(stage, WORKER_DEVICE_HOST).state, WORKER_PROVED);
+}
+
+static void test_a_liar_appeals_in_vain(void **state)
+{
+	struct stage *stage = *state;
+	struct proof_row *rows;
+	size_t n;
+
+	stage->manners[3] = LYING;
+	stage_until(stage, 1);
+	n = stage_proofs(stage, &rows);
+	assert_int_equal(ask(stage, rows[n - 1].id, stage->checkers_owner), 0);
+	assert_int_equal(stage_job(stage, appeals_run), 0);
+	n = stage_proofs(stage, &rows);
+	assert_int_equal(rows[n - 1].appeal, APPEAL_DONE);
+	assert_int_equal(stage->cleared, 0);
+	/* Had it been right, it would have been cleared. */
+	store_exec(&stage->store, "UPDATE proof_members SET mark = 2");
+	store_exec(&stage->store, "UPDATE proofs SET appeal = 'queued', appeal_member = 0, "
+				  "appeal_by = owner WHERE id = (SELECT min(id) FROM proofs)");
+	for (int64_t member = 0; member < CHECKERS; member++) {
+		store_exec(&stage->store, "UPDATE proofs SET appeal = 'queued' "
+					  "WHERE id = (SELECT min(id) FROM proofs)");
+		assert_int_equal(stage_job(stage, appeals_run), 0);
+		store_exec(&stage->store, "UPDATE proofs SET appeal_member = appeal_member + 1");
+	}
+	assert_int_equal(stage->cleared, CHECKERS - 1);
+}
+
+/* ---- uptime ---- */
+
+static int tx_uptime(struct tx *tx, void *arg)
+{
+	struct call *call = arg;
+	int r = 0;
+
+	for (int64_t hour = 100; r == 0 && hour < 104; hour++)
+		for (uint8_t checker = 0; r == 0 && checker < 3; checker++) {
+			struct proof_uptime uptime = { .machine = call->stage->machine,
+						       .checker = { { checker } },
+						       .hour = hour,
+						       .polls = 100,
+						       .answered = 95 };
+
+			/* One sees less in hour 101, two in hour 102. */
+			if (hour == 101 + checker || (hour == 102 && checker == 2))
+				uptime.answered = 94;
+			r = proof_store_uptime_add(tx, &uptime);
+		}
+	return r == 0 ? proof_uptime_hours(tx, call->stage->machine, 100 * 3600000LL - 1,
+					   104 * 3600000LL, &call->hours)
+		      : r;
+}
+
+static void test_a_majority_counts_hours(void **state)
+{
+	struct call call = { .stage = *state };
+
+	assert_int_equal(store_run(&call.stage->store, TX_WRITE, tx_uptime, &call), 0);
+	assert_int_equal(call.hours, 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		STAGE_TEST(test_a_new_machine_is_proved),
+		STAGE_TEST(test_a_forger_fails_and_a_liar_is_marked),
+		STAGE_TEST(test_a_lying_majority_marks_nobody),
+		STAGE_TEST(test_a_refusal_has_its_word),
+		STAGE_TEST(test_mute_checkers_are_marked_silent),
+		STAGE_TEST(test_a_restart_ends_what_went_on),
+		STAGE_TEST(test_appeals),
+		STAGE_TEST(test_a_liar_appeals_in_vain),
+		STAGE_TEST(test_a_majority_counts_hours),
+	};
+
+	return stage_run(tests, ARRAY_SIZE(tests));
+}

@@ -1,0 +1,343 @@
+#include "modules/proof/schedule.h"
+
+#include "api/settings.h"
+#include "base/log.h"
+#include "modules/proof/draft.h"
+#include "modules/proof/panel.h"
+#include "modules/proof/plan.h"
+
+enum {
+	DUE_MAX = 4096, /* devices that one turn looks at */
+	BEGIN_MAX = 64, /* sessions that one turn begins */
+	APPEALS_MAX = 16,
+	DAY_MS = 86400000,
+};
+
+struct turn {
+	const struct context *context;
+	struct hasher *hasher;
+	struct beacon beacon;
+	struct checker_member *checkers;
+	size_t n_checkers;
+	size_t room;
+	bool planted; /* one is due */
+	bool work; /* there is something to write */
+	struct sessions_order *orders;
+	size_t n;
+};
+
+/* ---- drafting ---- */
+
+static void forget(struct turn *turn)
+{
+	while (turn->n > 0)
+		secp_key_free(turn->orders[--turn->n].key);
+}
+
+/* A panel that is too small waits for more checkers. */
+static int add(struct turn *turn, struct tx *tx, const struct worker_proof_device *device,
+	       enum session_kind kind, struct proof_id parent)
+{
+	const struct draft draft = { device,        kind,           parent,
+				     &turn->beacon, turn->checkers, turn->n_checkers };
+	int r;
+
+	if (turn->n >= turn->room)
+		return 0;
+	r = draft_session(turn->context, tx, &draft, &turn->orders[turn->n]);
+	if (r == 0)
+		turn->n++;
+	return r == DRAFT_E_PANEL ? 0 : r;
+}
+
+static bool is_taken(const struct turn *turn, struct machine_id machine)
+{
+	for (size_t i = 0; i < turn->n; i++)
+		if (address_equal(&turn->orders[i].session.machine, &machine.address))
+			return true;
+	return sessions_busy(&machine.address);
+}
+
+static enum session_kind kind_of(const struct worker_proof_device *device)
+{
+	if (device->rented)
+		return SESSION_RENTED;
+	return device->standing.state == WORKER_PROVED ? SESSION_STANDBY : SESSION_REGISTRATION;
+}
+
+static bool may_begin(const struct turn *turn, const struct worker_proof_device *device)
+{
+	if (is_taken(turn, device->machine))
+		return false;
+	return kind_of(device) != SESSION_STANDBY ||
+	       panel_cohort(turn->hasher, &turn->beacon.value, &device->machine.address);
+}
+
+/* What is checked together with a due device: itself, and for a GPU all GPUs of its machine that are due or
+ * idle and proved, so that one GPU cannot answer for two. */
+static bool goes_along(const struct worker_proof_device *first,
+		       const struct worker_proof_device *other, int64_t now_ms)
+{
+	if (other->device != first->device)
+		return false;
+	return first->device != WORKER_DEVICE_GPU || other->standing.due_at_ms <= now_ms ||
+	       (!first->rented && kind_of(other) == SESSION_STANDBY);
+}
+
+/* Host before disk before GPUs, where several of a machine are due: its first unproved one. */
+static const struct worker_proof_device *first_of(const struct worker_proof_device *devices,
+						  size_t n, const struct worker_proof_device *due,
+						  int64_t now_ms)
+{
+	for (size_t i = 0; i < n; i++)
+		if (devices[i].standing.due_at_ms <= now_ms &&
+		    kind_of(&devices[i]) == SESSION_REGISTRATION)
+			return &devices[i];
+	return due;
+}
+
+static int add_machine(struct turn *turn, struct tx *tx, const struct worker_proof_device *due,
+		       int64_t now_ms)
+{
+	static const struct proof_id none;
+	struct worker_proof_device *devices;
+	const struct worker_proof_device *first;
+	size_t n;
+	int r = worker_proof_devices(turn->context, tx, due->machine, &devices, &n);
+
+	if (r != 0)
+		return r == ROUTE_E_NOT_FOUND ? 0 : r;
+	first = first_of(devices, n, due, now_ms);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		if (goes_along(first, &devices[i], now_ms))
+			r = add(turn, tx, &devices[i], kind_of(&devices[i]), none);
+	return r;
+}
+
+/* A disk that a tenant uses is left alone for a while. */
+static int defer_disk(struct turn *turn, struct tx *tx, const struct worker_proof_device *device,
+		      int64_t now_ms)
+{
+	struct worker_standing standing = device->standing;
+
+	standing.due_at_ms = now_ms + turn->context->settings->proof_rented_ms;
+	return worker_standing_set(turn->context, tx, device->machine, device->device, "",
+				   &standing);
+}
+
+static int add_due(struct turn *turn, struct tx *tx, int64_t now_ms)
+{
+	struct worker_proof_device *devices;
+	size_t n;
+	int r = worker_proof_due(turn->context, tx, now_ms, DUE_MAX, &devices, &n);
+
+	for (size_t i = 0; r == 0 && i < n && turn->n < turn->room; i++)
+		if (devices[i].device == WORKER_DEVICE_DISK && devices[i].rented)
+			r = defer_disk(turn, tx, &devices[i], now_ms);
+		else if (may_begin(turn, &devices[i]))
+			r = add_machine(turn, tx, &devices[i], now_ms);
+	return r;
+}
+
+/* ---- appeals that ask for a fresh session ---- */
+
+static int find_device(struct turn *turn, struct tx *tx, const struct proof_row *row,
+		       const struct worker_proof_device **ret_device)
+{
+	struct worker_proof_device *devices;
+	size_t n;
+	int r = worker_proof_devices(turn->context, tx, row->machine, &devices, &n);
+
+	if (r != 0)
+		return r;
+	for (size_t i = 0; i < n; i++)
+		if ((int64_t)devices[i].device == row->device &&
+		    strcmp(devices[i].uuid, row->uuid) == 0) {
+			*ret_device = &devices[i];
+			return 0;
+		}
+	return ROUTE_E_NOT_FOUND;
+}
+
+/* Waits while the device is rented or away; a day later it is too late. */
+static int add_appeal(struct turn *turn, struct tx *tx, struct proof_row *row, int64_t now_ms)
+{
+	const struct worker_proof_device *device;
+	size_t n = turn->n;
+	int r;
+
+	if (is_taken(turn, row->machine))
+		return 0;
+	r = find_device(turn, tx, row, &device);
+	if (r < 0)
+		return r;
+	if (r == 0 && !device->rented && worker_linked(row->machine))
+		r = add(turn, tx, device, SESSION_APPEAL, row->id);
+	if (r < 0)
+		return r;
+	if (turn->n > n)
+		row->appeal = APPEAL_DONE;
+	else if (r != 0 || now_ms > row->appealed_ms + DAY_MS)
+		row->appeal = APPEAL_EXPIRED;
+	else
+		return 0;
+	return proof_store_appeal(tx, row);
+}
+
+static int add_appeals(struct turn *turn, struct tx *tx, int64_t now_ms)
+{
+	struct proof_row *rows;
+	size_t n;
+	int r = proof_store_appeals(tx, APPEALS_MAX, &rows, &n);
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		if (rows[i].appeal_member < 0)
+			r = add_appeal(turn, tx, &rows[i], now_ms);
+	return r;
+}
+
+/* ---- a turn ---- */
+
+static int gather(struct turn *turn, struct tx *tx)
+{
+	int r = beacon_renew(turn->context, tx);
+
+	if (r == 0)
+		r = beacon_now(turn->context, tx, &turn->beacon);
+	if (r == 0)
+		r = checker_eligible(turn->context, tx, &turn->checkers, &turn->n_checkers);
+	return r;
+}
+
+static bool has_panel(const struct turn *turn)
+{
+	return (int64_t)turn->n_checkers >= turn->context->settings->panel_least;
+}
+
+/* Whether there is anything to write: most turns have nothing. */
+static int tx_look(struct tx *tx, void *arg)
+{
+	struct turn *turn = arg;
+	struct worker_proof_device *devices = NULL;
+	struct proof_row *appeals;
+	size_t n = 0, n_appeals;
+	int r = beacon_now(turn->context, tx, &turn->beacon);
+
+	turn->work = r == ROUTE_E_UNAVAILABLE || turn->planted;
+	if (turn->work)
+		return 0;
+	if (r == 0)
+		r = checker_eligible(turn->context, tx, &turn->checkers, &turn->n_checkers);
+	if (r != 0 || !has_panel(turn))
+		return r;
+	r = proof_store_appeals(tx, 1, &appeals, &n_appeals);
+	if (r == 0)
+		r = worker_proof_due(turn->context, tx, clock_now_ms(turn->context->clock), DUE_MAX,
+				     &devices, &n);
+	turn->work = r == 0 && n_appeals > 0;
+	for (size_t i = 0; r == 0 && i < n && !turn->work; i++)
+		turn->work = may_begin(turn, &devices[i]);
+	return r;
+}
+
+static int tx_turn(struct tx *tx, void *arg)
+{
+	static const struct proof_id none;
+	struct turn *turn = arg;
+	int64_t now_ms = clock_now_ms(turn->context->clock);
+	int r;
+
+	forget(turn); /* of a try that is run again */
+	r = gather(turn, tx);
+	if (r != 0 || !has_panel(turn))
+		return r;
+	r = add_appeals(turn, tx, now_ms);
+	if (r == 0 && turn->planted)
+		r = add(turn, tx, NULL, SESSION_STANDBY, none);
+	return r == 0 ? add_due(turn, tx, now_ms) : r;
+}
+
+struct failing {
+	const struct context *context;
+	struct proof_id id;
+};
+
+static int tx_fail(struct tx *tx, void *arg)
+{
+	const struct failing *failing = arg;
+	struct proof_row row;
+	int r = proof_store_get(tx, failing->id, &row);
+
+	if (r != 0)
+		return r;
+	row.reason = proof_end_word(END_FAULT);
+	row.detail = "it could not begin";
+	row.ended_ms = clock_now_ms(failing->context->clock);
+	return proof_store_end(tx, &row);
+}
+
+static int begin_all(struct turn *turn, struct arena *arena)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < turn->n; i++) {
+		struct failing failing = { turn->context, turn->orders[i].session.id };
+		int s = sessions_begin(&turn->orders[i]);
+
+		if (s == 0)
+			continue;
+		secp_key_free(turn->orders[i].key);
+		s = db_run(turn->context->db, TX_WRITE, arena, tx_fail, &failing);
+		r = r != 0 ? r : s;
+	}
+	turn->n = 0;
+	return r;
+}
+
+/* The first some time after the start, then by the dice. */
+static int planted_due(const struct context *context, bool *ret_due)
+{
+	static int64_t due_ms; /* the job never runs twice at once */
+	int64_t now_ms = clock_mono_ms(context->clock), wait_ms;
+	bool due = due_ms != 0 && now_ms >= due_ms;
+	int r;
+
+	*ret_due = false;
+	if (context->settings->proof_planted_ms == 0 || (due_ms != 0 && !due))
+		return 0;
+	r = plan_wait(context->random, context->settings->proof_planted_ms, &wait_ms);
+	if (r < 0)
+		return r;
+	due_ms = now_ms + wait_ms + 1;
+	*ret_due = due;
+	return 0;
+}
+
+int schedule_run(const struct context *context, struct arena *arena)
+{
+	_cleanup_(hasher_freep) struct hasher *hasher = NULL;
+	struct turn turn = { .context = context, .room = size_min(sessions_room(), BEGIN_MAX) };
+	int r;
+
+	if (turn.room == 0)
+		return 0;
+	r = hasher_new(&hasher);
+	turn.hasher = hasher;
+	if (r == 0)
+		r = planted_due(context, &turn.planted);
+	if (r < 0)
+		return r;
+	r = db_run(context->db, TX_READ, arena, tx_look, &turn);
+	if (r != 0 || !turn.work)
+		return r;
+	turn.orders = calloc(turn.room, sizeof(*turn.orders));
+	if (!turn.orders)
+		return -ENOMEM;
+	arena_reset(arena);
+	r = db_run(context->db, TX_WRITE, arena, tx_turn, &turn);
+	if (r == 0)
+		r = begin_all(&turn, arena);
+	forget(&turn);
+	free(turn.orders);
+	return r == ROUTE_E_UNAVAILABLE ? 0 : r;
+}

@@ -1,0 +1,468 @@
+#include "modules/proof/sessions.h"
+
+#include <pthread.h>
+
+#include "api/settings.h"
+#include "base/log.h"
+#include "io/loop.h"
+#include "modules/checker/checker.h"
+
+enum { TICK_MS = 50 };
+
+enum state { STARTING, LIVE, ENDED, SETTLING };
+
+struct live {
+	struct live *next;
+	struct sessions_order order;
+	enum state state;
+	struct conductor *conductor; /* the loop's while LIVE, the settler's afterwards */
+	struct phantom *phantom;
+};
+
+static struct {
+	const struct context *context; /* NULL: not started */
+	pthread_mutex_t mutex; /* guards list, n and states */
+	struct live *list;
+	size_t n;
+	struct loop_timer *timer; /* the loop's; while anything is LIVE */
+} all = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+
+static int64_t mono_ms(void)
+{
+	return clock_mono_ms(all.context->clock);
+}
+
+static void live_free(struct live *live)
+{
+	if (!live->phantom)
+		secp_key_free(live->order.key);
+	phantom_free(live->phantom);
+	conductor_free(live->conductor);
+	free(live);
+}
+
+int sessions_start(const struct context *context)
+{
+	all.context = context;
+	return 0;
+}
+
+void sessions_stop(void)
+{
+	while (all.list) {
+		struct live *live = all.list;
+
+		all.list = live->next;
+		live_free(live);
+	}
+	all.n = 0;
+	all.timer = NULL; /* its loop's to close */
+	all.context = NULL;
+}
+
+/* ---- looking, from any thread ---- */
+
+size_t sessions_room(void)
+{
+	size_t most = (size_t)all.context->settings->proof_at_once, n;
+
+	pthread_mutex_lock(&all.mutex);
+	n = all.n;
+	pthread_mutex_unlock(&all.mutex);
+	return n < most ? most - n : 0;
+}
+
+bool sessions_busy(const struct address *machine)
+{
+	struct live *live;
+
+	pthread_mutex_lock(&all.mutex);
+	for (live = all.list; live; live = live->next)
+		if (address_equal(&live->order.session.machine, machine))
+			break;
+	pthread_mutex_unlock(&all.mutex);
+	return live != NULL;
+}
+
+static int member_of(const struct live *live, const struct address *checker)
+{
+	for (int i = 0; i < live->order.session.panel_size; i++)
+		if (address_equal(&live->order.members[i], checker))
+			return i;
+	return -1;
+}
+
+bool sessions_between(const struct address *machine, const struct address *checker)
+{
+	struct live *live;
+
+	pthread_mutex_lock(&all.mutex);
+	for (live = all.list; live; live = live->next)
+		if (live->state == LIVE && address_equal(&live->order.session.machine, machine) &&
+		    member_of(live, checker) >= 0)
+			break;
+	pthread_mutex_unlock(&all.mutex);
+	return live != NULL;
+}
+
+/* ---- sending ---- */
+
+/* What a node cannot be told now is lost to it: the deadlines see to that. */
+static void send_proof(const struct live *live, const struct address *checker,
+		       enum message_kind kind, const void *bytes, size_t len)
+{
+	const struct session *session = &live->order.session;
+	Wire__ToNode message = WIRE__TO_NODE__INIT;
+	Wire__Proof proof = WIRE__PROOF__INIT;
+	int r;
+
+	proof.session = (ProtobufCBinaryData){ sizeof(session->id.bytes),
+					       (uint8_t *)session->id.bytes };
+	proof.kind = kind;
+	proof.body = (ProtobufCBinaryData){ len, (uint8_t *)(uintptr_t)bytes };
+	message.body_case = WIRE__TO_NODE__BODY_PROOF;
+	message.proof = &proof;
+	if (checker)
+		r = checker_send(checker, &message);
+	else
+		r = worker_proof_send((struct machine_id){ session->machine }, &message);
+	if (r < 0 && r != -ENOTCONN)
+		log_warn("proof.send", log_int("kind", kind), log_fault(r));
+}
+
+static void to_worker(void *arg, enum message_kind kind, const void *bytes, size_t len)
+{
+	struct live *live = arg;
+
+	if (live->phantom)
+		phantom_hear(live->phantom, kind, bytes, len);
+	else
+		send_proof(live, NULL, kind, bytes, len);
+}
+
+static void to_member(void *arg, unsigned int member, enum message_kind kind, const void *bytes,
+		      size_t len)
+{
+	struct live *live = arg;
+
+	send_proof(live, &live->order.members[member], kind, bytes, len);
+}
+
+static void say_end(const struct live *live, const struct conductor_end *end)
+{
+	const struct session *session = &live->order.session;
+	Wire__ToNode message = WIRE__TO_NODE__INIT;
+	Wire__ProofEnd said = WIRE__PROOF_END__INIT;
+	int r = 0;
+
+	said.session = (ProtobufCBinaryData){ sizeof(session->id.bytes),
+					      (uint8_t *)session->id.bytes };
+	said.reason = (char *)(uintptr_t)proof_end_word(end->end);
+	said.detail = (char *)(uintptr_t)end->detail;
+	message.body_case = WIRE__TO_NODE__BODY_PROOF_END;
+	message.proof_end = &said;
+	if (!live->phantom)
+		r = worker_proof_send((struct machine_id){ session->machine }, &message);
+	for (int i = 0; i < session->panel_size; i++) {
+		int s = checker_send(&live->order.members[i], &message);
+
+		r = r < 0 && r != -ENOTCONN ? r : s;
+		checker_occupy(&live->order.members[i], -1);
+	}
+	if (r < 0 && r != -ENOTCONN)
+		log_warn("proof.send_end", log_fault(r));
+}
+
+/* ---- life, on the loop ---- */
+
+static void set_state(struct live *live, enum state state)
+{
+	pthread_mutex_lock(&all.mutex);
+	live->state = state;
+	pthread_mutex_unlock(&all.mutex);
+}
+
+/* After everything that a conductor was told. */
+static void look(struct live *live)
+{
+	const struct conductor_end *end = conductor_end(live->conductor);
+	char text[ID_TEXT_SIZE];
+
+	if (!end)
+		return;
+	proof_id_text(&live->order.session.id, text);
+	log_info("proof.ended", log_text("proof", text), log_text("end", proof_end_word(end->end)),
+		 log_text("phase", end->phase), log_text("detail", end->detail));
+	say_end(live, end);
+	set_state(live, ENDED);
+	job_wake(all.context, "proof_settle");
+}
+
+/* Only the loop makes sessions LIVE and ends them, and only what is not LIVE is ever taken off the list;
+ * so on the loop a LIVE session stays while it is looked at. */
+static struct live *next_live(struct live *after)
+{
+	struct live *live;
+
+	pthread_mutex_lock(&all.mutex);
+	for (live = after ? after->next : all.list; live && live->state != LIVE; live = live->next)
+		continue;
+	pthread_mutex_unlock(&all.mutex);
+	return live;
+}
+
+static struct live *find(const ProtobufCBinaryData *id)
+{
+	for (struct live *live = next_live(NULL); live; live = next_live(live))
+		if (memcmp(live->order.session.id.bytes, id->data, 16) == 0)
+			return live;
+	return NULL;
+}
+
+static void tick(void *arg _unused_)
+{
+	struct live *live = next_live(NULL), *next;
+
+	if (!live) {
+		loop_timer_free(all.timer);
+		all.timer = NULL;
+	}
+	for (; live; live = next) {
+		next = next_live(live);
+		conductor_tick(live->conductor, mono_ms());
+		look(live);
+	}
+}
+
+/* ---- a phantom speaks ---- */
+
+struct saying {
+	struct proof_id session;
+	enum message_kind kind;
+	size_t len;
+	uint8_t bytes[];
+};
+
+static void on_phantom(void *arg)
+{
+	struct saying *saying = arg;
+	ProtobufCBinaryData id = { sizeof(saying->session.bytes), saying->session.bytes };
+	struct live *live = all.context ? find(&id) : NULL;
+
+	if (live && saying->kind == MESSAGE_SESSION)
+		conductor_worker_ended(live->conductor, END_FAULT, "the phantom failed");
+	else if (live)
+		conductor_worker(live->conductor, saying->kind, saying->bytes, saying->len,
+				 mono_ms());
+	if (live)
+		look(live);
+	free(saying);
+}
+
+static void phantom_says(void *arg, enum message_kind kind, const void *bytes, size_t len)
+{
+	struct live *live = arg;
+	struct saying *saying = malloc(sizeof(*saying) + len);
+
+	if (!saying)
+		return;
+	saying->session = live->order.session.id;
+	saying->kind = kind;
+	saying->len = len;
+	if (len)
+		memcpy(saying->bytes, bytes, len);
+	if (loop_post(all.context->loop, on_phantom, saying) < 0)
+		free(saying);
+}
+
+/* ---- beginning ---- */
+
+static int begin_live(struct live *live)
+{
+	const struct settings *settings = all.context->settings;
+	const struct phantom_mouth mouth = { phantom_says, live };
+	const struct conductor_ops ops = { to_worker, to_member, live };
+	const struct conductor_plan plan = {
+		.session = &live->order.session,
+		.members = live->order.members,
+		.network = settings->network_key,
+		.host = live->order.host,
+		.port = live->order.port,
+		.bandwidth_ms = (uint16_t)settings->proof_bandwidth_ms,
+		.nonce_ms = settings->proof_nonce_ms,
+		.result_ms = settings->proof_result_ms,
+	};
+	int r = 0;
+
+	if (!all.timer)
+		r = loop_timer_new(all.context->loop, TICK_MS, TICK_MS, tick, NULL, &all.timer);
+	if (r == 0 && live->order.planted)
+		r = phantom_new(&live->order.session, live->order.key, live->order.flaw, &mouth,
+				&live->phantom);
+	if (r == 0)
+		r = conductor_new(&plan, &ops, mono_ms(), &live->conductor);
+	return r;
+}
+
+static void begin(void *arg)
+{
+	struct live *live = arg;
+	int r = begin_live(live);
+
+	if (r < 0)
+		log_error("proof.begin", log_fault(r));
+	for (int i = 0; r == 0 && i < live->order.session.panel_size; i++)
+		checker_occupy(&live->order.members[i], 1);
+	/* Without a conductor it is settled as a fault. */
+	set_state(live, r < 0 ? ENDED : LIVE);
+	if (r < 0)
+		job_wake(all.context, "proof_settle");
+}
+
+static void drop(struct live *live)
+{
+	struct live **at = &all.list;
+
+	pthread_mutex_lock(&all.mutex);
+	while (*at != live)
+		at = &(*at)->next;
+	*at = live->next;
+	all.n--;
+	pthread_mutex_unlock(&all.mutex);
+	live_free(live);
+}
+
+int sessions_begin(const struct sessions_order *order)
+{
+	struct live *live = calloc(1, sizeof(*live));
+	int r = 0;
+
+	if (!live)
+		return -ENOMEM;
+	live->order = *order;
+	pthread_mutex_lock(&all.mutex);
+	if (all.n >= (size_t)all.context->settings->proof_at_once) {
+		r = -EAGAIN;
+	} else {
+		live->next = all.list;
+		all.list = live;
+		all.n++;
+	}
+	pthread_mutex_unlock(&all.mutex);
+	if (r < 0) {
+		free(live);
+		return r;
+	}
+	r = loop_post(all.context->loop, begin, live);
+	if (r < 0) {
+		live->order.key = NULL;
+		drop(live);
+	}
+	return r;
+}
+
+/* ---- settling ---- */
+
+bool sessions_take(struct sessions_ended *ret_ended)
+{
+	static const struct conductor_end fault = { .end = END_FAULT,
+						    .phase = "commit",
+						    .detail = "it could not begin" };
+	struct live *live;
+
+	pthread_mutex_lock(&all.mutex);
+	for (live = all.list; live && live->state != ENDED; live = live->next)
+		continue;
+	if (live)
+		live->state = SETTLING;
+	pthread_mutex_unlock(&all.mutex);
+	if (!live)
+		return false;
+	ret_ended->order = &live->order;
+	ret_ended->end = live->conductor ? conductor_end(live->conductor) : &fault;
+	return true;
+}
+
+void sessions_give(const struct sessions_ended *ended, bool settled)
+{
+	struct live *live = (struct live *)(void *)((uintptr_t)ended->order -
+						    offsetof(struct live, order));
+
+	if (settled)
+		drop(live);
+	else
+		set_state(live, ENDED);
+}
+
+/* ---- what nodes say ---- */
+
+void sessions_on_checker(const struct address *checker, const Wire__ToServer *message)
+{
+	const Wire__Proof *proof = message->proof;
+	struct live *live;
+	int member;
+
+	if (message->body_case != WIRE__TO_SERVER__BODY_PROOF)
+		return;
+	live = find(&proof->session);
+	member = live ? member_of(live, checker) : -1;
+	if (member < 0)
+		return;
+	conductor_member(live->conductor, (unsigned int)member, (enum message_kind)proof->kind,
+			 proof->body.data, proof->body.len, mono_ms());
+	look(live);
+}
+
+void sessions_on_checker_down(const struct address *checker)
+{
+	struct live *next;
+
+	for (struct live *live = next_live(NULL); live; live = next) {
+		int member = member_of(live, checker);
+
+		next = next_live(live);
+		if (member < 0)
+			continue;
+		conductor_member_gone(live->conductor, (unsigned int)member, mono_ms());
+		look(live);
+	}
+}
+
+static bool is_worker(const struct live *live, struct machine_id machine)
+{
+	return !live->phantom && address_equal(&live->order.session.machine, &machine.address);
+}
+
+void sessions_on_worker(struct machine_id machine, const Wire__ToServer *message)
+{
+	const Wire__ProofEnd *end = message->proof_end;
+	const Wire__Proof *proof = message->proof;
+	bool says = message->body_case == WIRE__TO_SERVER__BODY_PROOF;
+	struct live *live;
+
+	if (!says && message->body_case != WIRE__TO_SERVER__BODY_PROOF_END)
+		return;
+	live = find(says ? &proof->session : &end->session);
+	if (!live || !is_worker(live, machine))
+		return;
+	if (says)
+		conductor_worker(live->conductor, (enum message_kind)proof->kind, proof->body.data,
+				 proof->body.len, mono_ms());
+	else
+		conductor_worker_ended(live->conductor, proof_end_of_worker(end->reason),
+				       end->detail);
+	look(live);
+}
+
+void sessions_on_worker_down(struct machine_id machine)
+{
+	struct live *next;
+
+	for (struct live *live = next_live(NULL); live; live = next) {
+		next = next_live(live);
+		if (!is_worker(live, machine))
+			continue;
+		conductor_worker_ended(live->conductor, END_WORKER_GONE, "its link broke");
+		look(live);
+	}
+}

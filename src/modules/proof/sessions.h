@@ -1,0 +1,50 @@
+/* sessions.h - the sessions that go on now: brings what nodes say to the right conductor and what
+ * conductors say to the nodes, on the loop. At most proof_at_once. One set a process.
+ *
+ * A session's way: begun (from any thread) -> live (on the loop) -> ended, waiting to be settled (on a background
+ * thread) -> gone. */
+#pragma once
+
+#include "modules/proof/conductor.h"
+#include "modules/proof/phantom.h"
+#include "modules/worker/worker.h"
+
+struct sessions_order {
+	struct session session; /* signed */
+	struct address members[SESSION_PANEL_MAX];
+	char host[256];
+	uint16_t port; /* 0: bandwidth is not measured */
+	bool planted; /* the worker is a phantom with @key */
+	struct secp_key *key; /* taken over on success */
+	enum phantom_flaw flaw;
+};
+
+struct sessions_ended {
+	const struct sessions_order *order;
+	const struct conductor_end *end;
+};
+
+_must_check_ int sessions_start(const struct context *context);
+/* After loop and pools. */
+void sessions_stop(void);
+
+/* Places that are free. */
+size_t sessions_room(void);
+/* Whether one of this machine goes on, or is not settled. */
+bool sessions_busy(const struct address *machine);
+/* Whether a session of @machine with the member @checker goes on. */
+bool sessions_between(const struct address *machine, const struct address *checker);
+
+/* From any thread. -EAGAIN: no room; -ENOMEM; -ESHUTDOWN. */
+_must_check_ int sessions_begin(const struct sessions_order *order);
+
+/* One that ended and is settled by the caller from now on; false: there is none. */
+bool sessions_take(struct sessions_ended *ret_ended);
+/* It is gone; or, not @settled, will be taken again. */
+void sessions_give(const struct sessions_ended *ended, bool settled);
+
+/* What nodes say; on the loop. */
+void sessions_on_checker(const struct address *checker, const Wire__ToServer *message);
+void sessions_on_checker_down(const struct address *checker);
+void sessions_on_worker(struct machine_id machine, const Wire__ToServer *message);
+void sessions_on_worker_down(struct machine_id machine);

@@ -1,0 +1,22 @@
+/* watch.h - who asks which machine whether it is there, hour by hour: the job "proof_watch", and the relay of
+ * polls and reports on the loop.
+ *
+ * Every machine that had a session within a week, linked or not, is polled by panel_standing checkers, drawn anew
+ * each hour: by the numbers H("popw1/watch" || beacon value at the hour's start || hour || machine || i). A
+ * checker may ask the machines it watches and those of its live sessions, POLLS_A_SECOND at most; an answer is
+ * passed on once. A report counts from who was drawn, for this hour and the last. */
+#pragma once
+
+#include "modules/checker/checker.h"
+#include "modules/worker/worker.h"
+
+_must_check_ int watch_start(const struct context *context);
+void watch_stop(void);
+
+_must_check_ int watch_run(const struct context *context, struct arena *arena);
+
+/* On the loop. */
+void watch_on_up(const struct address *checker);
+void watch_on_down(const struct address *checker);
+void watch_on_checker(const struct address *checker, const Wire__ToServer *message);
+void watch_on_worker(struct machine_id machine, const Wire__ToServer *message);
