@@ -146,15 +146,18 @@ static const char *why_not_now(const struct prover *prover, const struct session
 			       const struct nvml_gpu *gpu, enum prover_tenants tenants,
 			       const char **ret_detail)
 {
+	const struct proof *at_work = find_at_work(prover, session);
+
 	if (session->device == SESSION_GPU && !gpu) {
 		*ret_detail = "this machine has no such GPU";
 		return WIRE_PROOF_NO_DEVICE;
 	}
-	if (tenants == TENANTS_ON_IT && session->kind != SESSION_RENTED) {
+	if ((tenants == TENANTS_ON_IT && session->kind != SESSION_RENTED) ||
+	    (at_work && at_work->yielding)) {
 		*ret_detail = "a tenant's rental needs the device";
 		return WIRE_PROOF_YIELDED;
 	}
-	if (find_at_work(prover, session) || prover->n == PROVER_SESSIONS_MAX) {
+	if (at_work || prover->n == PROVER_SESSIONS_MAX) {
 		*ret_detail = "another proof of this device is running";
 		return WIRE_PROOF_BUSY;
 	}
