@@ -89,12 +89,27 @@ static int hear_session(struct prover *prover)
 	return 0;
 }
 
+/* CUDA's driver may count otherwise than NVML, by which the agent named the card: a tenant's is not to be
+ * proved by mistake. */
+static bool is_another_gpu(const struct prover *prover, struct prover_device *device)
+{
+	struct prover_info info;
+
+	if (prover->session.device != SESSION_GPU || strcmp(device->ops->backend, "cuda") != 0)
+		return false;
+	device->ops->info(device, &info);
+	return memcmp(info.uuid, prover->session.gpu_uuid, sizeof(info.uuid)) != 0;
+}
+
 static int run(struct prover *prover, struct prover_device *device)
 {
 	struct prover_exchange exchange = { hear_nonces, say, prover };
 	int r;
 
 	r = hear_session(prover);
+	if (r == 0 && is_another_gpu(prover, device))
+		return cli_fail(PROVER_EXIT_NO_DEVICE,
+				"CUDA's device of this number is another GPU than the session's");
 	if (r == 0)
 		r = prove(&prover->session, device, &exchange);
 	if (r == 0)
@@ -156,6 +171,9 @@ int popw_prove(int argc, char **argv)
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return cli_fault(-errno, "prctl");
 	signal(SIGPIPE, SIG_IGN);
+	/* As NVML counts; before any thread reads it. */
+	if (setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID", 1) < 0)
+		return cli_fault(-errno, "setenv");
 	status = popw_device_open(&choice, &device);
 	if (status != 0)
 		return status;
