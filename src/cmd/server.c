@@ -19,6 +19,7 @@
 #include "modules/checker/checker.h"
 #include "modules/iam/iam.h"
 #include "modules/logging/logging.h"
+#include "modules/proof/proof.h"
 #include "modules/service/service.h"
 #include "modules/worker/worker.h"
 
@@ -33,8 +34,8 @@ enum {
 };
 
 static const struct module *const modules[] = {
-	&logging_module, &iam_module,     &billing_module,
-	&worker_module,  &checker_module, &service_module,
+	&logging_module, &iam_module,     &billing_module, &worker_module,
+	&checker_module, &service_module, &proof_module,
 };
 
 static const struct option_row rows[] = {
