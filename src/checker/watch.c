@@ -21,8 +21,10 @@ struct entry {
 struct watch {
 	struct watch_config config;
 	uint32_t every_ms;
+	int64_t second; /* monotonic, in which @asked polls were made */
+	unsigned int asked;
 	struct target *targets;
-	size_t n_targets;
+	size_t n_targets, next; /* behind the one that was polled last: none waits for ever */
 	struct entry *entries; /* WATCH_TALLIES_MAX of them; the oldest first */
 	size_t n_entries;
 	bool changed;
@@ -150,6 +152,7 @@ static void ask(struct watch *watch, struct target *target, int64_t mono_ms)
 {
 	int r;
 
+	watch->asked++;
 	target->next_ms = mono_ms + pause_ms(watch);
 	r = random_fill(watch->config.random, target->nonce.bytes, sizeof(target->nonce.bytes));
 	if (r == 0)
@@ -162,15 +165,35 @@ static void ask(struct watch *watch, struct target *target, int64_t mono_ms)
 	target->sent_ms = mono_ms;
 }
 
+/* A poll that nobody hands on would count against its machine: it is rather made later. */
+static bool may_ask(struct watch *watch, int64_t mono_ms)
+{
+	if (watch->second != mono_ms / 1000) {
+		watch->second = mono_ms / 1000;
+		watch->asked = 0;
+	}
+	return watch->asked < WATCH_POLLS_A_SECOND;
+}
+
+static bool is_due(const struct watch *watch, const struct target *target, int64_t mono_ms)
+{
+	return watch->every_ms > 0 && !target->waiting && mono_ms >= target->next_ms;
+}
+
 void watch_tick(struct watch *watch, struct watch_time now)
 {
+	const size_t first = watch->next;
+
 	for (size_t i = 0; i < watch->n_targets; i++) {
-		struct target *target = &watch->targets[i];
+		size_t at = (first + i) % watch->n_targets;
+		struct target *target = &watch->targets[at];
 
 		if (target->waiting && now.mono_ms - target->sent_ms > POLL_ANSWER_MS)
 			count(watch, target, false, now);
-		if (watch->every_ms > 0 && !target->waiting && now.mono_ms >= target->next_ms)
-			ask(watch, target, now.mono_ms);
+		if (!is_due(watch, target, now.mono_ms) || !may_ask(watch, now.mono_ms))
+			continue;
+		ask(watch, target, now.mono_ms);
+		watch->next = at + 1;
 	}
 	report_hours(watch, now);
 }

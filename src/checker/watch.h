@@ -19,6 +19,7 @@ enum {
 	WATCH_HOUR_MS = 3600000,
 	WATCH_AGAIN_MS = 600000, /* between two reports of the same */
 	WATCH_EVERY_MIN_MS = 100,
+	WATCH_POLLS_A_SECOND = 32, /* the control plane hands on no more than twice as many */
 	WATCH_TALLY_SIZE = 36,
 	WATCH_BYTES_MAX = 4 + WATCH_TALLIES_MAX * WATCH_TALLY_SIZE,
 };

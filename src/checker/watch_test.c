@@ -20,6 +20,8 @@ struct fixture {
 	struct secp_key *keys[MACHINES];
 	int64_t passed_ms;
 	bool refuse; /* nothing can be sent */
+	bool crowd; /* so many machines that they are only counted */
+	unsigned int crowd_polls, farthest; /* machine of the crowd */
 	unsigned int polls[MACHINES];
 	struct poll_nonce nonces[MACHINES];
 	bool asked[MACHINES]; /* and not answered */
@@ -40,6 +42,14 @@ static int poll(void *arg, const struct address *machine, const struct poll_nonc
 
 	if (f->refuse)
 		return -EAGAIN;
+	f->crowd_polls++;
+	if (f->crowd) {
+		uint32_t i;
+
+		memcpy(&i, machine->bytes, sizeof(i));
+		f->farthest = i > f->farthest ? i : f->farthest;
+		return 0;
+	}
 	for (int i = 0; i < MACHINES; i++) {
 		if (!address_equal(machine, &f->machines[i]))
 			continue;
@@ -310,6 +320,32 @@ static void lists_are_bounded(void **state)
 	free(machines);
 }
 
+/* The control plane would not hand more on; who waits is polled later. */
+static void polls_no_more_than_are_handed_on(void **state)
+{
+	enum { MANY = 1000, SECONDS = 40 };
+	struct address *machines = calloc(MANY, sizeof(*machines));
+	struct fixture *f = *state;
+
+	for (uint32_t i = 0; i < MANY; i++)
+		memcpy(machines[i].bytes, &i, sizeof(i));
+	f->crowd = true;
+	assert_int_equal(watch_set(f->watch, 1000, machines, MANY, now(f)), 0);
+	for (int second = 0; second < SECONDS; second++) {
+		unsigned int before = f->crowd_polls;
+
+		/* From one full second of its clock to the next. */
+		f->passed_ms = (second + 1) * 1000 - 777;
+		for (int i = 0; i < 1000; i += TICK_MS, f->passed_ms += TICK_MS)
+			watch_tick(f->watch, now(f));
+		assert_in_range(f->crowd_polls - before, 0, WATCH_POLLS_A_SECOND);
+	}
+	assert_in_range(f->crowd_polls, WATCH_POLLS_A_SECOND * (SECONDS - 10),
+			WATCH_POLLS_A_SECOND * SECONDS);
+	assert_int_equal(f->farthest, MANY - 1);
+	free(machines);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -322,6 +358,7 @@ int main(void)
 		TEST(a_restart_goes_on_counting),
 		TEST(what_is_too_old_is_given_up),
 		TEST(lists_are_bounded),
+		TEST(polls_no_more_than_are_handed_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
