@@ -204,12 +204,23 @@ static void begin(struct prover *prover, const struct summons *summons)
 		proof_child_nice(proof->child);
 }
 
+/* Not before the first session: libcrypto is large, and an idle agent small. */
+static int need_hasher(struct prover *prover)
+{
+	return prover->host.hasher ? 0 : hasher_new(&prover->host.hasher);
+}
+
 static void take_session(struct prover *prover, const Wire__Proof *message)
 {
 	const char *detail = "";
 	struct summons summons;
 	int r;
 
+	r = need_hasher(prover);
+	if (r < 0) {
+		proof_refuse(&prover->host, message->session.data, WIRE_PROOF_BROKEN, strerror(-r));
+		return;
+	}
 	r = summons_decode(prover->host.hasher, message->body.data, message->body.len, &summons,
 			   &detail);
 	if (r == 0) {
@@ -307,7 +318,6 @@ void prover_drop(struct prover *prover)
 int prover_new(const struct prover_config *config, struct prover **ret_prover)
 {
 	struct prover *prover = calloc(1, sizeof(*prover));
-	int r;
 
 	if (!prover)
 		return -ENOMEM;
@@ -326,11 +336,6 @@ int prover_new(const struct prover_config *config, struct prover **ret_prover)
 		.on_gone = on_gone,
 		.arg = prover,
 	};
-	r = hasher_new(&prover->host.hasher);
-	if (r < 0) {
-		free(prover);
-		return r;
-	}
 	*ret_prover = prover;
 	return 0;
 }
