@@ -5,8 +5,8 @@
 #include "base/log.h"
 #include "checker/finder.h"
 #include "checker/member.h"
-#include "checker/probe.h"
 #include "checker/throughput.h"
+#include "checker/users.h"
 #include "checker/watch.h"
 #include "io/loop.h"
 #include "link/link.h"
@@ -20,14 +20,6 @@ struct slot {
 	struct throughput *throughput;
 };
 
-/* One probe of a container. */
-struct user {
-	struct checker *checker;
-	struct probe *probe; /* NULL: free */
-	uint8_t id[16];
-	bool done;
-};
-
 struct checker {
 	struct checker_config config;
 	struct state_config registered;
@@ -38,7 +30,7 @@ struct checker {
 	struct loop_timer *tick;
 	unsigned int ticks;
 	struct slot slots[CHECKER_SESSIONS_MAX];
-	struct user users[CHECKER_PROBES_MAX];
+	struct users users;
 };
 
 static struct watch_time watch_now(const struct checker *checker)
@@ -339,13 +331,15 @@ static int load_watch(struct checker *checker)
 
 /* ---- as a user ---- */
 
-static void tell_probe(struct checker *checker, const uint8_t id[static 16],
-		       const struct probe_result *result)
+static void on_probed(void *arg, const uint8_t id[static 16], const struct probe_result *result)
 {
 	Wire__ToServer message = WIRE__TO_SERVER__INIT;
 	Wire__ProbeResult body = WIRE__PROBE_RESULT__INIT;
+	struct checker *checker = arg;
 	int r;
 
+	log_info("checker.probed", log_text("passed", result->passed ? "yes" : "no"),
+		 log_text("detail", result->detail));
 	body.probe = data_of(id, 16);
 	body.passed = result->passed;
 	body.detail = (char *)result->detail;
@@ -358,41 +352,8 @@ static void tell_probe(struct checker *checker, const uint8_t id[static 16],
 		log_warn("checker.probe", log_fault(r));
 }
 
-/* The probe is freed later: it is still on the stack. */
-static void on_probed(void *arg, const struct probe_result *result)
-{
-	struct user *user = arg;
-
-	log_info("checker.probed", log_text("passed", result->passed ? "yes" : "no"),
-		 log_text("detail", result->detail));
-	tell_probe(user->checker, user->id, result);
-	user->done = true;
-}
-
-static void free_users(struct checker *checker, bool all)
-{
-	for (size_t i = 0; i < CHECKER_PROBES_MAX; i++) {
-		struct user *user = &checker->users[i];
-
-		if (!user->probe || (!all && !user->done))
-			continue;
-		probe_free(user->probe);
-		user->probe = NULL;
-	}
-}
-
-static struct user *free_user(struct checker *checker)
-{
-	free_users(checker, false);
-	for (size_t i = 0; i < CHECKER_PROBES_MAX; i++)
-		if (!checker->users[i].probe)
-			return &checker->users[i];
-	return NULL;
-}
-
 static void take_probe(struct checker *checker, const Wire__Probe *probe)
 {
-	struct user *user = free_user(checker);
 	const struct probe_config config = {
 		.loop = checker->config.loop,
 		.clock = checker->config.clock,
@@ -402,16 +363,9 @@ static void take_probe(struct checker *checker, const Wire__Probe *probe)
 		.token = probe->token,
 		.gpus = probe->gpus,
 		.timeout_ms = probe->timeout_ms,
-		.on_done = on_probed,
-		.arg = user,
 	};
-	int r = user ? 0 : -EBUSY;
+	int r = users_probe(&checker->users, probe->probe.data, &config);
 
-	if (user) {
-		*user = (struct user){ .checker = checker };
-		memcpy(user->id, probe->probe.data, sizeof(user->id));
-		r = probe_new(&config, &user->probe);
-	}
 	/* It says nothing about the container. */
 	if (r < 0)
 		log_warn("checker.probe", log_fault(r));
@@ -471,7 +425,6 @@ static void on_tick(void *arg)
 		if (slot->member && member_over(slot->member))
 			leave(slot, member_over(slot->member));
 	}
-	free_users(checker, false);
 	if (link_up(checker->link))
 		watch_tick(checker->watch, watch_now(checker));
 	if (++checker->ticks % KEEP_TICKS == 0)
@@ -551,6 +504,7 @@ int checker_new(const struct checker_config *config, struct checker **ret_checke
 	if (!checker)
 		return -ENOMEM;
 	checker->config = *config;
+	users_init(&checker->users, on_probed, checker);
 	for (size_t i = 0; i < CHECKER_SESSIONS_MAX; i++)
 		checker->slots[i].checker = checker;
 	r = start(checker);
@@ -577,7 +531,7 @@ void checker_free(struct checker *checker)
 	for (size_t i = 0; i < CHECKER_SESSIONS_MAX; i++)
 		if (checker->slots[i].member)
 			leave(&checker->slots[i], "the checker ends");
-	free_users(checker, true);
+	users_done(&checker->users);
 	link_free(checker->link);
 	finder_free(checker->finder);
 	if (checker->watch)

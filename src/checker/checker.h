@@ -12,10 +12,7 @@ struct checker;
 struct finding;
 struct loop;
 
-enum { /* at once; more are refused */
-       CHECKER_SESSIONS_MAX = 16,
-       CHECKER_PROBES_MAX = 4,
-};
+enum { CHECKER_SESSIONS_MAX = 16 /* at once; more are refused */ };
 
 struct checker_config {
 	struct loop *loop;
