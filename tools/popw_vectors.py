@@ -96,8 +96,8 @@ def walk_epochs():
     for epoch in range(WALK["EPOCHS"]):
         salt = sha256(root + struct.pack("<I", epoch) + struct.pack("<8I", *seed))
         for i, word in enumerate(struct.unpack("<8I", salt)):
-            for state in states:
-                state[4 + i] ^= word
+            for w, state in enumerate(states):
+                state[4 + i] ^= word * (2 * w + 1) & MASK
         for _ in range(WALK["STEPS"]):
             states = [walk_step(state) for state in states]
         packed = [struct.pack("<64I", *state) for state in states]

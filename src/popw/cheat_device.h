@@ -13,6 +13,7 @@ enum cheat_kind {
 	CHEAT_SHORT_SUMS, /* half of K */
 	CHEAT_ITEMS_MISSING, /* a share of the items is zero: not enough memory */
 	CHEAT_WALKS_SKIPPED, /* a share of the walks stands still, each epoch others */
+	CHEAT_WALKS_MERGED, /* one walk is made, and shown as all of them */
 	CHEAT_EPOCHS_UNCHAINED, /* no salts but the first: epochs side by side */
 	CHEAT_EPOCHS_REORDERED, /* the second and third epoch change places */
 	CHEAT_FORGED_ROOTS, /* all of them */

@@ -93,7 +93,7 @@ static inline void assert_walks(struct prover_device *device, const struct sessi
 
 		memcpy(after, after - work->walks, bytes);
 		for (uint32_t w = 0; w < work->walks; w++)
-			walk_enter(&after[w], salt.words);
+			walk_enter(&after[w], w, salt.words);
 		walk_epoch(after, work->walks, items, work->n_items, work->steps);
 		trees[epoch] = book_tree(after, sizeof(*after), work->walks);
 		assert_done(device, device->ops->walk_epoch(device, salt.words, epoch, &root));

@@ -78,7 +78,7 @@ __kernel void walk(__global const uint *set0, __global const uint *set1, __globa
 	for (uint i = 0; i < STATE_WORDS; i++)
 		state[i] = from[(ulong)w * STATE_WORDS + i];
 	for (uint i = 0; i < 8; i++)
-		state[4 + i] ^= salt.words[i];
+		state[4 + i] ^= salt.words[i] * (2 * w + 1);
 	for (uint step = 0; step < steps; step++) {
 		const uint index = mul_hi(state[0], n_items), chunk = index >> chunk_shift;
 		const uint within = index - (chunk << chunk_shift);

@@ -67,7 +67,8 @@ KERNEL __launch_bounds__(THREADS)
 	     uint32_t steps, uint32_t walks)
 {
 	const uint32_t lane = threadIdx.x % 4, number = (uint32_t)(thread_index() / 4);
-	const uint64_t place = (uint64_t)(number < walks ? number : 0) * 16 + lane * 4;
+	const uint32_t mine = number < walks ? number : 0, factor = 2 * mine + 1;
+	const uint64_t place = (uint64_t)mine * 16 + lane * 4;
 	uint32_t state[16];
 
 #pragma unroll
@@ -82,7 +83,7 @@ KERNEL __launch_bounds__(THREADS)
 	if (lane == 0) {
 #pragma unroll
 		for (int i = 0; i < 8; i++)
-			state[4 + i] ^= salt.words[i];
+			state[4 + i] ^= salt.words[i] * factor;
 	}
 	for (uint32_t step = 0; step < steps; step++) {
 		const uint32_t first = __shfl_sync(0xffffffffu, state[0], 0, 4);

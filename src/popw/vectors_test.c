@@ -106,8 +106,8 @@ static void check_walks(void)
 		walk_salt(hasher, &seed_w, &root, epoch, salt);
 		assert_memory_equal(salt, vector_walk_salts[epoch], HASH_SIZE);
 		for (uint32_t w = 0; w < VECTOR_WALK_WALKS; w++) {
-			walk_enter(&read[w], salt);
-			walk_enter(&remade[w], salt);
+			walk_enter(&read[w], w, salt);
+			walk_enter(&remade[w], w, salt);
 		}
 		walk_epoch(read, VECTOR_WALK_WALKS, items, VECTOR_WALK_ITEMS, VECTOR_WALK_STEPS);
 		walk_epoch_remade(remade, VECTOR_WALK_WALKS, &seed_d, VECTOR_WALK_DOUBLE_ROUNDS,

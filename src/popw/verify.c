@@ -280,7 +280,7 @@ static bool walk_begins(struct check *check, uint32_t i)
 		*state = opening->before;
 	}
 	walk_salt(check->hasher, &seed_w, before, epoch, salt);
-	walk_enter(state, salt);
+	walk_enter(state, walk, salt);
 	return true;
 }
 

@@ -22,10 +22,10 @@ void walk_salt(struct hasher *hasher, const struct prg_key *seed_w, const struct
 	memcpy(ret_salt, salt.bytes, HASH_SIZE);
 }
 
-void walk_enter(struct walk_state *state, const uint32_t salt[static 8])
+void walk_enter(struct walk_state *state, uint32_t w, const uint32_t salt[static 8])
 {
 	for (int i = 0; i < 8; i++)
-		state->words[4 + i] ^= salt[i];
+		state->words[4 + i] ^= salt[i] * (2 * w + 1);
 }
 
 void walk_mix(struct walk_state *state, const struct item *item)

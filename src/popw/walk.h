@@ -4,9 +4,12 @@
  *	i = (S[0] * n_items) >> 32;  T = S xor item_i;  each of T's four lanes goes through one ChaCha
  *	double round;  S[16 l + j] = T[16 ((l + j / 4) mod 4) + j]
  *
- * An epoch is a number of steps. At its start the epoch's salt is xored into words 4..11 of every state.
- * The salt is H(root of the epoch before || epoch, 4 bytes || seed_W); before the first, the root is 32
- * zero bytes. */
+ * An epoch is a number of steps. At its start the epoch's salt is mixed into words 4..11 of the state of
+ * every walk w: S[4 + i] ^= salt[i] * (2 w + 1), modulo 2^32. The salt is
+ * H(root of the epoch before || epoch, 4 bytes || seed_W); before the first, the root is 32 zero bytes.
+ *
+ * The factor keeps walks apart: with the same words for all, who committed to one state for every walk at
+ * the end of a single epoch would have had but one walk to make in all epochs that follow. */
 #pragma once
 
 #include "popw/hash.h"
@@ -21,7 +24,7 @@ void walk_start(const struct prg_key *seed_w, uint32_t w, struct walk_state *ret
 
 void walk_salt(struct hasher *hasher, const struct prg_key *seed_w, const struct hash *root_before,
 	       uint32_t epoch, uint32_t ret_salt[static 8]);
-void walk_enter(struct walk_state *state, const uint32_t salt[static 8]);
+void walk_enter(struct walk_state *state, uint32_t w, const uint32_t salt[static 8]);
 
 static inline uint32_t walk_index(const struct walk_state *state, uint32_t n_items)
 {

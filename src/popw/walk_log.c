@@ -87,7 +87,7 @@ struct walk_state *walk_log_enter(struct walk_log *log, uint32_t epoch,
 	if (epoch > 0)
 		memcpy(states, states_of(log, epoch - 1), log->walks * sizeof(*states));
 	for (uint32_t w = 0; w < log->walks; w++)
-		walk_enter(&states[w], salt);
+		walk_enter(&states[w], w, salt);
 	return states;
 }
 

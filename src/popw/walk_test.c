@@ -95,11 +95,26 @@ static void test_salt(void **state)
 
 	walk.words[3] = walk.words[12] = 1;
 	walk.words[4] = 0x55;
-	walk_enter(&walk, salt);
+	walk_enter(&walk, 0, salt);
 	assert_int_equal(walk.words[3], 1);
 	assert_int_equal(walk.words[4], salt[0] ^ 0x55);
 	assert_int_equal(walk.words[11], salt[7]);
 	assert_int_equal(walk.words[12], 1);
+}
+
+/* Walks that were brought together do not stay together. */
+static void test_salts_part_walks(void **state)
+{
+	const uint32_t salt[8] = { 3, 5, 7, 0x80000001, 11, 13, 17, UINT32_MAX };
+	struct walk_state walk = {}, other = {};
+
+	(void)state;
+	walk_enter(&walk, 6, salt);
+	walk_enter(&other, 7, salt);
+	for (int i = 0; i < 8; i++) {
+		assert_int_equal(walk.words[4 + i], salt[i] * 13);
+		assert_int_equal(other.words[4 + i], salt[i] * 15);
+	}
 }
 
 int main(void)
@@ -108,6 +123,7 @@ int main(void)
 		cmocka_unit_test(test_epochs),
 		cmocka_unit_test(test_index_stays_in_the_set),
 		cmocka_unit_test(test_salt),
+		cmocka_unit_test(test_salts_part_walks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
