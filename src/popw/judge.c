@@ -46,11 +46,13 @@ static uint32_t raw_us(const struct result *result, enum timed what)
 /* 0: not measured. */
 static uint32_t own_us(const struct result *result, enum timed what)
 {
-	uint32_t us = raw_us(result, what);
+	uint32_t us = raw_us(result, what), trip = result->rtt_us;
 
 	if (!us)
 		return 0;
-	return us > result->rtt_us ? us - result->rtt_us : 1;
+	if (trip > JUDGE_TRIP_MAX_US)
+		trip = JUDGE_TRIP_MAX_US;
+	return us > trip ? us - trip : 1;
 }
 
 static int compare_us(const void *a, const void *b)

@@ -3,14 +3,15 @@
  *
  * The exact part (bits and transcript hash) of more than half of the members that gave a result decides.
  * A phase's time is the median over those who agree and measured it, each less its own smallest round
- * trip (1 us at least); of an even number the mean of the middle two. All divisions round down. */
+ * trip (1 us at least), of which JUDGE_TRIP_MAX_US count at most: a worker could be slow to answer polls
+ * on purpose. Of an even number it is the mean of the middle two. All divisions round down. */
 #pragma once
 
 #include "base/arena.h"
 #include "popw/class.h"
 #include "popw/verify.h"
 
-enum { JUDGE_AGREEMENT_US = 250000 };
+enum { JUDGE_AGREEMENT_US = 250000, JUDGE_TRIP_MAX_US = 250000 };
 
 enum verdict_outcome {
 	VERDICT_PASSED =
