@@ -172,6 +172,9 @@ static void enough_nonces(struct conductor *conductor, int64_t now_ms)
 {
 	unsigned int quorum = session_quorum(conductor->n);
 
+	if (count(conductor->given) >= quorum &&
+	    conductor->deadline_ms > now_ms + CONDUCTOR_LATE_MS)
+		conductor->deadline_ms = now_ms + CONDUCTOR_LATE_MS;
 	if (!complete(conductor, quorum, now_ms))
 		return;
 	if (count(conductor->given) < quorum)

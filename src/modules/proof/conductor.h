@@ -6,7 +6,7 @@
  * silent), a worker's ends the session. Each wait is bounded, so that it ends whatever anybody does:
  *
  *	commits   nonce_ms                        no_quorum
- *	nonces    nonce_ms, before each phase     no_quorum
+ *	nonces    nonce_ms, before each phase     no_quorum; CONDUCTOR_LATE_MS behind a quorum
  *	phases    the session's own               worker_silent
  *	opening   CONDUCTOR_OPEN_MS               worker_silent
  *	results   result_ms (and bandwidth_ms)    no_results, unless more than half of the panel
@@ -20,6 +20,9 @@
 
 enum {
 	CONDUCTOR_OPEN_MS = 60000,
+	/* Members' clocks run from their own nonces on, so that waiting for a silent one would make the
+	 * worker look slow. */
+	CONDUCTOR_LATE_MS = 250,
 	CONDUCTOR_MESSAGES_MAX = 16, /* of one member in one session; it needs seven */
 };
 

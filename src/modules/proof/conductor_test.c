@@ -118,12 +118,83 @@ static void test_half_a_panel_decides_nothing(void **state _unused_)
 	world_free(world);
 }
 
+/* ---- how long a silent member is waited for ---- */
+
+static void hear(void *arg, enum message_kind kind, _unused_ const void *bytes, _unused_ size_t len)
+{
+	*(bool *)arg = kind == MESSAGE_NONCES;
+}
+
+static void hear_nothing(_unused_ void *arg, _unused_ unsigned int member,
+			 _unused_ enum message_kind kind, _unused_ const void *bytes,
+			 _unused_ size_t len)
+{
+}
+
+static void say_ncommit(struct world *world, unsigned int member, const uint8_t nonce[static 32])
+{
+	struct ncommit message = { .session = world->session.id, .member = member };
+	uint8_t bytes[NCOMMIT_SIZE];
+
+	for (unsigned int k = 0; k < SESSION_NONCES; k++)
+		hasher_once(world->hasher, nonce, SESSION_NONCE_SIZE, &message.nonces[k]);
+	ncommit_encode(&message, bytes);
+	assert_int_equal(message_sign(world->hasher, TAG_NCOMMIT, &world->digest,
+				      world->keys[member], bytes, sizeof(bytes)),
+			 0);
+	conductor_member(world->conductor, member, MESSAGE_NCOMMIT, bytes, sizeof(bytes), 0);
+}
+
+static void say_nonce(struct world *world, unsigned int member, const uint8_t nonce[static 32])
+{
+	struct nonce message = { .session = world->session.id, .member = member };
+	uint8_t bytes[NONCE_SIZE];
+
+	message.k = world->session.flags & SESSION_HAS_WALK ? NONCE_FILL : NONCE_MATRIX;
+	memcpy(message.bytes, nonce, sizeof(message.bytes));
+	nonce_encode(&message, bytes);
+	conductor_member(world->conductor, member, MESSAGE_NONCE, bytes, sizeof(bytes), 1000);
+}
+
+static void test_a_silent_member_costs_little_time(void **state _unused_)
+{
+	static const uint8_t nonce[SESSION_NONCE_SIZE] = { 1 };
+	struct world *world = world_new(5);
+	bool begun = false;
+	const struct conductor_ops ops = { hear, hear_nothing, &begun };
+	struct conductor_plan plan = { .session = &world->session,
+				       .members = world->addresses,
+				       .network = world->network,
+				       .host = "",
+				       .nonce_ms = 60000,
+				       .result_ms = RESULT_MS };
+
+	world->n = 3;
+	(void)run(world); /* for a session that fits */
+	conductor_free(world->conductor);
+	assert_int_equal(conductor_new(&plan, &ops, 0, &world->conductor), 0);
+	for (unsigned int i = 0; i < 3; i++)
+		say_ncommit(world, i, nonce);
+	say_nonce(world, 0, nonce);
+	conductor_tick(world->conductor, 1000 + CONDUCTOR_LATE_MS);
+	assert_false(begun); /* one of three is no quorum */
+	say_nonce(world, 2, nonce);
+	conductor_tick(world->conductor, 1000 + CONDUCTOR_LATE_MS - 1);
+	assert_false(begun);
+	conductor_tick(world->conductor, 1000 + CONDUCTOR_LATE_MS);
+	assert_true(begun);
+	assert_null(conductor_end(world->conductor));
+	conductor_free(world->conductor);
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_liars_are_wrong_and_the_silent_silent),
 		cmocka_unit_test(test_copies_come_too_late),
 		cmocka_unit_test(test_half_a_panel_decides_nothing),
+		cmocka_unit_test(test_a_silent_member_costs_little_time),
 		cmocka_unit_test(test_whatever_anybody_does),
 	};
 
