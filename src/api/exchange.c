@@ -9,7 +9,8 @@
 #include "security/rate_limit.h"
 
 enum {
-	EXCHANGE_ARENA_BYTES = 32 << 20, /* at most: request, query results and reply together */
+	/* At most: request, query results and reply together. */
+	EXCHANGE_ARENA_BYTES = REPLY_PLAIN_MAX + (16 << 20),
 	EXTRA_HEADERS = 3,
 };
 
@@ -121,12 +122,15 @@ static void finish_problem(struct exchange *x, struct problem problem)
 static void finish_reply(struct exchange *x)
 {
 	struct http_header extra[EXTRA_HEADERS] = { 0 };
-	const char *text = x->reply.text;
+	const char *text = x->reply.text, *type = "application/json";
 	char *dumped = NULL;
 	int status;
 
 	if (x->stored) {
 		text = *x->stored ? x->stored : NULL;
+	} else if (x->reply.plain) {
+		text = x->reply.plain;
+		type = "text/plain; charset=utf-8";
 	} else if (x->reply.body) {
 		text = dumped = json_dumps(x->reply.body, JSON_COMPACT);
 		if (!text) {
@@ -138,8 +142,7 @@ static void finish_reply(struct exchange *x)
 		extra[0] = (struct http_header){ "idempotency-replayed", "true" };
 	status = x->reply.status ? x->reply.status : 200;
 	log_answer(x, status);
-	answer_text(x->host, x->request.conn, status, "application/json", extra, x->request.id,
-		    text);
+	answer_text(x->host, x->request.conn, status, type, extra, x->request.id, text);
 	free(dumped);
 	exchange_free(x);
 }

@@ -56,10 +56,14 @@ struct request {
 	void *prepared; /* see request_prepare */
 };
 
+enum { REPLY_PLAIN_MAX = 48 << 20 };
+
 struct reply {
 	int status; /* 200 unless set */
 	json_t *body; /* owned; NULL: empty */
 	const char *text; /* a static JSON text instead of @body, for inline rows */
+	const char *plain; /* sent as text/plain instead of @body: in the arena, at most
+			    * REPLY_PLAIN_MAX bytes; not for rows that are .idempotent */
 	struct field_error error; /* set by reply_refuse: shown in the problem */
 	const char *detail; /* shown in the problem in place of the outcome's; in the arena */
 };

@@ -51,5 +51,11 @@ struct settings {
 	int64_t proof_bandwidth_ms; /* how long checkers pull and push; 5,000; 0: not measured */
 	int64_t proof_at_once; /* sessions; 32 */
 	int64_t poll_every_ms; /* mean time between the polls of a worker by all its checkers; 60,000 */
-	int64_t epoch_ms; /* of rewards; two weeks */
+
+	/* Rewards: docs/rewards.md. An epoch keeps those with which it began. */
+	int64_t epoch_ms; /* two weeks, at most; epoch N begins at N * epoch_ms since 1970 */
+	int64_t epoch_workers_tokens, epoch_checkers_tokens; /* given out in each, whole tokens */
+	int64_t rewards_ratio_basis_points; /* of the workers' for jobs; the rest for uptime */
+	int64_t rewards_commission_basis_points; /* the delegators' part of a reward */
+	int64_t rewards_max_stake_tokens; /* a stake above it counts as it */
 };

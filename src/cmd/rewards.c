@@ -230,9 +230,97 @@ static int run_recompute(int argc, char **argv)
 	return recompute_epoch(&options, (uint32_t)number.units);
 }
 
+/* ---- lists ---- */
+
+static const struct option_row list_rows[] = { CLI_URL_ROW, CLI_OUTPUT_ROW, { 0 } };
+static const struct option_table list_table = {
+	.usage = "kaisar rewards list [OPTIONS]",
+	.about = "The epochs, the newest first. Amounts are in units of 10^-18 token.",
+	.rows = list_rows,
+};
+
+static const struct column list_columns[] = {
+	{ "EPOCH", "epoch" },
+	{ "STATE", "state" },
+	{ "FROM", "from" },
+	{ "UNTIL", "until" },
+	{ "WORKERS", "result.workers" },
+	{ "CHECKERS", "result.checkers" },
+	{ "CAPACITY", "result.capacity.allotted" },
+	{ "DELIVERY", "result.delivery.allotted" },
+	{ "CHECKING", "result.checking.allotted" },
+	{ 0 },
+};
+
+static int run_list(int argc, char **argv)
+{
+	_cleanup_(json_decrefp) json_t *items = NULL;
+	struct cli cli;
+	int status;
+
+	if (cli_begin(&list_table, argc, argv, &cli, &status) != 0)
+		return status;
+	status = client_list(cli.client, "/v1/rewards?limit=100", 0, &items);
+	if (status == 0)
+		status = cli_print_list(&cli, list_columns, items);
+	cli_end(&cli);
+	return status;
+}
+
+static const struct option_table show_table = {
+	.usage = "kaisar rewards show [OPTIONS] EPOCH",
+	.about = "What your machines and checkers got in an epoch, in units of 10^-18 token.",
+	.rows = list_rows,
+	.words_min = 1,
+	.words_max = 1,
+};
+
+static const struct column show_columns[] = {
+	{ "KIND", "kind" },
+	{ "ID", "id" },
+	{ "CAPACITY", "capacity" },
+	{ "DELIVERY", "delivery" },
+	{ "CHECKING", "checking" },
+	{ "YOURS", "for_owner" },
+	{ 0 },
+};
+
+/* An epoch that is not there or not closed is said to be so; else what is mine in it. */
+static int show(struct cli *cli)
+{
+	_cleanup_(json_decrefp) json_t *epoch = NULL, *items = NULL;
+	const char *path = cli_path(cli, "/v1/rewards/", cli->options.words[0], "");
+	const char *state;
+	int r = path ? client_get(cli->client, path, &epoch) : cli_fault(-ENOMEM, "show");
+
+	if (r != 0)
+		return r;
+	state = json_string_value(json_object_get(epoch, "state"));
+	if (!state || strcmp(state, "closed") != 0)
+		return cli_fail(CLI_FAILED, "epoch %s is %s: nothing is published yet",
+				cli->options.words[0], state ? state : "unknown");
+	path = cli_path(cli, "/v1/rewards/mine?limit=100&epoch=", cli->options.words[0], "");
+	r = path ? client_list(cli->client, path, 0, &items) : cli_fault(-ENOMEM, "show");
+	return r == 0 ? cli_print_list(cli, show_columns, items) : r;
+}
+
+static int run_show(int argc, char **argv)
+{
+	struct cli cli;
+	int status;
+
+	if (cli_begin(&show_table, argc, argv, &cli, &status) != 0)
+		return status;
+	status = show(&cli);
+	cli_end(&cli);
+	return status;
+}
+
 int cmd_rewards(int argc, char **argv)
 {
 	static const struct cli_verb verbs[] = {
+		{ "list", "the epochs", run_list },
+		{ "show", "what your machines and checkers got in an epoch", run_show },
 		{ "recompute", "the payouts of an epoch, from its records", run_recompute },
 		{ 0 },
 	};

@@ -20,6 +20,7 @@
 #include "modules/iam/iam.h"
 #include "modules/logging/logging.h"
 #include "modules/proof/proof.h"
+#include "modules/rewards/rewards.h"
 #include "modules/service/service.h"
 #include "modules/worker/worker.h"
 
@@ -35,7 +36,7 @@ enum {
 
 static const struct module *const modules[] = {
 	&logging_module, &iam_module,     &billing_module, &worker_module,
-	&checker_module, &service_module, &proof_module,
+	&checker_module, &service_module, &proof_module,   &rewards_module,
 };
 
 static const struct option_row rows[] = {

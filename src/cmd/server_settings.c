@@ -10,6 +10,8 @@ struct parameter {
 #define MINUTE_MS (60 * INT64_C(1000))
 #define HOUR_MS (60 * MINUTE_MS)
 #define DAY_MS (24 * HOUR_MS)
+/* In the smallest unit, 10^-18, below 2^96. */
+#define TOKENS_AT_MOST INT64_C(70000000000)
 #define PARAMETER(name, fallback, min, max, help)                                \
 	{                                                                        \
 #name, offsetof(struct settings, name), fallback, min, max, help \
@@ -54,7 +56,17 @@ static const struct parameter parameters[] = {
 	PARAMETER(proof_at_once, 32, 1, 1024, "sessions at the same time"),
 	PARAMETER(poll_every_ms, MINUTE_MS, 100, HOUR_MS,
 		  "mean time between all checkers' polls of a machine"),
-	PARAMETER(epoch_ms, 14 * DAY_MS, 1000, 366 * DAY_MS, "length of an epoch of rewards"),
+	PARAMETER(epoch_ms, 14 * DAY_MS, 1000, 14 * DAY_MS, "length of an epoch of rewards"),
+	PARAMETER(epoch_workers_tokens, 1000000, 0, TOKENS_AT_MOST,
+		  "tokens for the machines of an epoch"),
+	PARAMETER(epoch_checkers_tokens, 1000000, 0, TOKENS_AT_MOST,
+		  "tokens for the checkers of an epoch"),
+	PARAMETER(rewards_ratio_basis_points, 3000, 0, 10000,
+		  "the jobs' share of the machines' tokens, 1/10000"),
+	PARAMETER(rewards_commission_basis_points, 1000, 0, 10000,
+		  "the delegators' share of a reward, 1/10000"),
+	PARAMETER(rewards_max_stake_tokens, 100000, 1, TOKENS_AT_MOST,
+		  "a machine's stake counts up to so many tokens"),
 };
 
 static int64_t *value_at(struct settings *settings, const struct parameter *p)
@@ -104,7 +116,7 @@ int server_settings_set(struct settings *settings, const char *assignment)
 void server_settings_print(FILE *out)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(parameters); i++)
-		fprintf(out, "%-20s %12" PRId64 "  %" PRId64 "..%" PRId64 "  %s\n",
+		fprintf(out, "%-32s %12" PRId64 "  %" PRId64 "..%" PRId64 "  %s\n",
 			parameters[i].name, parameters[i].fallback, parameters[i].min,
 			parameters[i].max, parameters[i].help);
 }

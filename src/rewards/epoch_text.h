@@ -38,6 +38,12 @@ _must_check_ int epoch_read(const char *text, size_t len, struct arena *arena,
 /* Of an epoch that has passed epoch_check. The caller frees *@ret_text. -ENOMEM. */
 _must_check_ int epoch_write(const struct epoch *epoch, char **ret_text, size_t *ret_len);
 
+/* The same in pieces, for whoever does not have all records at once: @epoch's records, behind the head
+ * and before the end where asked for. The pieces one behind the other are the text. */
+enum epoch_part { EPOCH_HEAD = 1, EPOCH_END = 2 };
+_must_check_ int epoch_write_parts(const struct epoch *epoch, unsigned int parts, char **ret_text,
+				   size_t *ret_len);
+
 /* @records: keccak256 of the records' text. The caller frees *@ret_text. -ENOMEM. */
 _must_check_ int payouts_write(const struct epoch *epoch, const struct payouts *payouts,
 			       const uint8_t records[static 32], char **ret_text, size_t *ret_len);

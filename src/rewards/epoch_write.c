@@ -79,10 +79,10 @@ static void text_record(struct text *text, const char *kind, const struct column
 	text_word(text, "\n");
 }
 
-/* Ends the text and gives it to the caller, with a NUL behind it. */
+/* Gives the text to the caller, with a NUL behind it. */
 static int text_take(struct text *text, char **ret_text, size_t *ret_len)
 {
-	text_add(text, "end\n", sizeof("end\n"));
+	text_add(text, "", 1);
 	if (text->failed)
 		return -ENOMEM;
 	*ret_text = text->bytes;
@@ -101,16 +101,23 @@ static void write_delegators(struct text *text, const struct epoch *epoch,
 			    &epoch->delegators[delegators->first + i]);
 }
 
-int epoch_write(const struct epoch *epoch, char **ret_text, size_t *ret_len)
+static void write_head(struct text *text, const struct epoch_terms *terms)
+{
+	text_word(text, "kaisar epoch records 1\n");
+	for (const struct column *at = terms_columns; at->kind != COLUMN_END; at++) {
+		text_word(text, at->name);
+		text_column(text, at, terms);
+		text_word(text, "\n");
+	}
+}
+
+int epoch_write_parts(const struct epoch *epoch, unsigned int parts, char **ret_text,
+		      size_t *ret_len)
 {
 	_cleanup_(text_done) struct text text = { 0 };
 
-	text_word(&text, "kaisar epoch records 1\n");
-	for (const struct column *at = terms_columns; at->kind != COLUMN_END; at++) {
-		text_word(&text, at->name);
-		text_column(&text, at, &epoch->terms);
-		text_word(&text, "\n");
-	}
+	if (parts & EPOCH_HEAD)
+		write_head(&text, &epoch->terms);
 	for (size_t i = 0; i < epoch->n_workers; i++) {
 		text_record(&text, "worker", worker_columns, &epoch->workers[i]);
 		write_delegators(&text, epoch, &epoch->workers[i].delegators);
@@ -119,7 +126,14 @@ int epoch_write(const struct epoch *epoch, char **ret_text, size_t *ret_len)
 		text_record(&text, "checker", checker_columns, &epoch->checkers[i]);
 		write_delegators(&text, epoch, &epoch->checkers[i].delegators);
 	}
+	if (parts & EPOCH_END)
+		text_word(&text, "end\n");
 	return text_take(&text, ret_text, ret_len);
+}
+
+int epoch_write(const struct epoch *epoch, char **ret_text, size_t *ret_len)
+{
+	return epoch_write_parts(epoch, EPOCH_HEAD | EPOCH_END, ret_text, ret_len);
 }
 
 /* ---- the payouts ---- */
@@ -205,6 +219,7 @@ int payouts_write(const struct epoch *epoch, const struct payouts *payouts,
 		write_checker(&text, &epoch->checkers[i], &payouts->checkers[i]);
 		write_delegator_payouts(&text, epoch, payouts, &epoch->checkers[i].delegators);
 	}
+	text_word(&text, "end\n");
 	return text_take(&text, ret_text, ret_len);
 }
 

@@ -20,6 +20,33 @@ int worker_proof_devices(const struct context *context _unused_, struct tx *tx,
 	return r != 0 ? r : worker_store_devices(tx, machine, ret_devices, ret_n);
 }
 
+int worker_machines(struct tx *tx, struct machine_id after, size_t max,
+		    struct worker_machine **ret_machines, size_t *ret_n)
+{
+	struct worker_machine *list;
+	struct worker_row *rows;
+	size_t n;
+	int r;
+
+	r = worker_store_list(tx, NULL, after, max, &rows, &n);
+	if (r != 0)
+		return r;
+	list = arena_array(tx_arena(tx), n + 1, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		list[i] = (struct worker_machine){
+			.machine = rows[i].machine,
+			.owner = rows[i].owner,
+			.cores = rows[i].inventory.cpu_count,
+			.memory_bytes = rows[i].inventory.memory_bytes,
+			.disk_bytes = rows[i].inventory.disk_bytes,
+		};
+	*ret_machines = list;
+	*ret_n = n;
+	return 0;
+}
+
 /* Keeps those of machines that are linked to this process. */
 static size_t keep_linked(struct worker_proof_device *devices, size_t n, size_t max)
 {

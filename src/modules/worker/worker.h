@@ -230,6 +230,15 @@ _must_check_ int worker_proof_due(const struct context *context, struct tx *tx, 
 				  size_t max, struct worker_proof_device **ret_devices,
 				  size_t *ret_n);
 
+/* For an epoch's records: at most @max machines after @after, by address, with what they say they have. */
+struct worker_machine {
+	struct machine_id machine;
+	struct account_id owner;
+	int64_t cores, memory_bytes, disk_bytes;
+};
+_must_check_ int worker_machines(struct tx *tx, struct machine_id after, size_t max,
+				 struct worker_machine **ret_machines, size_t *ret_n);
+
 /* All devices of one machine. ROUTE_E_NOT_FOUND. */
 _must_check_ int worker_proof_devices(const struct context *context, struct tx *tx,
 				      struct machine_id machine,

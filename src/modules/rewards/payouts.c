@@ -1,0 +1,175 @@
+#include "modules/rewards/payouts.h"
+
+#include "base/keccak.h"
+#include "base/log.h"
+#include "modules/rewards/closing.h"
+#include "rewards/epoch_text.h"
+
+/* A payee's line has 98 bytes at the least, so that all payees are written when the text is. */
+enum { READ_ARENA_BYTES = 1 << 20, WRITE_ARENA_BYTES = 4 << 20, PAYEES_A_PAGE = 170 };
+_Static_assert(PAYEES_A_PAGE * 98 > CLOSING_PAGE_BYTES, "payees would be left behind");
+
+struct publishing {
+	const struct context *context;
+	struct arena *arena; /* of epoch and payouts */
+	struct epoch_row row; /* where the epoch stands */
+	char *records, *text;
+	size_t len; /* of text */
+	struct epoch epoch;
+	struct payouts payouts;
+};
+
+static void publishing_done(struct publishing *publishing)
+{
+	free(publishing->records);
+	free(publishing->text);
+	arena_free(publishing->arena);
+}
+
+/* ---- computing ---- */
+
+static int tx_read(struct tx *tx, void *arg)
+{
+	const struct publishing *publishing = arg;
+
+	return rewards_store_text(tx, publishing->row.number, TEXT_RECORDS,
+				  &publishing->row.records, publishing->records);
+}
+
+static int load(struct publishing *publishing)
+{
+	_cleanup_(arena_freep) struct arena *arena = NULL;
+	int r;
+
+	publishing->records = malloc((size_t)publishing->row.records.bytes + 1);
+	if (!publishing->records)
+		return -ENOMEM;
+	r = arena_new(READ_ARENA_BYTES, &arena);
+	return r != 0 ? r : db_run(publishing->context->db, TX_READ, arena, tx_read, publishing);
+}
+
+static int compute(struct publishing *publishing)
+{
+	size_t len = (size_t)publishing->row.records.bytes;
+	uint8_t *hash = publishing->row.records.hash;
+	struct epoch_fault fault;
+	int r;
+
+	r = arena_new(EPOCH_ARENA_BYTES + PAYOUTS_ARENA_BYTES, &publishing->arena);
+	if (r == 0)
+		r = epoch_read(publishing->records, len, publishing->arena, &publishing->epoch,
+			       &fault);
+	if (r == EPOCH_E_INVALID) {
+		log_error("rewards.records_invalid", log_int("epoch", publishing->row.number),
+			  log_text("problem", fault.text));
+		return -EINVAL;
+	}
+	if (r == 0)
+		r = epoch_settle(&publishing->epoch, publishing->arena, &publishing->payouts);
+	if (r != 0)
+		return r;
+	keccak256(publishing->records, len, hash);
+	r = payouts_write(&publishing->epoch, &publishing->payouts, hash, &publishing->text,
+			  &publishing->len);
+	publishing->row.capacity = publishing->payouts.capacity;
+	publishing->row.delivery = publishing->payouts.delivery;
+	publishing->row.checking = publishing->payouts.checking;
+	return r;
+}
+
+/* ---- writing ---- */
+
+static struct reward_payee payee_at(const struct publishing *publishing, size_t i)
+{
+	const struct epoch *epoch = &publishing->epoch;
+	const struct payouts *payouts = &publishing->payouts;
+	struct reward_payee payee = { .epoch = publishing->row.number };
+
+	if (i < epoch->n_workers) {
+		payee.kind = PAYEE_WORKER;
+		payee.account = epoch->workers[i].owner;
+		payee.id = epoch->workers[i].id;
+		payee.first = payouts->workers[i].capacity;
+		payee.second = payouts->workers[i].delivery;
+		payee.for_owner = payouts->workers[i].owner;
+		return payee;
+	}
+	i -= epoch->n_workers;
+	payee.kind = PAYEE_CHECKER;
+	payee.account = epoch->checkers[i].owner;
+	payee.id = epoch->checkers[i].id;
+	payee.first = payouts->checkers[i].reward;
+	payee.for_owner = payouts->checkers[i].owner;
+	return payee;
+}
+
+static int put_payees(struct tx *tx, const struct publishing *publishing)
+{
+	size_t n, all = publishing->epoch.n_workers + publishing->epoch.n_checkers;
+	size_t first = size_min((size_t)publishing->row.payouts.pages * PAYEES_A_PAGE, all);
+	struct reward_payee *payees;
+
+	n = size_min(all - first, PAYEES_A_PAGE);
+	payees = arena_array(tx_arena(tx), n + 1, sizeof(*payees));
+	if (!payees)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		payees[i] = payee_at(publishing, first + i);
+	return rewards_store_payees_put(tx, payees, n);
+}
+
+/* The next page; @publishing stays as it is, for this may be run again. */
+static int tx_write(struct tx *tx, void *arg)
+{
+	const struct publishing *publishing = arg;
+	size_t at = (size_t)publishing->row.payouts.bytes;
+	struct epoch_row next = publishing->row;
+	int r;
+
+	r = put_payees(tx, publishing);
+	if (r == 0)
+		r = rewards_store_page(tx, next.number, TEXT_PAYOUTS, publishing->text + at,
+				       size_min(publishing->len - at, CLOSING_PAGE_BYTES),
+				       &next.payouts);
+	if (r == 0 && (size_t)next.payouts.bytes == publishing->len) {
+		next.state = EPOCH_CLOSED;
+		next.closed_at_ms = clock_now_ms(publishing->context->clock);
+		keccak256(publishing->text, publishing->len, next.payouts.hash);
+	}
+	return r != 0 ? r : rewards_store_move(tx, &publishing->row, &next);
+}
+
+static int write_page(struct publishing *publishing)
+{
+	_cleanup_(arena_freep) struct arena *arena = NULL;
+	struct epoch_text *payouts = &publishing->row.payouts;
+	int r;
+
+	r = arena_new(WRITE_ARENA_BYTES, &arena);
+	if (r == 0)
+		r = db_run(publishing->context->db, TX_WRITE, arena, tx_write, publishing);
+	if (r != 0)
+		return r;
+	payouts->pages++;
+	payouts->bytes += (int64_t)size_min(publishing->len - (size_t)payouts->bytes,
+					    CLOSING_PAGE_BYTES);
+	return 0;
+}
+
+int payouts_publish(const struct context *context, const struct epoch_row *epoch)
+{
+	_cleanup_(publishing_done) struct publishing publishing = { .context = context,
+								    .row = *epoch };
+	int r;
+
+	r = load(&publishing);
+	if (r == 0)
+		r = compute(&publishing);
+	while (r == 0 && (size_t)publishing.row.payouts.bytes < publishing.len)
+		r = write_page(&publishing);
+	if (r == 0)
+		log_info("rewards.closed", log_int("epoch", epoch->number),
+			 log_int("workers", epoch->n_workers),
+			 log_int("checkers", epoch->n_checkers));
+	return r;
+}

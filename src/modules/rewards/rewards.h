@@ -1,0 +1,15 @@
+/* rewards.h - what an epoch's machines and checkers are paid, by the pure rules of rewards/epoch.h.
+ *
+ * Epoch N is the time from N * settings->epoch_ms on, since 1970. When it is over, and a grace for the
+ * checkers' late reports with it, its records are written, the payouts computed from the records' text,
+ * and both published for ever: GET /v1/rewards/{epoch}/records and /payouts. Nothing is paid here: the
+ * table is what a chain, or the operator, pays by. */
+#pragma once
+
+#include "api/route.h"
+
+enum rewards_outcome {
+	REWARDS_E_NOT_CLOSED = ROUTE_E_MODULE, /* nothing is published yet */
+};
+
+extern const struct module rewards_module;
