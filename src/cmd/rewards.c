@@ -235,7 +235,7 @@ static int run_recompute(int argc, char **argv)
 static const struct option_row list_rows[] = { CLI_URL_ROW, CLI_OUTPUT_ROW, { 0 } };
 static const struct option_table list_table = {
 	.usage = "kaisar rewards list [OPTIONS]",
-	.about = "The epochs, the newest first. Amounts are in units of 10^-18 token.",
+	.about = "The epochs, the newest first, and the tokens of their pots.",
 	.rows = list_rows,
 };
 
@@ -246,9 +246,9 @@ static const struct column list_columns[] = {
 	{ "UNTIL", "until" },
 	{ "WORKERS", "result.workers" },
 	{ "CHECKERS", "result.checkers" },
-	{ "CAPACITY", "result.capacity.allotted" },
-	{ "DELIVERY", "result.delivery.allotted" },
-	{ "CHECKING", "result.checking.allotted" },
+	{ "CAPACITY", "result.capacity.allotted", COLUMN_UNITS },
+	{ "DELIVERY", "result.delivery.allotted", COLUMN_UNITS },
+	{ "CHECKING", "result.checking.allotted", COLUMN_UNITS },
 	{ 0 },
 };
 
@@ -269,7 +269,7 @@ static int run_list(int argc, char **argv)
 
 static const struct option_table show_table = {
 	.usage = "kaisar rewards show [OPTIONS] EPOCH",
-	.about = "What your machines and checkers got in an epoch, in units of 10^-18 token.",
+	.about = "What your machines and checkers got in an epoch, in tokens.",
 	.rows = list_rows,
 	.words_min = 1,
 	.words_max = 1,
@@ -278,10 +278,10 @@ static const struct option_table show_table = {
 static const struct column show_columns[] = {
 	{ "KIND", "kind" },
 	{ "ID", "id" },
-	{ "CAPACITY", "capacity" },
-	{ "DELIVERY", "delivery" },
-	{ "CHECKING", "checking" },
-	{ "YOURS", "for_owner" },
+	{ "CAPACITY", "capacity", COLUMN_UNITS },
+	{ "DELIVERY", "delivery", COLUMN_UNITS },
+	{ "CHECKING", "checking", COLUMN_UNITS },
+	{ "YOURS", "for_owner", COLUMN_UNITS },
 	{ 0 },
 };
 

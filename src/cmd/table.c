@@ -72,6 +72,25 @@ static void add_seconds(struct cell *cell, json_int_t seconds)
 	cell_add(cell, "%" JSON_INTEGER_FORMAT "s", seconds % 60);
 }
 
+/* Digits only; anything else as it is. */
+static void add_units(struct cell *cell, const char *units)
+{
+	enum { PLACES = 18 };
+	size_t len = strlen(units), zeros = len < PLACES ? PLACES - len : 0;
+	size_t whole = len > PLACES ? len - PLACES : 0, end = len;
+
+	if (strspn(units, "0123456789") < len) {
+		cell_add(cell, "%s", units);
+		return;
+	}
+	while (end > whole && units[end - 1] == '0')
+		end--;
+	cell_add(cell, "%.*s", whole ? (int)whole : 1, whole ? units : "0");
+	if (end > whole)
+		cell_add(cell, ".%.*s%.*s", (int)zeros, "000000000000000000", (int)(end - whole),
+			 units + whole);
+}
+
 static void add_ports(struct cell *cell, const json_t *ports)
 {
 	for (size_t i = 0; i < json_array_size(ports); i++) {
@@ -126,6 +145,8 @@ static struct cell make_cell(const struct column *column, const json_t *item)
 		add_seconds(&cell, json_integer_value(value));
 	else if (json_is_integer(value) && column->kind == COLUMN_PPM)
 		cell_add(&cell, "%g%%", (double)json_integer_value(value) / 10000);
+	else if (json_is_string(value) && column->kind == COLUMN_UNITS)
+		add_units(&cell, json_string_value(value));
 	else if (column->kind == COLUMN_PORTS)
 		add_ports(&cell, value);
 	else

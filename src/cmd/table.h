@@ -17,6 +17,7 @@ enum column_kind {
 	COLUMN_MILLI, /* 500 as "0.5" */
 	COLUMN_SECONDS, /* 3725 as "1h2m5s" */
 	COLUMN_PPM, /* 12500 as "1.25%" */
+	COLUMN_UNITS, /* "1500000000000000000", units of 10^-18, as "1.5" */
 	COLUMN_PORTS, /* [{container, host}] as "32768->80" */
 };
 

@@ -94,12 +94,31 @@ static void test_yaml(void **state _unused_)
 			    "  f: \"two words\\n\"\n");
 }
 
+static void test_units(void **state)
+{
+	static const struct column column[] = { { "U", "u", COLUMN_UNITS }, { 0 } };
+	static const struct {
+		const char *json, *shown;
+	} cases[] = {
+		{ "[{\"u\":\"0\"}]", "U\n0\n" },
+		{ "[{\"u\":\"1\"}]", "U\n0.000000000000000001\n" },
+		{ "[{\"u\":\"1500000000000000000\"}]", "U\n1.5\n" },
+		{ "[{\"u\":\"100000000000000000\"}]", "U\n0.1\n" },
+		{ "[{\"u\":\"70000000000000000000000000000\"}]", "U\n70000000000\n" },
+		{ "[{\"u\":\"1x\"}]", "U\n1x\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_string_equal(printed(OUT_TABLE, true, column, cases[i].json),
+				    cases[i].shown);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),
-		cmocka_unit_test(test_object),
-		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_table),  cmocka_unit_test(test_units),
+		cmocka_unit_test(test_object), cmocka_unit_test(test_json),
 		cmocka_unit_test(test_yaml),
 	};
 
