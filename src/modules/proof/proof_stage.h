@@ -51,3 +51,9 @@ void stage_until(struct stage *stage, int64_t n);
 struct worker_standing stage_standing(struct stage *stage, enum worker_device device);
 /* All sessions, newest first; in the store's arena, which the caller resets. */
 size_t stage_proofs(struct stage *stage, struct proof_row **ret_rows);
+
+/* A checker that watches the machine polls it, or one that nobody knows; whether an answer came back. */
+bool stage_poll(struct stage *stage);
+bool stage_poll_by_stranger(struct stage *stage);
+/* The same checker's report, signed. */
+void stage_report(struct stage *stage, int64_t hour, uint32_t polls, uint32_t answered);

@@ -173,6 +173,8 @@ static int member_measure(void *arg _unused_, const struct member *member _unuse
 	return -ENOTSUP;
 }
 
+static void on_poll_answer(const struct letter *letter);
+
 static void join_session(struct node *node, const struct letter *letter)
 {
 	struct member_config config = {
@@ -199,6 +201,8 @@ static void to_checker(struct node *node, const struct letter *letter)
 {
 	struct poll_nonce nonce;
 
+	if (letter->body == WIRE__TO_NODE__BODY_POLL_ANSWER)
+		on_poll_answer(letter);
 	if (letter->kind == MESSAGE_SESSION && letter->body == WIRE__TO_NODE__BODY_PROOF)
 		join_session(node, letter);
 	for (struct part *part = node->parts; part < node->parts + AT_ONCE; part++) {
@@ -319,6 +323,127 @@ static void to_machine(const struct letter *letter)
 	}
 }
 
+/* ---- polls by the watch ---- */
+
+static struct watching {
+	bool watched[CHECKERS]; /* was told to poll the machine */
+	bool answered; /* the last poll */
+	uint8_t nonce[16];
+} watching;
+
+static void on_poll_answer(const struct letter *letter)
+{
+	pthread_mutex_lock(&mutex);
+	if (memcmp(letter->nonce, watching.nonce, sizeof(watching.nonce)) == 0)
+		watching.answered = true;
+	pthread_mutex_unlock(&mutex);
+}
+
+struct asking {
+	struct address checker;
+	struct proof_uptime uptime;
+};
+
+static void do_poll(void *arg)
+{
+	struct asking *asking = arg;
+	Wire__ToServer message = WIRE__TO_SERVER__INIT;
+	Wire__Poll poll = WIRE__POLL__INIT;
+
+	poll.machine = data_of(stage->machine.address.bytes, 20);
+	poll.nonce = data_of(watching.nonce, sizeof(watching.nonce));
+	message.body_case = WIRE__TO_SERVER__BODY_POLL;
+	message.poll = &poll;
+	checkers.on_message(checkers.arg, &asking->checker, &message);
+	free(asking);
+}
+
+static void do_report(void *arg)
+{
+	struct asking *asking = arg;
+	Wire__ToServer message = WIRE__TO_SERVER__INIT;
+	Wire__Uptime uptime = WIRE__UPTIME__INIT;
+
+	uptime.machine = data_of(stage->machine.address.bytes, 20);
+	uptime.hour = asking->uptime.hour;
+	uptime.polls = (uint32_t)asking->uptime.polls;
+	uptime.answered = (uint32_t)asking->uptime.answered;
+	uptime.signature = data_of(asking->uptime.signature, SIGNATURE_SIZE);
+	message.body_case = WIRE__TO_SERVER__BODY_UPTIME;
+	message.uptime = &uptime;
+	checkers.on_message(checkers.arg, &asking->checker, &message);
+	free(asking);
+}
+
+static size_t watcher(void)
+{
+	size_t i = 0;
+
+	while (i < CHECKERS && !watching.watched[i])
+		i++;
+	assert_true(i < CHECKERS);
+	return i;
+}
+
+static bool poll_as(const struct address *checker)
+{
+	struct asking *asking = calloc(1, sizeof(*asking));
+	bool answered = false;
+
+	assert_non_null(asking);
+	asking->checker = *checker;
+	assert_int_equal(random_fill(&random_system, watching.nonce, 16), 0);
+	watching.answered = false;
+	assert_int_equal(loop_post(stage->context.loop, do_poll, asking), 0);
+	for (int i = 0; i < 50 && !answered; i++) {
+		usleep(10000);
+		pthread_mutex_lock(&mutex);
+		answered = watching.answered;
+		pthread_mutex_unlock(&mutex);
+	}
+	return answered;
+}
+
+bool stage_poll(struct stage *of _unused_)
+{
+	return poll_as(address_of(watcher()));
+}
+
+bool stage_poll_by_stranger(struct stage *of _unused_)
+{
+	static const struct address stranger = { { 0x5a } };
+
+	return poll_as(&stranger);
+}
+
+static void settled(void *arg)
+{
+	*(volatile bool *)arg = true;
+}
+
+void stage_report(struct stage *of, int64_t hour, uint32_t polls, uint32_t answered)
+{
+	struct asking *asking = calloc(1, sizeof(*asking));
+	struct uptime_statement statement = {
+		of->settings.network, of->machine, *address_of(watcher()), hour, polls, answered
+	};
+	uint8_t digest[SIGN_DIGEST_SIZE];
+	volatile bool done = false;
+
+	assert_non_null(asking);
+	asking->checker = statement.checker;
+	asking->uptime.hour = hour;
+	asking->uptime.polls = polls;
+	asking->uptime.answered = answered;
+	uptime_digest(&statement, digest);
+	assert_int_equal(secp_sign(nodes[watcher()].key, digest, asking->uptime.signature), 0);
+	assert_int_equal(loop_post(of->context.loop, do_report, asking), 0);
+	assert_int_equal(loop_post(of->context.loop, settled, (void *)(uintptr_t)&done), 0);
+	for (int i = 0; i < 500 && !done; i++)
+		usleep(10000);
+	assert_true(done);
+}
+
 /* ---- what the module sends ---- */
 
 static void on_letter(void *arg)
@@ -344,6 +469,10 @@ static int post(size_t node, const Wire__ToNode *message)
 		memcpy(letter->session.bytes, message->proof->session.data, 16);
 	} else if (message->body_case == WIRE__TO_NODE__BODY_PROOF_END) {
 		memcpy(letter->session.bytes, message->proof_end->session.data, 16);
+	} else if (message->body_case == WIRE__TO_NODE__BODY_WATCH) {
+		watching.watched[node] = message->watch->machines.len == 20 &&
+					 memcmp(message->watch->machines.data,
+						stage->machine.address.bytes, 20) == 0;
 	} else if (message->body_case == WIRE__TO_NODE__BODY_POLL) {
 		memcpy(letter->nonce, message->poll->nonce.data, 16);
 		memcpy(letter->checker.bytes, message->poll->checker.data, 20);
@@ -464,6 +593,8 @@ static void start_loop(void)
 {
 	assert_int_equal(loop_new(&stage->context.loop), 0);
 	assert_int_equal(proof_module.start(&stage->context), 0);
+	for (size_t i = 0; i < CHECKERS; i++)
+		checkers.on_up(checkers.arg, address_of(i));
 	assert_int_equal(pthread_create(&thread, NULL, run_loop, stage->context.loop), 0);
 }
 
@@ -512,6 +643,7 @@ int stage_open(void **state)
 	store_open(&stage->store, kind);
 	assert_int_equal(migrate(stage->store.db, migrations, NULL), 0);
 	make_keys();
+	watching = (struct watching){ 0 };
 	assert_int_equal(verifier_new(&verifier), 0);
 	assert_int_equal(hasher_new(&hasher), 0);
 	stage->settings = (struct settings){

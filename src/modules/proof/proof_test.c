@@ -1,11 +1,17 @@
 #include "modules/proof/proof_stage.h"
 
+#include "modules/billing/billing.h"
 #include "modules/proof/appeals.h"
 #include "modules/proof/panel.h"
 #include "modules/proof/proof.h"
 #include "modules/proof/schedule.h"
 #include "modules/proof/settle.h"
+#include "modules/proof/watch.h"
+#include "modules/worker/worker_state.h"
+#include "modules/worker/worker_store.h"
 #include "wire/wire.h"
+
+#define OPEN_EXCUSES "SELECT count(*) AS n FROM billing_excuses WHERE until_ms = 0"
 
 struct call {
 	struct stage *stage;
@@ -272,15 +278,119 @@ static void test_a_liar_appeals_in_vain(void **state)
 	assert_int_equal(stage->cleared, 0);
 	/* Had it been right, it would have been cleared. */
 	store_exec(&stage->store, "UPDATE proof_members SET mark = 2");
-	store_exec(&stage->store, "UPDATE proofs SET appeal = 'queued', appeal_member = 0, "
-				  "appeal_by = owner WHERE id = (SELECT min(id) FROM proofs)");
+	store_exec(&stage->store,
+		   "UPDATE proofs SET appeal = 'queued', appeal_member = 0, "
+		   "appeal_by = owner WHERE id = (SELECT id FROM proofs ORDER BY id LIMIT 1)");
 	for (int64_t member = 0; member < CHECKERS; member++) {
 		store_exec(&stage->store, "UPDATE proofs SET appeal = 'queued' "
-					  "WHERE id = (SELECT min(id) FROM proofs)");
+					  "WHERE id = (SELECT id FROM proofs ORDER BY id LIMIT 1)");
 		assert_int_equal(stage_job(stage, appeals_run), 0);
 		store_exec(&stage->store, "UPDATE proofs SET appeal_member = appeal_member + 1");
 	}
 	assert_int_equal(stage->cleared, CHECKERS - 1);
+}
+
+/* ---- testing checkers ---- */
+
+static void test_who_looks_at_nothing_is_found_out(void **state)
+{
+	struct stage *stage = *state;
+	struct proof_row *rows;
+	size_t n, planted = 0;
+
+	stage_until(stage, 2);
+	stage->manners[1] = LYING; /* says that all is well */
+	stage->settings.proof_planted_ms = 1;
+	for (int i = 0; i < 100 && planted == 0; i++) {
+		assert_int_equal(stage_job(stage, schedule_run), 0);
+		n = stage_proofs(stage, &rows);
+		for (size_t p = 0; p < n; p++)
+			planted += rows[p].planted;
+	}
+	stage->settings.proof_planted_ms = 0;
+	assert_int_equal(planted, 1);
+	stage_until(stage, 3);
+	n = stage_proofs(stage, &rows);
+	assert_true(rows[0].planted);
+	assert_string_equal(rows[0].outcome, "failed");
+	assert_int_not_equal(rows[0].own_bits, PROOF_ALL);
+	assert_int_equal(stage->planted_marks, 3); /* panel_standing */
+	assert_int_equal(stage->marks[0][CHECKER_WRONG] + stage->marks[2][CHECKER_WRONG] +
+				 stage->marks[3][CHECKER_WRONG],
+			 0);
+	/* Nobody's machine: nothing else follows. */
+	assert_int_equal(stage_standing(stage, WORKER_DEVICE_HOST).state, WORKER_PROVED);
+}
+
+/* ---- rented ---- */
+
+static int tx_rent(struct tx *tx, void *arg)
+{
+	const struct worker_need need = { .cpu_milli = 1000,
+					  .memory_bytes = 1 << 20,
+					  .disk_bytes = 1 << 20 };
+	struct call *call = arg;
+	const struct context *context = &call->stage->context;
+	struct worker_placement placement;
+	struct billing_lease lease = { .rental = { { 1 } },
+				       .lease = { { 2 } },
+				       .tenant = call->account,
+				       .machine = call->stage->machine,
+				       .provider = call->stage->owner,
+				       .rate_hour = { 1000000 },
+				       .hold = { 1000000 } };
+	int r = billing_credit(context, tx, call->account, (struct amount){ 5000000 }, "k", NULL);
+
+	if (r == 0)
+		r = worker_place(context, tx, lease.lease, lease.rental, &need, &placement);
+	return r == 0 ? billing_lease_open(context, tx, &lease) : r;
+}
+
+static int tx_offer(struct tx *tx, void *arg)
+{
+	struct call *call = arg;
+	struct worker_row row;
+	int r = worker_store_get(tx, call->stage->machine, &row);
+
+	row.core_hour.micro = 1000000;
+	if (r == 0)
+		r = worker_store_change(tx, &row);
+	return r == 0 ? worker_fleet_refresh(tx, row.machine) : r;
+}
+
+static void check_now(struct stage *stage, int64_t n)
+{
+	store_exec(&stage->store, "UPDATE worker_devices SET due_at = 0 WHERE kind = 2");
+	stage_until(stage, n);
+}
+
+static void test_a_rented_machine_that_fails_is_excused(void **state)
+{
+	struct stage *stage = *state;
+	struct call call = { .stage = stage, .account = { { { 7 } } } };
+	struct proof_row *rows;
+	int64_t generation;
+
+	stage_until(stage, 2);
+	assert_int_equal(store_run(&stage->store, TX_WRITE, tx_offer, &call), 0);
+	assert_true(fleet_heard(worker_state.fleet, stage->machine, true, &generation));
+	assert_int_equal(store_run(&stage->store, TX_WRITE, tx_rent, &call), 0);
+
+	stage->flaw = PHANTOM_MATRIX;
+	check_now(stage, 3);
+	assert_int_equal(stage_proofs(stage, &rows), 3);
+	assert_int_equal(rows[0].kind, SESSION_RENTED);
+	assert_string_equal(rows[0].outcome, "failed");
+	assert_int_equal(stage_standing(stage, WORKER_DEVICE_HOST).state, WORKER_FAILED);
+	assert_int_equal(store_number(&stage->store, OPEN_EXCUSES), 1);
+
+	stage->flaw = PHANTOM_SOUND;
+	check_now(stage, 4);
+	assert_int_equal(stage_proofs(stage, &rows), 4);
+	assert_string_equal(rows[0].outcome, "passed");
+	assert_int_equal(store_number(&stage->store, OPEN_EXCUSES), 0);
+	/* A small product does not make good what failed. */
+	assert_int_equal(stage_standing(stage, WORKER_DEVICE_HOST).state, WORKER_FAILED);
 }
 
 /* ---- uptime ---- */
@@ -308,6 +418,32 @@ static int tx_uptime(struct tx *tx, void *arg)
 		      : r;
 }
 
+/* A checker asks the machine over the relay; then reports what it saw in that hour. */
+static void test_polls_are_relayed_and_reports_kept(void **state)
+{
+	struct stage *stage = *state;
+	int64_t hour;
+
+	stage_until(stage, 2); /* a machine without sessions is not watched */
+	stage->settings.panel_standing = CHECKERS;
+	assert_int_equal(stage_job(stage, watch_run), 0);
+	hour = clock_now_ms(&clock_system) / 3600000;
+	assert_true(stage_poll(stage));
+	/* Nobody is asked about others' answers, and strangers ask nobody. */
+	assert_false(stage_poll_by_stranger(stage));
+	stage_report(stage, hour, 20, 19);
+	stage_report(stage, hour - 5, 20, 20); /* not its task then */
+	assert_int_equal(stage_job(stage, watch_run), 0);
+	assert_int_equal(store_number(&stage->store, "SELECT count(*) AS n FROM proof_uptimes"), 1);
+	assert_int_equal(store_number(&stage->store, "SELECT polls AS n FROM proof_uptimes"), 20);
+	/* The same hour again counts if it saw more. */
+	stage_report(stage, hour, 30, 10);
+	stage_report(stage, hour, 25, 25);
+	assert_int_equal(stage_job(stage, watch_run), 0);
+	assert_int_equal(store_number(&stage->store, "SELECT answered AS n FROM proof_uptimes"),
+			 10);
+}
+
 static void test_a_majority_counts_hours(void **state)
 {
 	struct call call = { .stage = *state };
@@ -327,6 +463,9 @@ int main(void)
 		STAGE_TEST(test_a_restart_ends_what_went_on),
 		STAGE_TEST(test_appeals),
 		STAGE_TEST(test_a_liar_appeals_in_vain),
+		STAGE_TEST(test_who_looks_at_nothing_is_found_out),
+		STAGE_TEST(test_a_rented_machine_that_fails_is_excused),
+		STAGE_TEST(test_polls_are_relayed_and_reports_kept),
 		STAGE_TEST(test_a_majority_counts_hours),
 	};
 
