@@ -100,6 +100,18 @@ static void test_copies_come_too_late(void **state _unused_)
 	world_free(world);
 }
 
+static void test_a_result_is_what_was_committed_to(void **state _unused_)
+{
+	struct world *world = world_new(5);
+	const struct conductor_end *end = run_with(world, SWITCHING, 2);
+
+	assert_int_equal(end->end, END_JUDGED);
+	assert_int_equal(end->silent, 3);
+	assert_int_equal(end->verdict.wrong, 0);
+	conductor_free(world->conductor);
+	world_free(world);
+}
+
 static void test_half_a_panel_decides_nothing(void **state _unused_)
 {
 	struct world *world = world_new(4);
@@ -193,6 +205,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_liars_are_wrong_and_the_silent_silent),
 		cmocka_unit_test(test_copies_come_too_late),
+		cmocka_unit_test(test_a_result_is_what_was_committed_to),
 		cmocka_unit_test(test_half_a_panel_decides_nothing),
 		cmocka_unit_test(test_a_silent_member_costs_little_time),
 		cmocka_unit_test(test_whatever_anybody_does),

@@ -163,6 +163,20 @@ static void member_copies(struct world *world, unsigned int i, const void *bytes
 	member_says(world, i, MESSAGE_RESULT, world->members[message.member].result, RESULT_SIZE);
 }
 
+/* Signed, and of this session, but not what it committed to. */
+static void member_switches(struct world *world, unsigned int i)
+{
+	struct member *member = &world->members[i];
+	struct result result;
+
+	assert_int_equal(result_decode(member->result, RESULT_SIZE, &result), 0);
+	result.bits ^= PROOF_TILES;
+	result_encode(&result, member->result);
+	assert_int_equal(message_sign(world->hasher, TAG_RESULT, &world->digest, world->keys[i],
+				      member->result, RESULT_SIZE),
+			 0);
+}
+
 static void member_sees_commit(struct world *world, unsigned int i, const void *bytes, size_t len)
 {
 	struct member *member = &world->members[i];
@@ -171,6 +185,8 @@ static void member_sees_commit(struct world *world, unsigned int i, const void *
 		member_copies(world, i, bytes, len);
 	} else if (member->committed && !member->revealed && member->manner != DEFECTING) {
 		member->revealed = true;
+		if (member->manner == SWITCHING)
+			member_switches(world, i);
 		member_says(world, i, MESSAGE_RESULT, member->result, RESULT_SIZE);
 	}
 }

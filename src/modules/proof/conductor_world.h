@@ -18,6 +18,7 @@ enum manner { /* of members */
 	      LATE, /* past every deadline */
 	      COPYING, /* commits and reveals what it sees of others */
 	      DEFECTING, /* commits, never reveals */
+	      SWITCHING, /* reveals another result than it committed to */
 	      BABBLING, /* bytes of any kind and length */
 	      LEAVING, /* its link breaks */
 	      DEAF, /* misses a message, knows it, and abstains */

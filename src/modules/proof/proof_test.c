@@ -196,6 +196,7 @@ static void test_mute_checkers_are_marked_silent(void **state)
 	size_t n;
 
 	stage->manners[0] = stage->manners[1] = MUTE;
+	stage->settings.proof_nonce_ms = 5000; /* are waited for */
 	stage_until(stage, 1);
 	n = stage_proofs(stage, &rows);
 	assert_string_equal(rows[n - 1].reason, "no_quorum");
