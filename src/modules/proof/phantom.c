@@ -6,7 +6,7 @@ struct skewed {
 	struct prover_device device;
 	struct prover_device *inner;
 	enum phantom_flaw flaw;
-	uint32_t at; /* the round or epoch */
+	uint32_t from; /* this round or epoch on */
 };
 
 struct phantom {
@@ -25,7 +25,7 @@ struct phantom {
 	struct skewed device;
 };
 
-/* ---- a device that computes one round or epoch from another seed ---- */
+/* ---- a device that computes its last rounds or epochs from another seed ---- */
 
 static struct prover_device *inner_of(struct prover_device *device)
 {
@@ -43,7 +43,7 @@ static struct prg_key skew_key(const struct prover_device *device, const struct 
 	const struct skewed *skew = skew_of(device);
 	struct prg_key other = *key;
 
-	if (skew->flaw == PHANTOM_MATRIX && round == skew->at)
+	if (skew->flaw == PHANTOM_MATRIX && round >= skew->from)
 		other.words[0] ^= 1;
 	return other;
 }
@@ -76,7 +76,7 @@ static int skew_walk_epoch(struct prover_device *device, const uint32_t salt[sta
 	uint32_t other[8];
 
 	memcpy(other, salt, sizeof(other));
-	if (skew->flaw == PHANTOM_WALK && epoch == skew->at)
+	if (skew->flaw == PHANTOM_WALK && epoch >= skew->from)
 		other[0] ^= 1;
 	return inner_of(device)->ops->walk_epoch(inner_of(device), other, epoch, ret_root);
 }
@@ -230,6 +230,7 @@ int phantom_new(const struct session *session, struct secp_key *key, enum phanto
 		const struct phantom_mouth *mouth, struct phantom **ret_phantom)
 {
 	struct phantom *phantom = calloc(1, sizeof(*phantom));
+	uint32_t n;
 	int r;
 
 	if (!phantom)
@@ -241,8 +242,8 @@ int phantom_new(const struct session *session, struct secp_key *key, enum phanto
 	phantom->mouth = *mouth;
 	phantom->device.device.ops = &skewed_ops;
 	phantom->device.flaw = flaw;
-	phantom->device.at = flaw == PHANTOM_WALK ? session->work.epochs / 2u
-						  : session->work.rounds / 2u;
+	n = flaw == PHANTOM_WALK ? session->work.epochs : session->work.rounds;
+	phantom->device.from = n - (n + 2) / 3;
 	r = hasher_new(&phantom->hasher);
 	if (r == 0) {
 		session_digest(phantom->hasher, session, &phantom->digest);

@@ -1,8 +1,8 @@
 /* phantom.h - a worker that does not exist: the control plane proves a planted session itself, wrongly on
  * purpose, so that checkers who look at nothing are found out.
  *
- * In one round, or one epoch, another seed is used. Roots, paths and signatures fit all the same: only who
- * computes again sees it. Proves on a thread of its own, with one core. */
+ * In the last third of its rounds, or of its epochs, another seed is used: some of the openings are all but sure
+ * to show it. Roots, paths and signatures fit all the same: only who computes again sees it. Proves on a thread of its own, with one core. */
 #pragma once
 
 #include "base/random.h"
