@@ -67,8 +67,7 @@ static const struct option_table tasks_table = {
 };
 
 static const struct column task_columns[] = {
-	{ "PROOF", "proof" },     { "AT", "at" },           { "MARK", "mark" },
-	{ "PLANTED", "planted" }, { "OUTCOME", "outcome" }, { 0 },
+	{ "PROOF", "proof" }, { "AT", "at" }, { "MARK", "mark" }, { "CLEARED", "cleared" }, { 0 },
 };
 
 int cmd_checker_tasks(int argc, char **argv)

@@ -20,6 +20,7 @@ static const struct column columns[] = {
 	{ "NAME", "name" },
 	{ "STATE", "state" },
 	{ "PAUSED", "paused" },
+	{ "PROVED", "proved" },
 	{ "CLASS", "class" },
 	{ "GPU/H", "gpu_hour" },
 	{ "CORE/H", "core_hour" },
@@ -30,6 +31,59 @@ static const struct column columns[] = {
 	{ "SEEN", "seen_at" },
 	{ 0 },
 };
+
+static const struct column check_columns[] = {
+	{ "MACHINE", "name" },
+	{ "DEVICE", "kind" },
+	{ "UUID", "uuid" },
+	{ "CHECK", "state" },
+	{ "CLASS", "class" },
+	{ "SCORE", "score_milli", COLUMN_MILLI },
+	{ "GOPS", "matrix_mops", COLUMN_MILLI },
+	{ "WALK MB/S", "walk_kbps", COLUMN_MILLI },
+	{ "SET MIB", "set_mib" },
+	{ "DOWN MBIT/S", "down_kbps", COLUMN_MILLI },
+	{ "AT", "checked_at" },
+	{ "PROOF", "proof" },
+	{ "WHY", "reason" },
+	{ 0 },
+};
+
+/* The devices of all machines in one list, each with its machine's name. */
+static int collect_checks(const json_t *workers, json_t *checks)
+{
+	json_t *worker, *device;
+	size_t i, j;
+
+	json_array_foreach(workers, i, worker) {
+		json_t *name = json_object_get(worker, "name");
+
+		json_array_foreach(json_object_get(worker, "devices"), j, device) {
+			json_t *check = json_copy(device);
+
+			if (!check || json_object_set(check, "name", name) < 0 ||
+			    json_array_append(checks, check) < 0) {
+				json_decref(check);
+				return -ENOMEM;
+			}
+			json_decref(check);
+		}
+	}
+	return 0;
+}
+
+/* People get a second table; programs find the devices in each machine's object. */
+static int show_checks(struct cli *cli, const json_t *workers)
+{
+	_cleanup_(json_decrefp) json_t *checks = json_array();
+
+	if (cli->format != OUT_TABLE || json_array_size(workers) == 0)
+		return 0;
+	if (!checks || collect_checks(workers, checks) < 0)
+		return cli_fault(-ENOMEM, "status");
+	putchar('\n');
+	return cli_print_list(cli, check_columns, checks);
+}
 
 static int show_one(struct cli *cli)
 {
@@ -45,7 +99,9 @@ static int show_all(struct cli *cli)
 	_cleanup_(json_decrefp) json_t *items = NULL;
 	int r = client_list(cli->client, "/v1/workers?limit=100", 0, &items);
 
-	return r == 0 ? cli_print_list(cli, columns, items) : r;
+	if (r == 0)
+		r = cli_print_list(cli, columns, items);
+	return r == 0 ? show_checks(cli, items) : r;
 }
 
 int provider_status(int argc, char **argv)
