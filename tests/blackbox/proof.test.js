@@ -1,0 +1,145 @@
+// Proof of Physical Work end to end: real checkers, the CPU's prover, real panels; and what follows for offers,
+// rentals and checkers.
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { createHash } from 'node:crypto'
+import { Network, bin, demoImage, until } from './lib/network.js'
+
+const slow = 120000
+const settings = {
+  proof_required: 1, panel_registration: 3, panel_standing: 3, panel_least: 3, beacon_slot_ms: 1000,
+  proof_standby_ms: 3000, proof_rented_ms: 2000, proof_planted_ms: 0, proof_retry_ms: 1000, proof_nonce_ms: 5000,
+  proof_result_ms: 15000, poll_every_ms: 1000, proof_bandwidth_ms: 500, offline_after_ms: 10000, lost_after_ms: 30000,
+}
+const order = { image: demoImage, cpu_milli: 200, memory: '32MiB', disk: '64MiB', stop_timeout_s: 1 }
+let network, agent, tenant, checkers
+
+before(async () => {
+  network = await Network.start(settings)
+  agent = await network.worker({ options: ['--proof-listen', '127.0.0.1:0'] })
+  tenant = await network.tenant('10')
+})
+after(() => network?.stop())
+
+const worker = () => agent.provider.get(`/v1/workers/${agent.machine}`)
+const host = async () => (await worker()).devices.find((d) => d.kind === 'host')
+const proofs = async (query = '') => (await tenant.get(`/v1/proofs?machine=${agent.machine}${query}`)).items
+
+test('a machine that nobody checked is not offered, and the answer says so', async () => {
+  const { items, excluded } = await tenant.get('/v1/offers?gpus=0')
+  assert.deepEqual(items, [])
+  assert.deepEqual(excluded, { unproved: 1 })
+  await tenant.refused('POST', '/v1/rentals', order, 409, 'no-capacity')
+  assert.equal((await host()).state, 'unproved')
+})
+
+test('without enough licensed checkers nothing begins', async () => {
+  checkers = [await network.checker(), await network.checker(), await network.checker({ licences: 0 })]
+  await new Promise((resolve) => setTimeout(resolve, 2500))
+  assert.deepEqual(await proofs(), [])
+})
+
+test('three checkers prove it, and it is offered', async () => {
+  await network.license(checkers[2], 1)
+  await until('the machine to be proved', async () => (await worker()).proved, slow)
+  const seen = await host()
+  assert.equal(seen.state, 'proved')
+  assert.equal(seen.class, 'cpu')
+  assert.ok(seen.matrix_mops > 0 && seen.walk_kbps > 0 && seen.set_mib > 0)
+  assert.equal((await tenant.get('/v1/offers?gpus=0')).items.length, 1)
+})
+
+test('the session is public: panel, beacon, verdict', async () => {
+  const list = await proofs('&outcome=passed')
+  const proof = await tenant.get(`/v1/proofs/${list.at(-1).id}`)
+  assert.equal(proof.kind, 'registration')
+  assert.equal(proof.device, 'host')
+  assert.deepEqual(proof.members.map((m) => m.checker.toLowerCase()).sort(), checkers.map((c) => c.address.toLowerCase()).sort())
+  for (const member of proof.members) assert.match(member.mark, /valid|deviating/)
+  assert.equal(proof.verdict.bits, 31)
+  assert.equal(proof.own_bits, 31)
+})
+
+test('the beacon was committed to before: each value hashes to the one before', async () => {
+  const first = await tenant.get('/v1/beacon')
+  const second = await until('a later value', async () => {
+    const now = await tenant.get('/v1/beacon')
+    return now.slot > first.slot && now
+  })
+  let value = Buffer.from(second.value.slice(2), 'hex')
+  for (let i = second.slot; i > first.slot; i--) value = createHash('sha256').update(value).digest()
+  if (second.chain.first === first.chain.first) assert.equal(value.toString('hex'), first.value.slice(2))
+})
+
+test('anybody replays it offline and gets the same verdict, byte for byte', async () => {
+  const id = (await proofs('&outcome=passed'))[0].id
+  const { record } = await tenant.get(`/v1/proofs/${id}/record`)
+  const file = join(network.dir, 'record')
+  const bytes = Buffer.from(record, 'base64url')
+  await writeFile(file, bytes)
+  const run = spawnSync(bin, ['popw', 'verify', file], { encoding: 'utf8', env: { ...process.env, KAISAR_URL: '' } })
+  assert.equal(run.status, 0, run.stderr)
+  assert.deepEqual(JSON.parse(run.stdout), (await tenant.get(`/v1/proofs/${id}`)).verdict)
+  const fetched = spawnSync(bin, ['popw', 'verify', id], { encoding: 'utf8', env: { ...process.env, KAISAR_URL: network.url } })
+  assert.equal(fetched.stdout, run.stdout, fetched.stderr)
+  bytes[bytes.length >> 1] ^= 1
+  await writeFile(file, bytes)
+  assert.notEqual(spawnSync(bin, ['popw', 'verify', file]).status, 0)
+})
+
+test('it is checked again at random times, and its disk too', async () => {
+  await until('a standby session', async () => (await proofs('&outcome=passed')).some((p) => p.kind === 'standby'), slow)
+  await until('the disk to be proved', async () => (await worker()).devices.find((d) => d.kind === 'disk').state === 'proved', slow)
+})
+
+test('bandwidth is measured where the machine says how to be reached', async () => {
+  await until('figures', async () => (await host()).down_kbps > 0 && (await host()).up_kbps > 0, slow)
+})
+
+test('while rented it is checked lightly, and the rental goes on', async () => {
+  const rental = await tenant.post('/v1/rentals', order, 201)
+  await until('it to run', async () => (await tenant.get(`/v1/rentals/${rental.id}`)).state === 'running')
+  const begun = Date.now()
+  await until('a session of a rented machine', async () =>
+    (await proofs('&outcome=passed')).find((p) => p.kind === 'rented' && Date.parse(p.started_at) >= begun - 1000), slow)
+  assert.equal((await tenant.get(`/v1/rentals/${rental.id}`)).state, 'running')
+  await tenant.post(`/v1/rentals/${rental.id}/stop`, {})
+  await until('it to stop', async () => (await tenant.get(`/v1/rentals/${rental.id}`)).state === 'stopped')
+  const bill = await tenant.get(`/v1/bills/${rental.id}`)
+  assert.deepEqual(bill.leases[0].excuses, [])
+})
+
+test('a control plane killed during a session states its end, and repeats it', async () => {
+  const before = new Set((await proofs()).map((p) => p.id))
+  const live = await until('a live session', async () => (await proofs()).find((p) => p.state === 'live' && !before.has(p.id)), slow)
+  await network.server.kill()
+  await network.startServer()
+  const proof = await tenant.get(`/v1/proofs/${live.id}`)
+  assert.notEqual(proof.state, 'live')
+  await until('a later session to pass', async () =>
+    (await proofs('&outcome=passed')).some((p) => p.started_at > live.started_at), slow)
+})
+
+test('a worker killed during a session: a stated end, and it is proved again later', async () => {
+  const live = await until('a live session', async () => (await proofs()).find((p) => p.state === 'live'), slow)
+  await agent.program.kill()
+  const proof = await until('its end', async () => {
+    const now = await tenant.get(`/v1/proofs/${live.id}`)
+    return now.state !== 'live' && now
+  }, slow)
+  assert.ok(proof.reason, 'it has a reason')
+  network.runAgent(agent)
+  await until('a later session to pass', async () =>
+    (await proofs('&outcome=passed')).some((p) => p.started_at > proof.ended_at), slow)
+})
+
+test('checkers see what they did; a silent one is silent, not wrong', async () => {
+  const tasks = (await checkers[0].owner.get(`/v1/checkers/${checkers[0].address}/tasks`)).items
+  assert.ok(tasks.length > 0 && tasks.every((t) => t.mark !== 'wrong'))
+  const row = await checkers[0].owner.get(`/v1/checkers/${checkers[0].address}`)
+  assert.ok(row.valid > 0)
+  assert.equal(row.wrong, 0)
+})
