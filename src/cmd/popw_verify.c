@@ -1,21 +1,28 @@
-/* popw_verify.c - a published session again, offline: the record that the control plane gives out, or only its
- * transcript. */
+/* popw_verify.c - a published session again: the record that the control plane gives out, or only its
+ * transcript, from a file offline or fetched by the session's id. */
 #include "cmd/popw.h"
 
 #include "base/codec.h"
+#include "cmd/client.h"
 #include "cmd/failure.h"
 #include "cmd/file.h"
 #include "cmd/options.h"
 #include "popw/judge.h"
+#include "popw/session.h"
 
 enum { FILE_MAX = TRANSCRIPT_SIZE_MAX + 65536, ARENA_BYTES = 16 << 20 };
 
-static const struct option_row rows[] = { { 0 } };
+static const struct option_row rows[] = {
+	{ "save", 0, "FILE", "keep the record that was fetched" },
+	{ "url", 0, "URL", "the network to fetch it from (KAISAR_URL)" },
+	{ 0 },
+};
 static const struct option_table table = {
-	.usage = "kaisar popw verify FILE",
+	.usage = "kaisar popw verify [OPTIONS] FILE|PROOF",
 	.about =
-		"Verifies a published session of Proof of Physical Work again, on this CPU, asking "
-		"nobody.\n"
+		"Verifies a published session of Proof of Physical Work again, on this CPU: from a "
+		"file,\n"
+		"asking nobody, or by its id (prf-...), fetching nothing but its record.\n"
 		"Of a record it prints the panel's verdict, byte for byte as it was published, and "
 		"ends\n"
 		"with 0 where the panel was right; of a bare transcript what holds, with 0 where "
@@ -113,6 +120,13 @@ static int replay_record(struct replay *replay, const char *bytes, size_t len)
 
 /* ---- the subcommand ---- */
 
+static int replay_bytes(struct replay *replay, const char *bytes, size_t len)
+{
+	if (len >= 6 && memcmp(bytes, "POPWR1", 6) == 0)
+		return replay_record(replay, bytes, len);
+	return replay_transcript(replay, bytes, len);
+}
+
 static int replay_file(struct replay *replay, const char *path)
 {
 	char *bytes;
@@ -121,12 +135,70 @@ static int replay_file(struct replay *replay, const char *path)
 
 	r = file_read(path, FILE_MAX, replay->arena, &bytes, &len);
 	if (r == -ENOENT)
-		return cli_fail(CLI_NOT_FOUND, "%s: no such file", path);
-	if (r < 0)
-		return cli_fault(r, path);
-	if (len >= 6 && memcmp(bytes, "POPWR1", 6) == 0)
-		return replay_record(replay, bytes, len);
-	return replay_transcript(replay, bytes, len);
+		return cli_fail(CLI_NOT_FOUND, "%s: no such file (a proof's id begins with prf-)",
+				path);
+	return r < 0 ? cli_fault(r, path) : replay_bytes(replay, bytes, len);
+}
+
+/* ---- fetched ---- */
+
+static int read_answer(struct replay *replay, const json_t *answer, uint8_t **ret_bytes,
+		       size_t *ret_len)
+{
+	const char *text = json_string_value(json_object_get(answer, "record"));
+	uint8_t *bytes = arena_alloc(replay->arena, FILE_MAX);
+
+	if (!bytes)
+		return cli_fault(-ENOMEM, "record");
+	if (!text || base64url_decode(text, strlen(text), bytes, FILE_MAX, ret_len) < 0)
+		return cli_fail(CLI_FAILED, "the network's answer is no record");
+	*ret_bytes = bytes;
+	return 0;
+}
+
+static int keep(const char *path, const uint8_t *bytes, size_t len)
+{
+	FILE *file = fopen(path, "wxe");
+	bool written;
+
+	if (!file)
+		return cli_fault(-errno, path);
+	written = fwrite(bytes, 1, len, file) == len;
+	return fclose(file) == 0 && written ? 0 : cli_fault(-EIO, path);
+}
+
+static int replay_fetched(struct replay *replay, const char *id, const struct options *options)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	_cleanup_(json_decrefp) json_t *answer = NULL;
+	const char *save = options_get(options, "save", NULL);
+	struct client_call call = { .method = "GET", .anonymous = true };
+	uint8_t *bytes;
+	size_t len;
+	int r;
+
+	r = client_open(options_get(options, "url", NULL), &client);
+	if (r != 0)
+		return r;
+	call.path = arena_printf(client_arena(client), "/v1/proofs/%s/record", id);
+	r = call.path ? client_call(client, &call, &answer) : cli_fault(-ENOMEM, id);
+	if (r == 0)
+		r = read_answer(replay, answer, &bytes, &len);
+	if (r == 0 && save)
+		r = keep(save, bytes, len);
+	return r != 0 ? r : replay_bytes(replay, (const char *)bytes, len);
+}
+
+static int replay_named(struct replay *replay, const struct options *options)
+{
+	const char *word = options->words[0];
+	struct proof_id id;
+
+	if (proof_id_parse(word, &id) == 0)
+		return replay_fetched(replay, word, options);
+	if (options_has(options, "save"))
+		return options_refuse(&table, "--save keeps what is fetched: name a proof's id");
+	return replay_file(replay, word);
 }
 
 int popw_verify(int argc, char **argv)
@@ -142,7 +214,7 @@ int popw_verify(int argc, char **argv)
 		r = verifier_new(&replay.verifier);
 	if (r == 0)
 		r = arena_new(ARENA_BYTES, &replay.arena);
-	status = r < 0 ? cli_fault(r, "verify") : replay_file(&replay, options.words[0]);
+	status = r < 0 ? cli_fault(r, "verify") : replay_named(&replay, &options);
 	arena_free(replay.arena);
 	verifier_free(replay.verifier);
 	hasher_free(replay.hasher);
