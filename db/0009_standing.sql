@@ -1,6 +1,7 @@
 -- What proofs say of the machines' devices. A machine is proved when its host and all GPUs that it
 -- shows are; only such are offered where the network asks for proofs.
 ALTER TABLE workers ADD COLUMN proved BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE workers ADD COLUMN proof_address TEXT NOT NULL DEFAULT '';
 ALTER TABLE workers ADD COLUMN proof_port BIGINT NOT NULL DEFAULT 0;
 
 -- kind: 1 a GPU (device: its uuid), 2 the host, 3 its disk. state: 0 unproved, 1 proved, 2 failed. What a

@@ -49,6 +49,8 @@ static void send_inventory(struct agent *agent)
 	if (agent->config.address)
 		inventory->wire.address = (char *)agent->config.address;
 	inventory->wire.proof_port = proofs_port(agent->proofs);
+	if (agent->config.proof_address)
+		inventory->wire.proof_address = (char *)agent->config.proof_address;
 	message.body_case = WIRE__TO_SERVER__BODY_INVENTORY;
 	message.inventory = &inventory->wire;
 	note_send("inventory", link_send(agent->link, &message));
@@ -343,6 +345,7 @@ static int start_proofs(struct agent *agent)
 		.nvml = &agent->nvml,
 		.reconcile = agent->reconcile,
 		.folder = agent->config.folder,
+		.program = agent->config.prover,
 		.gpu_backend = agent->config.gpu_backend,
 		.listen_host = agent->config.proof_host,
 		.listen_port = agent->config.proof_port,

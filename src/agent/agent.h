@@ -21,8 +21,10 @@ struct agent_config {
 	const char *cdi_folder; /* of the GPUs' CDI files; NULL: /etc/cdi and /var/run/cdi */
 	const char *version; /* of this program */
 	const char *gpu_backend; /* that proves GPUs: prover.h; NULL: what the machine has */
+	const char *prover; /* the program that proves, as docs/popw.md says; NULL: this one */
 	const char *proof_host; /* numeric: where checkers measure bandwidth; NULL: nowhere */
 	uint16_t proof_port; /* 0: any free one */
+	const char *proof_address; /* told for it; NULL: @address */
 	const char *address; /* where published ports are reached; NULL: not told */
 };
 

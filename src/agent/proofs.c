@@ -120,6 +120,7 @@ static int start_prover(struct proofs *proofs, const struct proofs_config *confi
 		.key = config->key,
 		.nvml = config->nvml,
 		.folder = config->folder,
+		.program = config->program,
 		.gpu_backend = config->gpu_backend,
 		.send = on_send,
 		.tenants = on_tenants,

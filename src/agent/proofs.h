@@ -14,7 +14,7 @@ struct proofs_config {
 	const struct secp_key *key; /* the machine's; outlives the proofs */
 	const struct nvml *nvml; /* outlives the proofs */
 	struct reconcile *reconcile;
-	const char *folder, *gpu_backend; /* prover.h */
+	const char *folder, *program, *gpu_backend; /* prover.h */
 	const char *listen_host; /* of the proof port; NULL: there is none */
 	uint16_t listen_port;
 };

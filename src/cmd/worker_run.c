@@ -23,6 +23,7 @@ static const struct option_row rows[] = {
 	  "where tenants reach published ports: a host name or an address" },
 	{ "proof-listen", 0, "HOST:PORT",
 	  "where checkers measure this network: a numeric address (nowhere)" },
+	{ "prover", 0, "PROGRAM", "proves in place of this one, as docs/popw.md says" },
 	{ "gpu-backend", 0, "NAME", "what proves GPUs: cuda, opencl, cpu (for trials) or auto" },
 	{ "log-json", 0, NULL, "log lines as JSON" },
 	{ 0 },
@@ -89,6 +90,7 @@ static int read_proofs(const struct options *options, struct agent_config *confi
 {
 	const char *listen = options_get(options, "proof-listen", NULL);
 
+	config->prover = options_get(options, "prover", NULL);
 	if (!find_backend(options, &config->gpu_backend))
 		return options_refuse(&table, "--gpu-backend must be cuda, opencl, cpu or auto");
 	if (!listen)
@@ -96,9 +98,12 @@ static int read_proofs(const struct options *options, struct agent_config *confi
 	if (!read_listen(listen, host, &config->proof_port))
 		return options_refuse(&table, "--proof-listen must be HOST:PORT, HOST a numeric "
 					      "address, PORT 0 to 65535");
-	if (!config->address)
-		return options_refuse(&table,
-				      "--proof-listen is reached at --public-address: say it, too");
+	/* One that listens everywhere is reached where tenants reach the machine. */
+	if (strcmp(host, "0.0.0.0") != 0 && strcmp(host, "::") != 0)
+		config->proof_address = host;
+	else if (!config->address)
+		return options_refuse(&table, "--proof-listen on all addresses needs "
+					      "--public-address: which one is told");
 	config->proof_host = host;
 	return 0;
 }

@@ -42,6 +42,7 @@ static const struct bound bounds[] = {
 	{ &wire__stream_open__descriptor, "rows", 0, UINT16_MAX },
 	{ &wire__stream_data__descriptor, "bytes", 0, WIRE_CHUNK_MAX },
 	{ &wire__inventory__descriptor, "proof_port", 0, PORT_MAX },
+	{ &wire__inventory__descriptor, "proof_address", 0, WIRE_HOST_MAX },
 	{ &wire__proof__descriptor, "session", ID, ID },
 	{ &wire__proof__descriptor, "kind", 1, WIRE_PROOF_KIND_MAX },
 	{ &wire__proof__descriptor, "body", 1, WIRE_PROOF_MAX },

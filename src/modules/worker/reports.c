@@ -298,6 +298,8 @@ const char *inventory_check(const Wire__Inventory *inventory)
 		return "texts must not hold control characters";
 	if (inventory->address[0] && !wire_is_host(inventory->address))
 		return "address must be a host name or a numeric address";
+	if (inventory->proof_address[0] && !wire_is_host(inventory->proof_address))
+		return "proof_address must be a host name or a numeric address";
 	for (size_t i = 0; !wrong && i < inventory->n_gpus; i++)
 		wrong = check_gpu(inventory, i);
 	return wrong;
@@ -356,6 +358,7 @@ int report_inventory(struct tx *tx, struct machine_id machine, const Wire__Inven
 		.engine = inventory->engine,
 		.address = inventory->address,
 		.proof_port = inventory->proof_port,
+		.proof_address = inventory->proof_address,
 	};
 	struct worker_gpu *gpus;
 	struct worker_row row;

@@ -77,7 +77,8 @@ int worker_store_standing(struct tx *tx, struct machine_id machine, enum worker_
 	" d.matrix_mops AS matrix_mops, d.walk_kbps AS walk_kbps, d.set_mib AS set_mib,"         \
 	" d.down_kbps AS down_kbps, d.up_kbps AS up_kbps, d.checked_at AS checked_at,"           \
 	" d.due_at AS due_at, d.failures AS failures, d.proof AS proof, d.reason AS reason,"     \
-	" w.address AS address, w.proof_port AS proof_port,"                                     \
+	" CASE w.proof_address WHEN '' THEN w.address ELSE w.proof_address END AS address, "     \
+	"w.proof_port AS proof_port,"                                                            \
 	" g.model AS model, g.ordinal AS ordinal, CASE d.kind WHEN 1 THEN g.memory_bytes"        \
 	" WHEN 2 THEN w.memory_total ELSE w.disk_total END AS memory_bytes, w.leases AS leases," \
 	" CASE d.kind WHEN 1 THEN g.lease ELSE (SELECT l.lease FROM worker_leases l"             \

@@ -217,7 +217,7 @@ struct worker_proof_device {
 	char model[96]; /* canonical GPU name; "" */
 	int64_t ordinal; /* of a GPU on its machine */
 	int64_t memory_bytes; /* of the GPU, the host, or free disk */
-	const char *address; /* where checkers reach the machine; "": not told */
+	const char *address; /* where checkers reach its proof port; "": not told */
 	int64_t proof_port; /* 0: none */
 	bool rented; /* the GPU, or anything on the host, is rented now */
 	struct lease_id lease; /* of a rented GPU; for the host any live lease */

@@ -6,7 +6,7 @@
 	"machine, owner, name, paused, gpu_hour, core_hour, quality, joined_at, seen_at, lost,"   \
 	" agent_version, revision, generation, inventory_hash, cpu_count, cpu_model, os, kernel," \
 	" engine, gpus, cpu_milli_total, cpu_milli_used, memory_total, memory_used, disk_total,"  \
-	" disk_used, leases, address, proved, proof_port"
+	" disk_used, leases, address, proved, proof_port, proof_address"
 
 static int read_inventory(const struct sql_rows *rows, size_t i, struct worker_inventory *ret)
 {
@@ -22,6 +22,7 @@ static int read_inventory(const struct sql_rows *rows, size_t i, struct worker_i
 		.engine = rows_text(rows, i, "engine"),
 		.address = rows_text(rows, i, "address"),
 		.proof_port = rows_int(rows, i, "proof_port"),
+		.proof_address = rows_text(rows, i, "proof_address"),
 	};
 	return rows_bytes(rows, i, "inventory_hash", ret->hash, sizeof(ret->hash));
 }
@@ -74,7 +75,7 @@ int worker_store_add(struct tx *tx, struct machine_id machine, struct account_id
 	return no_conflict(tx_exec(
 		tx,
 		"INSERT INTO workers (" ROW ") VALUES ($1, $2, $3, 0, 0, 0, 500, $4, NULL, 0, '',"
-		" 0, 0, NULL, 0, '', '', '', '', 0, 0, 0, 0, 0, 0, 0, 0, '', 0, 0)",
+		" 0, 0, NULL, 0, '', '', '', '', 0, 0, 0, 0, 0, 0, 0, 0, '', 0, 0, '')",
 		SQL_PARAMS(sql_machine(&machine), sql_account(&owner), sql_text(name),
 			   sql_int(now_ms)),
 		NULL));
@@ -217,7 +218,8 @@ int worker_store_inventory(struct tx *tx, struct machine_id machine,
 	r = tx_exec(tx,
 		    "UPDATE workers SET inventory_hash = $2, cpu_count = $3, cpu_milli_total = $4,"
 		    " memory_total = $5, disk_total = $6, gpus = $7, cpu_model = $8, os = $9,"
-		    " kernel = $10, engine = $11, address = $12, proof_port = $13, revision = "
+		    " kernel = $10, engine = $11, address = $12, proof_port = $13, proof_address = "
+		    "$14, revision = "
 		    "revision + 1"
 		    " WHERE machine = $1",
 		    SQL_PARAMS(sql_machine(&machine),
@@ -227,7 +229,7 @@ int worker_store_inventory(struct tx *tx, struct machine_id machine,
 			       sql_int(inventory->gpus), sql_text(inventory->cpu_model),
 			       sql_text(inventory->os), sql_text(inventory->kernel),
 			       sql_text(inventory->engine), sql_text(inventory->address),
-			       sql_int(inventory->proof_port)),
+			       sql_int(inventory->proof_port), sql_text(inventory->proof_address)),
 		    NULL);
 	if (r != 0)
 		return no_conflict(r);

@@ -13,6 +13,7 @@ struct worker_inventory {
 	int64_t cpu_count, cpu_milli, memory_bytes, disk_bytes, gpus;
 	const char *cpu_model, *os, *kernel, *engine;
 	const char *address; /* of published ports; "": not told */
+	const char *proof_address; /* "": @address */
 	int64_t proof_port; /* 0: none */
 };
 
