@@ -272,6 +272,8 @@ static int authorise(struct exchange *x)
 		return r;
 	if (!x->request.caller.known)
 		return ROUTE_E_UNAUTHENTICATED;
+	if (x->request.caller.by_ticket)
+		return x->match.route->ticket ? 0 : ROUTE_E_DENIED;
 	return policy_allows(x->request.caller.permissions, need) ? 0 : ROUTE_E_DENIED;
 }
 

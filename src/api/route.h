@@ -35,6 +35,7 @@ struct caller {
 	uint32_t permissions; /* bit 1 << enum permission */
 	uint8_t session[16]; /* the session or API key that was used */
 	bool by_api_key;
+	bool by_ticket; /* may do nothing but what .ticket rows allow with the thing @session names */
 };
 
 /* ---- requests and replies ---- */
@@ -109,6 +110,7 @@ struct route {
 	enum permission permission;
 	enum tx_mode tx;
 	bool idempotent; /* takes Idempotency-Key: the same key and body get the same answer */
+	bool ticket; /* also with a ticket for the thing that the path names; the handler compares */
 	bool inline_; /* answered on the loop: no transaction, must not block */
 	struct body_shape body, query;
 	route_fn *handler;

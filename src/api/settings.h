@@ -52,6 +52,11 @@ struct settings {
 	int64_t proof_at_once; /* sessions; 32 */
 	int64_t poll_every_ms; /* mean time between the polls of a worker by all its checkers; 60,000 */
 
+	/* Probes: checkers as users. */
+	const char *probe_image; /* what is deployed; "" or NULL: there are no probes */
+	int64_t proof_probe_ms; /* mean time between the probes of an idle machine; 12 h */
+	int64_t probe_deadline_ms; /* from the placing to the last answer; 120,000 */
+
 	/* Rewards: docs/rewards.md. An epoch keeps those with which it began. */
 	int64_t epoch_ms; /* two weeks, at most; epoch N begins at N * epoch_ms since 1970 */
 	int64_t epoch_workers_tokens, epoch_checkers_tokens; /* given out in each, whole tokens */

@@ -21,6 +21,7 @@
 #include "modules/logging/logging.h"
 #include "modules/proof/proof.h"
 #include "modules/rewards/rewards.h"
+#include "modules/service/image_ref.h"
 #include "modules/service/service.h"
 #include "modules/worker/worker.h"
 
@@ -48,6 +49,8 @@ static const struct option_row rows[] = {
 	{ "operator", 0, "ADDRESS", "a wallet with the operator role; may be repeated" },
 	{ "chain-id", 0, "N", "in sign-in messages (3338, peaq)" },
 	{ "peer-rate", 0, "N", "requests a second from one address, 0: no limit (500)" },
+	{ "probe-image", 0, "IMAGE",
+	  "deployed on idle machines for checkers to talk to; it has sh and goes on (no probes)" },
 	{ "set", 0, "NAME=VALUE", "a network parameter; may be repeated" },
 	{ "log-json", 0, NULL, "log JSON lines" },
 	{ "parameters", 0, NULL, "list the network parameters and end" },
@@ -153,6 +156,9 @@ static int read_settings(struct server *server)
 	server->settings.chain_id = (uint64_t)chain_id;
 	server->settings.domain = server->domain;
 	server->settings.url = server->url;
+	server->settings.probe_image = options_get(&server->options, "probe-image", "");
+	if (*server->settings.probe_image && !image_ref_ok(server->settings.probe_image))
+		return options_refuse(&table, "--probe-image must be an image reference");
 	for (size_t i = 0; (text = options_nth(&server->options, "set", i)); i++)
 		if (server_settings_set(&server->settings, text) < 0)
 			return EXIT_USAGE;

@@ -15,6 +15,7 @@ enum permission {
 	PERM_WORKER_READ,
 	PERM_WORKER_WRITE,
 	PERM_OPERATOR,
+	PERM_TICKET, /* granted by no role or key: see iam_ticket */
 };
 
 /* Stored as its word. A set of roles is a uint32_t with bit 1 << enum role. */

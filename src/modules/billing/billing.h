@@ -110,7 +110,7 @@ _must_check_ int billing_excuse_begin(const struct context *context, struct tx *
 _must_check_ int billing_excuse_end(const struct context *context, struct tx *tx,
 				    struct lease_id lease, int64_t until_ms);
 
-/* For an epoch's records: seconds of all leases of @machine that were charged, by records that ended from
+/* For an epoch's records: seconds of all leases of @machine at a price that were charged, by records that ended from
  * @from_ms on and before @until_ms. */
 _must_check_ int billing_machine_seconds(struct tx *tx, struct machine_id machine, int64_t from_ms,
 					 int64_t until_ms, int64_t *ret_seconds);

@@ -211,8 +211,8 @@ int store_leases_of_provider(struct tx *tx, struct account_id provider,
 
 	r = tx_query(
 		tx,
-		SELECT_LEASES "WHERE provider = $1 AND lease < $2 ORDER BY lease DESC "
-			      "LIMIT $3",
+		SELECT_LEASES "WHERE provider = $1 AND lease < $2 AND rate_hour > 0 "
+			      "ORDER BY lease DESC LIMIT $3",
 		SQL_PARAMS(sql_address(&provider.address),
 			   sql_blob(before ? before->bytes : store_newest, sizeof(store_newest)),
 			   sql_int((int64_t)limit)),

@@ -243,11 +243,27 @@ static int authenticate_token(const struct context *context, const char *token,
 	caller.account = claims.subject;
 	caller.permissions = claims.permissions;
 	memcpy(caller.session, claims.session, sizeof(caller.session));
+	caller.by_ticket = claims.permissions >> PERM_TICKET & 1;
 	if (policy_allows(caller.permissions, PERM_OPERATOR))
 		r = authenticate_operator(context, &caller);
 	if (r == 0)
 		*ret_caller = caller;
 	return r;
+}
+
+int iam_ticket(const struct context *context, struct account_id account,
+	       const uint8_t thing[static 16], int64_t life_ms, struct arena *arena,
+	       const char **ret_token)
+{
+	const struct settings *settings = context->settings;
+	int64_t now_ms = clock_now_ms(context->clock);
+	struct token_claims claims = { .subject = account,
+				       .permissions = 1u << PERM_TICKET,
+				       .issued_at_ms = now_ms,
+				       .expires_at_ms = now_ms + life_ms };
+
+	memcpy(claims.session, thing, sizeof(claims.session));
+	return token_mint(settings->token_key, settings->issuer, &claims, arena, ret_token);
 }
 
 /* A key grants what was chosen for it, as far as its account may still do that. */

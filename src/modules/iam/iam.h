@@ -25,4 +25,10 @@ _must_check_ int iam_authenticate(const struct context *context, const char *aut
 _must_check_ int iam_account_ensure(const struct context *context, struct tx *tx,
 				    struct account_id account);
 
+/* A token that opens one thing of @account's, the one with the id @thing, at the routes that take tickets,
+ * for @life_ms. Nothing is stored: it is worth nothing once the thing is over. */
+_must_check_ int iam_ticket(const struct context *context, struct account_id account,
+			    const uint8_t thing[static 16], int64_t life_ms, struct arena *arena,
+			    const char **ret_token);
+
 extern const struct module iam_module;

@@ -145,20 +145,30 @@ static enum rental_reason coming_timeout(enum rental_state state)
 	}
 }
 
+/* What was asked for, or what time asks for. */
+static enum rental_reason stop_of(const struct rental *rental, int64_t now_ms)
+{
+	if (rental->stop == RENTAL_REASON_NONE && rental->expires_ms &&
+	    now_ms >= rental->expires_ms)
+		return RENTAL_TERM_ENDED;
+	return rental->stop;
+}
+
 /* Placed, not seen running. A report comes before a stop: what ran is billed and can be stopped. */
 static void judge_coming(const struct rental *rental, const struct worker_actual *actual,
 			 const struct settings *settings, int64_t now_ms,
 			 struct rental_verdict *verdict)
 {
 	int64_t deadline_ms = coming_deadline_ms(rental, settings);
+	enum rental_reason stop = stop_of(rental, now_ms);
 	int far = reached(actual->phase);
 
 	if (far == RENTAL_RUNNING && rental->state != RENTAL_STARTING)
 		return advance(verdict, RENTAL_STARTING);
 	if (far > (int)rental->state)
 		return advance(verdict, (enum rental_state)far);
-	if (rental->stop != RENTAL_REASON_NONE)
-		return end(verdict, RENTAL_STOPPED, rental->stop, "", now_ms);
+	if (stop != RENTAL_REASON_NONE)
+		return end(verdict, RENTAL_STOPPED, stop, "", now_ms);
 	if (actual->phase == WORKER_PHASE_FAILED)
 		return give_up(rental, verdict,
 			       rental_reason_reported(actual->reason, false, RENTAL_START_FAILED),
@@ -167,7 +177,7 @@ static void judge_coming(const struct rental *rental, const struct worker_actual
 		return give_up(rental, verdict, RENTAL_WORKER_LOST, "", now_ms);
 	if (now_ms >= deadline_ms)
 		return give_up(rental, verdict, coming_timeout(rental->state), "", now_ms);
-	rest(verdict, deadline_ms);
+	rest(verdict, rental->expires_ms ? earlier(rental->expires_ms, deadline_ms) : deadline_ms);
 }
 
 static void lose(const struct rental *rental, const struct worker_actual *actual, int64_t now_ms,
@@ -182,7 +192,7 @@ static void lose(const struct rental *rental, const struct worker_actual *actual
 static void judge_running(const struct rental *rental, const struct worker_actual *actual,
 			  int64_t now_ms, struct rental_verdict *verdict)
 {
-	enum rental_reason stop = rental->stop;
+	enum rental_reason stop = stop_of(rental, now_ms);
 	int64_t ended_ms = reported_ms(rental, actual->ended_at_ms, now_ms);
 	int64_t again_ms = now_ms + LOOK_AGAIN_MS;
 
@@ -198,8 +208,6 @@ static void judge_running(const struct rental *rental, const struct worker_actua
 			   actual->detail, ended_ms);
 	if (actual->lost)
 		return lose(rental, actual, now_ms, verdict);
-	if (stop == RENTAL_REASON_NONE && rental->expires_ms && now_ms >= rental->expires_ms)
-		stop = RENTAL_TERM_ENDED;
 	if (stop != RENTAL_REASON_NONE) {
 		advance(verdict, RENTAL_STOPPING);
 		verdict->stop = stop;

@@ -45,10 +45,12 @@ struct rental {
 	bool exited; /* exit_code is set */
 	int64_t exit_code;
 	bool pinned; /* only one machine is wanted */
+	bool probe; /* the network's own, to try a machine: costs nothing, is removed at its end */
 	int64_t stop_timeout_ms, term_ms; /* as ordered; term 0: none */
 	int64_t created_ms;
 	int64_t phase_ms; /* since when in this state */
-	int64_t placed_ms, started_ms, ended_ms, expires_ms;
+	int64_t placed_ms, started_ms, ended_ms;
+	int64_t expires_ms; /* of a probe from the beginning, else from the start of the container */
 	bool kept; /* the ended container is still on its machine */
 	int64_t deleted_ms;
 	int64_t check_ms; /* to be looked at then, whatever happens; 0: never */

@@ -4,7 +4,7 @@
 #include "modules/service/service.h"
 #include "modules/service/service_store.h"
 
-static void need_of(const struct order *order, struct worker_need *ret_need)
+static void need_of(const struct order *order, bool trial, struct worker_need *ret_need)
 {
 	*ret_need = (struct worker_need){
 		.gpu_model = order->gpu_model,
@@ -14,6 +14,7 @@ static void need_of(const struct order *order, struct worker_need *ret_need)
 		.disk_bytes = order->disk_bytes,
 		.max_rate_hour = order->max_rate_hour,
 		.machine = order_pinned(order) ? &order->machine : NULL,
+		.trial = trial,
 	};
 }
 
@@ -104,7 +105,7 @@ int rental_place(const struct context *context, struct tx *tx, struct rental *re
 	struct lease_id lease;
 	int r;
 
-	need_of(order, &need);
+	need_of(order, rental->probe, &need);
 	r = store_attempt_machines(tx, rental->id, WORKER_AVOID_MAX, need.avoid, &need.n_avoid);
 	if (r == 0)
 		r = lease_id_make(context->clock, context->random, &lease);
@@ -133,7 +134,7 @@ int rental_place_why(const struct context *context, struct tx *tx, const struct 
 	json_t *why;
 	int r;
 
-	need_of(order, &need);
+	need_of(order, false, &need);
 	r = worker_explain(context, tx, &need, &why);
 	if (r != 0)
 		return r < 0 ? r : -EIO;

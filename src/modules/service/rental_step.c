@@ -32,6 +32,8 @@ static int write_move(const struct context *context, struct tx *tx, struct renta
 	r = store_rental_move(tx, rental, move);
 	if (r != 0)
 		return r;
+	if (rental->probe)
+		return 0; /* nobody waits to hear of it */
 	r = service_event_json(tx, rental, &data);
 	if (r != 0)
 		return r;
@@ -77,7 +79,9 @@ static const char *placed_text(struct tx *tx, const struct rental *rental)
 static int end(const struct context *context, struct tx *tx, struct rental *rental,
 	       const struct rental_verdict *verdict)
 {
-	bool billed = rental_ran(rental) && rental_reason_row(verdict->reason)->billed;
+	/* What costs nothing is no service either, for which a machine would be rewarded. */
+	bool billed = rental_ran(rental) && !rental->probe &&
+		      rental_reason_row(verdict->reason)->billed;
 	int r = 0;
 
 	if (rental->placed)
@@ -94,6 +98,8 @@ static int end(const struct context *context, struct tx *tx, struct rental *rent
 	rental->ended_ms = verdict->ended_ms;
 	rental->check_ms = rental->kept ? verdict->ended_ms + context->settings->keep_stopped_ms
 					: 0;
+	if (rental->probe)
+		rental->check_ms = rental->deleted_ms = clock_now_ms(context->clock);
 	return move_to(context, tx, rental, verdict->to, verdict->reason, verdict->detail);
 }
 
@@ -113,7 +119,8 @@ static void begin_running(struct rental *rental, const struct worker_actual *act
 	if (started_ms < rental->placed_ms)
 		started_ms = rental->placed_ms;
 	rental->started_ms = started_ms < now_ms ? started_ms : now_ms;
-	rental->expires_ms = rental->term_ms ? rental->started_ms + rental->term_ms : 0;
+	if (rental->term_ms)
+		rental->expires_ms = rental->started_ms + rental->term_ms;
 	take_ports(rental, actual);
 }
 
@@ -325,7 +332,20 @@ static int write_first_move(const struct context *context, struct tx *tx, struct
 	if (!move.detail)
 		return -ENOMEM;
 	rental->check_ms = rental->created_ms + context->settings->place_deadline_ms;
+	if (rental->expires_ms && rental->expires_ms < rental->check_ms)
+		rental->check_ms = rental->expires_ms;
 	return write_move(context, tx, rental, &move);
+}
+
+/* The row, its place, and the first move of it. */
+static int write_new(const struct context *context, struct tx *tx, struct rental *rental,
+		     const struct order *order)
+{
+	int r = store_rental_insert(tx, rental, order);
+
+	if (r == 0)
+		r = rental_place(context, tx, rental, order);
+	return r == 0 ? write_first_move(context, tx, rental) : r;
 }
 
 int rental_create(const struct context *context, struct tx *tx, struct account_id tenant,
@@ -341,15 +361,28 @@ int rental_create(const struct context *context, struct tx *tx, struct account_i
 		return SERVICE_E_TOO_MANY;
 	r = new_rental(context, tenant, order, &rental);
 	if (r == 0)
-		r = store_rental_insert(tx, &rental, order);
-	if (r == 0)
-		r = rental_place(context, tx, &rental, order);
+		r = write_new(context, tx, &rental, order);
 	if (r == SERVICE_E_NO_CAPACITY) {
 		r = rental_place_why(context, tx, order, ret_why);
 		return r < 0 ? r : SERVICE_E_NO_CAPACITY;
 	}
 	if (r == 0)
-		r = write_first_move(context, tx, &rental);
+		*ret_id = rental.id;
+	return r;
+}
+
+int rental_create_probe(const struct context *context, struct tx *tx, const struct order *order,
+			struct rental_id *ret_id)
+{
+	const struct account_id network = { context->settings->network };
+	struct rental rental;
+	int r = new_rental(context, network, order, &rental);
+
+	if (r != 0)
+		return r;
+	rental.probe = true;
+	rental.expires_ms = rental.created_ms + context->settings->probe_deadline_ms;
+	r = write_new(context, tx, &rental, order);
 	if (r == 0)
 		*ret_id = rental.id;
 	return r;

@@ -17,6 +17,11 @@ _must_check_ int rental_create(const struct context *context, struct tx *tx,
 			       struct account_id tenant, const struct order *order,
 			       struct rental_id *ret_id, const char **ret_why);
 
+/* The same for a machine's trial, of the network's own account: at no cost, and over when
+ * probe_deadline_ms have passed. SERVICE_E_NO_CAPACITY. */
+_must_check_ int rental_create_probe(const struct context *context, struct tx *tx,
+				     const struct order *order, struct rental_id *ret_id);
+
 /* Takes at most one legal move. @ret_again: another may follow. ROUTE_E_NOT_FOUND. */
 _must_check_ int rental_step(const struct context *context, struct tx *tx, struct rental_id id,
 			     bool *ret_again);

@@ -17,4 +17,29 @@ enum service_outcome {
 	SERVICE_E_OFFLINE,
 };
 
+/* ---- probes: the network tries a machine ----
+ *
+ * A rental like any other to its machine, but the network's own (settings->network): of no list, no bill and
+ * no reward, in force for probe_deadline_ms at most, and removed with its end. */
+
+/* Deploys settings->probe_image with @gpus GPUs on @machine, proved or not, priced or not.
+ * SERVICE_E_NO_CAPACITY: there is no room; nothing was changed. */
+_must_check_ int service_probe_begin(const struct context *context, struct tx *tx,
+				     struct machine_id machine, int64_t gpus,
+				     struct rental_id *ret_rental);
+
+/* Asks for its end. Twice, or when it is over: as once. */
+_must_check_ int service_probe_end(const struct context *context, struct tx *tx,
+				   struct rental_id rental);
+
+struct service_probe {
+	bool running, ended;
+	const char *reason, *detail; /* of the end; in the arena or static */
+	bool blamed; /* the end is the machine's fault */
+	int64_t expires_ms;
+};
+/* ROUTE_E_NOT_FOUND. */
+_must_check_ int service_probe_look(struct tx *tx, struct rental_id rental,
+				    struct service_probe *ret_probe);
+
 extern const struct module service_module;

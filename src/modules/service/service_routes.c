@@ -234,6 +234,13 @@ static int delete_rental(struct request *request, struct tx *tx, struct reply *r
 /* ---- streams ---- */
 
 /* Logs are readable as long as the container is kept; the others need it running. */
+/* Whose ticket is for another rental knows nothing of this one. */
+static bool may_stream(const struct request *request, const struct rental *rental)
+{
+	return !request->caller.by_ticket ||
+	       memcmp(request->caller.session, rental->id.bytes, sizeof(rental->id.bytes)) == 0;
+}
+
 static int find_streamed(const struct request *request, struct tx *tx, bool running,
 			 struct rental *ret_rental)
 {
@@ -243,6 +250,8 @@ static int find_streamed(const struct request *request, struct tx *tx, bool runn
 
 	if (r != 0)
 		return r;
+	if (!may_stream(request, &rental))
+		return ROUTE_E_NOT_FOUND;
 	if (running && rental.state != RENTAL_RUNNING && rental.state != RENTAL_STOPPING)
 		return SERVICE_E_NOT_RUNNING;
 	if (!rental.placed || (rental_ended(&rental) && !rental.kept))
@@ -331,8 +340,8 @@ static const struct route routes[] = {
 	{ HTTP_GET, "/v1/rentals/{rental}/logs", PERM_RENTAL_READ, TX_READ,
 	  .query = { logs_fields, sizeof(struct logs_query) }, .handler = get_logs,
 	  .ws = &service_logs },
-	{ HTTP_GET, "/v1/rentals/{rental}/exec", PERM_RENTAL_WRITE, TX_READ, .handler = get_exec,
-	  .ws = &service_exec },
+	{ HTTP_GET, "/v1/rentals/{rental}/exec", PERM_RENTAL_WRITE, TX_READ, .ticket = true,
+	  .handler = get_exec, .ws = &service_exec },
 	{ HTTP_GET, "/v1/rentals/{rental}/stats", PERM_RENTAL_READ, TX_READ,
 	  .query = { stats_fields, sizeof(struct stats_query) }, .handler = get_stats,
 	  .ws = &service_stats },

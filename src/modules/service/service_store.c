@@ -4,7 +4,7 @@
 
 #define COLUMNS                                                                               \
 	"id, tenant, state, reason, detail, stop_reason, n_moves, attempts, lease, machine, " \
-	"rate_micro, ports, exit_code, stop_timeout_ms, term_ms, pinned, created_ms, "        \
+	"rate_micro, ports, exit_code, stop_timeout_ms, term_ms, pinned, probe, created_ms, " \
 	"phase_ms, placed_ms, started_ms, ended_ms, expires_ms, kept, deleted_ms, check_ms"
 
 static struct sql_value id_value(const struct rental_id *id)
@@ -118,6 +118,7 @@ static int read_rental(const struct sql_rows *rows, size_t row, struct rental *r
 	rental.exited = !rows_null(rows, row, "exit_code");
 	rental.exit_code = rows_int(rows, row, "exit_code");
 	rental.pinned = rows_int(rows, row, "pinned") != 0;
+	rental.probe = rows_int(rows, row, "probe") != 0;
 	rental.kept = rows_int(rows, row, "kept") != 0;
 	ports_parse(rows_text(rows, row, "ports"), &rental);
 	read_times(rows, row, &rental);
@@ -209,14 +210,15 @@ int store_rental_insert(struct tx *tx, const struct rental *rental, const struct
 		r = tx_exec(tx,
 			    "INSERT INTO rentals (id, tenant, state, reason, detail, stop_reason, "
 			    "n_moves, attempts, rate_micro, ports, stop_timeout_ms, term_ms, "
-			    "pinned, created_ms, phase_ms, kept) VALUES ($1, $2, $3, '', '', '', "
-			    "0, 0, 0, '', $4, $5, $6, $7, $7, 0)",
+			    "pinned, probe, created_ms, phase_ms, kept) VALUES ($1, $2, $3, '', "
+			    "'', '', 0, 0, 0, '', $4, $5, $6, $7, $8, $8, 0)",
 			    SQL_PARAMS(id_value(&rental->id),
 				       sql_blob(rental->tenant.address.bytes,
 						sizeof(rental->tenant.address.bytes)),
 				       sql_text(state_name(rental->state)),
 				       sql_int(rental->stop_timeout_ms), sql_int(rental->term_ms),
-				       sql_int(rental->pinned), sql_int(rental->created_ms)),
+				       sql_int(rental->pinned), sql_int(rental->probe),
+				       sql_int(rental->created_ms)),
 			    NULL);
 	if (r == 0)
 		r = tx_exec(tx, "INSERT INTO rental_orders (rental, body) VALUES ($1, $2)",

@@ -624,5 +624,5 @@ int main(void)
 		WORLD_TEST(two_reconcilers_do_no_harm),
 	};
 
-	return world_run(tests, ARRAY_SIZE(tests)) + model_tests();
+	return world_run(tests, ARRAY_SIZE(tests)) + model_tests() + probe_tests();
 }

@@ -423,7 +423,9 @@ static const char *const wrongs[] = {
 	/* Every move is a row and an event. */
 	"SELECT COUNT(*) AS n FROM rentals r WHERE n_moves <> (SELECT COUNT(*) FROM rental_moves m "
 	"WHERE m.rental = r.id)",
-	"SELECT (SELECT COUNT(*) FROM rental_moves) - (SELECT COUNT(*) FROM events WHERE type LIKE "
+	"SELECT (SELECT COUNT(*) FROM rental_moves m WHERE NOT EXISTS (SELECT 1 FROM rentals r "
+	"WHERE "
+	"r.id = m.rental AND r.probe = 1)) - (SELECT COUNT(*) FROM events WHERE type LIKE "
 	"'rental.%') AS n",
 	"SELECT COUNT(*) AS n FROM rental_moves WHERE to_state IN ('stopped', 'failed', 'lost') "
 	"AND (reason = '' OR caused_by IN ('', 'none'))",

@@ -97,3 +97,4 @@ void assert_state(struct world *world, struct rental_id id, enum rental_state st
 
 /* The other files of the test program. */
 int model_tests(void);
+int probe_tests(void);

@@ -108,8 +108,15 @@ static int take(const struct attempt *attempt, const struct fleet_machine *chose
 		struct worker_placement *ret)
 {
 	const struct worker_need *need = attempt->need;
-	struct worker_share share = { need->gpus,       need->cpu_milli, need->memory_bytes,
-				      need->disk_bytes, price_max(need), attempt->proved };
+	struct worker_share share = {
+		.gpus = need->gpus,
+		.cpu_milli = need->cpu_milli,
+		.memory_bytes = need->memory_bytes,
+		.disk_bytes = need->disk_bytes,
+		.price_max = need->trial ? INT64_MAX : price_max(need),
+		.proved = attempt->proved && !need->trial,
+		.trial = need->trial,
+	};
 	struct worker_row row;
 	int r = 0, undone;
 
@@ -128,7 +135,7 @@ static int take(const struct attempt *attempt, const struct fleet_machine *chose
 		return r;
 	ret->machine = row.machine;
 	ret->provider = row.owner;
-	ret->rate_hour = rate_of(&row, attempt->query);
+	ret->rate_hour = need->trial ? AMOUNT_ZERO : rate_of(&row, attempt->query);
 	ret->n_gpus = (size_t)need->gpus;
 	return record(attempt, &row);
 }
@@ -145,6 +152,17 @@ static int correct(struct tx *tx, struct machine_id machine)
 		return 0;
 	}
 	return r != 0 ? r : fleet_put(worker_state.fleet, &now);
+}
+
+/* The index offers only what is for sale; a trial goes by the store alone. */
+static int try_machine(const struct attempt *attempt, struct worker_placement *ret)
+{
+	struct fleet_machine machine;
+	int r = worker_fleet_read(attempt->tx, *attempt->need->machine, &machine);
+
+	if (r == 0)
+		r = take(attempt, &machine, ret);
+	return r == ROUTE_E_NOT_FOUND ? WORKER_E_NO_CAPACITY : r;
 }
 
 int worker_place(const struct context *context, struct tx *tx, struct lease_id lease,
@@ -164,6 +182,8 @@ int worker_place(const struct context *context, struct tx *tx, struct lease_id l
 	if (!is_sane(need))
 		return WORKER_E_NO_CAPACITY;
 	query = query_of(need, model);
+	if (need->trial)
+		return try_machine(&attempt, ret_placement);
 	memcpy(avoid, need->avoid, need->n_avoid * sizeof(*avoid));
 	query.avoid = avoid;
 	for (int i = 0; i < TRIES; i++) {

@@ -32,6 +32,7 @@ struct worker_need {
 	int64_t disk_bytes; /* > 0 */
 	struct amount max_rate_hour; /* of the whole rental; 0: any */
 	const struct machine_id *machine; /* only this one; NULL: any */
+	bool trial; /* of @machine, which needs no price nor proof for it: at no cost */
 	struct machine_id avoid[WORKER_AVOID_MAX]; /* failed for this rental before */
 	size_t n_avoid;
 };

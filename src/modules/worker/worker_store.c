@@ -272,8 +272,9 @@ int worker_store_take(struct tx *tx, struct machine_id machine, const struct wor
 	int r;
 
 	r = tx_query(tx,
-		     share->gpus > 0 ? TAKE("gpu_hour > 0 AND gpu_hour <= $5")
-				     : TAKE("gpus = 0 AND core_hour > 0 AND core_hour <= $5"),
+		     share->trial      ? TAKE("gpu_hour <= $5 AND core_hour <= $5")
+		     : share->gpus > 0 ? TAKE("gpu_hour > 0 AND gpu_hour <= $5")
+				       : TAKE("gpus = 0 AND core_hour > 0 AND core_hour <= $5"),
 		     SQL_PARAMS(sql_machine(&machine), sql_int(share->cpu_milli),
 				sql_int(share->memory_bytes), sql_int(share->disk_bytes),
 				sql_int(share->price_max), sql_int(share->proved)),

@@ -40,6 +40,7 @@ struct worker_share {
 	int64_t cpu_milli, memory_bytes, disk_bytes;
 	int64_t price_max; /* of a GPU-hour, or a core-hour */
 	bool proved; /* only of a machine that is */
+	bool trial; /* at any price, or none */
 };
 
 _must_check_ int worker_store_get(struct tx *tx, struct machine_id machine,
