@@ -28,7 +28,7 @@ struct stage {
 	char answer[65536];
 };
 
-enum { EACH_RUN_BYTES = 24 << 20 }; /* a try that is run again must not eat the next one's memory */
+enum { EACH_RUN_BYTES = 12 << 20 }; /* a try that is run again must not eat the next one's memory */
 
 static atomic_int runs, stumbles, discarded;
 
