@@ -7,6 +7,7 @@ import { httpPing } from './http_ping.js'
 import {
   chargingPostgres, chargingSqlite, ledgerPostgres, ledgerPostgresSingle, ledgerSqlite, ledgerSqliteSingle,
 } from './ledger.js'
+import { popwProve, popwRatio, popwVerify } from './popw.js'
 import { rewardsEpoch } from './rewards.js'
 import { startLatency } from './start_latency.js'
 
@@ -15,6 +16,7 @@ const benches = {
   charging_sqlite: chargingSqlite, charging_postgres: chargingPostgres, ledger_sqlite: ledgerSqlite,
   ledger_sqlite_single: ledgerSqliteSingle, ledger_postgres: ledgerPostgres, ledger_postgres_single: ledgerPostgresSingle,
   http_ping: httpPing, agent_rss: agentRss, rewards_epoch: rewardsEpoch,
+  popw_verify: popwVerify, popw_ratio: popwRatio, popw_prove: popwProve,
 }
 
 const names = process.argv.slice(2)
@@ -28,7 +30,10 @@ for (const name of names) {
 const round = (x) => (x === undefined || x === null ? null : Number(x.toPrecision(4)))
 mkdirSync('build', { recursive: true })
 for (const name of names.length ? names : Object.keys(benches)) {
-  const figure = await benches[name]()
+  for (const figure of [await benches[name]()].flat()) report(figure.name ?? name, figure)
+}
+
+function report(name, figure) {
   const row = {
     name, value: round(figure.value), unit: figure.unit, peer: figure.peer ?? null, peer_value: round(figure.peerValue),
     ratio: figure.peerValue ? round(figure.value / figure.peerValue) : null, goal: figure.goal ?? null,
