@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "cmd/failure.h"
-#include "cmd/options.h"
+#include "cmd/popw_bench_device.h"
 #include "popw/class.h"
 #include "popw/cpu.h"
 #include "popw/rehearsal.h"
@@ -15,6 +15,11 @@
 enum { ARENA_BYTES = 16 << 20, REPEATS = 3, SIDE = 512, ITEMS = 4096 };
 
 static const struct option_row rows[] = {
+	{ "backend", 'b', "NAME", "measure cuda, opencl, cpu or disk" },
+	POPW_ROW_DEVICE,
+	POPW_ROW_THREADS,
+	POPW_ROW_FOLDER,
+	{ "class", 'c', "NAME", "with --backend: whose shapes to take, like nvidia-t4" },
 	{ "json", 0, NULL, "a line of JSON for each level" },
 	{ 0 },
 };
@@ -22,7 +27,9 @@ static const struct option_table table = {
 	.usage = "kaisar popw bench [OPTIONS]",
 	.about = "Measures one core: verifying a session of an H100's size (K 65536, 64 + 64 "
 		 "openings),\n"
-		 "and what proving it would take here. CPU time, the best of three.",
+		 "and what proving it would take here. CPU time, the best of three.\n"
+		 "With --backend it measures that device instead: how fast it fills its memory,\n"
+		 "walks and multiplies; and prints the row for docs/popw-calibration.md.",
 	.rows = rows,
 };
 
@@ -281,6 +288,8 @@ int popw_bench(int argc, char **argv)
 
 	if (options_read(&table, argc, argv, &options, &status) != 0)
 		return status;
+	if (options_has(&options, "backend"))
+		return popw_bench_device(&options);
 	r = run(&bench, options_has(&options, "json"));
 	if (bench.device)
 		bench.device->ops->close(bench.device);
