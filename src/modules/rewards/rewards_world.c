@@ -102,7 +102,8 @@ static int put_lease(struct tx *tx, const struct rig *rig)
 		"INSERT INTO billing_leases (lease, rental, tenant, machine, provider, rate_hour,"
 		" fee_basis_points, placed_at_ms, terms_signature, held, sequence, started_at_ms,"
 		" until_ms, seconds, final, charged, fee, exhausted, closed_at_ms, ended_at_ms,"
-		" billed) VALUES ($1, $1, $2, $3, $2, 0, 0, 0, $4, 0, 1, 0, 1000, $5, 0, 0, 0, 0,"
+		" billed) VALUES ($1, $1, $2, $3, $2, 3600, 0, 0, $4, 0, 1, 0, 1000, $5, 0, 0, 0, "
+		"0,"
 		" 0, 0, 1)",
 		SQL_PARAMS(sql_blob(lease, 16), sql_address(&owner), sql_address(&machine),
 			   sql_blob((const uint8_t[SIGNATURE_SIZE]){ 0 }, SIGNATURE_SIZE),
