@@ -89,7 +89,7 @@ static void test_less_work(void **state)
 	less(tally, "short sums", CHEAT_SHORT_SUMS, 1000, MANY_OPENINGS, WORK_SESSIONS);
 	less(tally, "half the memory", CHEAT_ITEMS_MISSING, 500, MANY_OPENINGS, WORK_SESSIONS);
 	less(tally, "no walk at all", CHEAT_WALKS_SKIPPED, 1000, MANY_OPENINGS, WORK_SESSIONS);
-	less(tally, "walks merged", CHEAT_WALKS_MERGED, 1000, MANY_OPENINGS, WORK_SESSIONS);
+	less(tally, "walks merged", CHEAT_WALKS_MERGED, 1000, FEW_OPENINGS, WORK_SESSIONS);
 	less(tally, "epochs unchained", CHEAT_EPOCHS_UNCHAINED, 1000, MANY_OPENINGS, WORK_SESSIONS);
 	less(tally, "epochs reordered", CHEAT_EPOCHS_REORDERED, 1000, MANY_OPENINGS, WORK_SESSIONS);
 	less(tally, "forged roots", CHEAT_FORGED_ROOTS, 1000, MANY_OPENINGS, WORK_SESSIONS);
