@@ -16,6 +16,7 @@ enum proof_end {
 	END_NO_DEVICE,
 	END_NO_MEMORY,
 	END_BUSY,
+	END_NO_NONCES, /* the worker says that it heard none in time */
 	END_BROKEN, /* its prover failed */
 	END_REFUSED,
 	END_INTERRUPTED, /* the control plane ended in between */
