@@ -1,6 +1,7 @@
 /* admin.c - what operators do: credit, roles, every machine and checker, licences, the ledger's check. */
 #include "cmd/cli.h"
 #include "cmd/commands.h"
+#include "cmd/popw.h"
 
 /* ---- credit ---- */
 
@@ -265,6 +266,7 @@ int cmd_admin(int argc, char **argv)
 		{ "workers", "list every machine", admin_workers },
 		{ "checkers", "list every checker", admin_checkers },
 		{ "licence", "set how many licences a checker has", admin_licence },
+		{ "proofs", "list every proof, planted ones and disagreements", popw_admin_list },
 		{ "ledger", "check that the books balance", admin_ledger },
 		{ 0 },
 	};

@@ -49,11 +49,11 @@ export async function until(what, ask, timeoutMs = 20000) {
 
 // A program of ours, with its output kept for when something goes wrong.
 export class Program {
-  constructor(name, args, env = {}) {
+  constructor(name, args, env = {}, program = bin) {
     this.name = name
     this.output = ''
     this.stdout = ''
-    this.child = spawn(bin, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+    this.child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
     this.child.stdout.on('data', (bytes) => { this.stdout += bytes; this.output += bytes })
     this.child.stderr.on('data', (bytes) => { this.output += bytes })
     this.ended = new Promise((resolve) => this.child.on('close', (code, signal) => resolve({ code, signal })))

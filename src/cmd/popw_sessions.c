@@ -1,0 +1,200 @@
+/* popw_sessions.c - the sessions that the network publishes: lists, one with its panel, and appeals. */
+#include "cmd/cli.h"
+#include "cmd/popw.h"
+
+static const struct column list_columns[] = {
+	{ "PROOF", "id" },         { "STARTED", "started_at" },
+	{ "MACHINE", "machine" },  { "DEVICE", "device" },
+	{ "MODEL", "model" },      { "CLASS", "class" },
+	{ "KIND", "kind" },        { "STATE", "state" },
+	{ "PANEL", "panel_size" }, { "WANTED", "panel_wanted" },
+	{ "DETAIL", "detail" },    { 0 },
+};
+
+static const struct column admin_columns[] = {
+	{ "PROOF", "id" },         { "STARTED", "started_at" }, { "MACHINE", "machine" },
+	{ "DEVICE", "device" },    { "KIND", "kind" },          { "STATE", "state" },
+	{ "PANEL", "panel_size" }, { "PLANTED", "planted" },    { "DISAGREE", "disagreement" },
+	{ "APPEAL", "appeal" },    { "DETAIL", "detail" },      { 0 },
+};
+
+static const struct column member_columns[] = {
+	{ "CHECKER", "checker" },
+	{ "LICENCES", "licences" },
+	{ "MARK", "mark" },
+	{ 0 },
+};
+
+static const struct column whole_columns[] = {
+	{ "proof", "id" },
+	{ "machine", "machine" },
+	{ "device", "device" },
+	{ "gpu", "gpu" },
+	{ "model", "model" },
+	{ "claimed class", "class" },
+	{ "kind", "kind" },
+	{ "state", "state" },
+	{ "phase", "phase" },
+	{ "detail", "detail" },
+	{ "started", "started_at" },
+	{ "ended", "ended_at" },
+	{ "earned class", "verdict.earned" },
+	{ "score", "verdict.score_milli", COLUMN_MILLI },
+	{ "GOPS", "verdict.matrix_mops", COLUMN_MILLI },
+	{ "walk MB/s", "verdict.walk_kbps", COLUMN_MILLI },
+	{ "set MiB", "verdict.set_mib" },
+	{ "beacon slot", "beacon.slot" },
+	{ "panel", "panel_size" },
+	{ "panel wanted", "panel_wanted" },
+	{ "appeal", "appeal" },
+	{ 0 },
+};
+
+/* ---- lists ---- */
+
+#define LIST_ROWS                                                                           \
+	{ "machine", 0, "MACHINE", "of this machine only" },                                \
+		{ "outcome", 0, "WORD",                                                     \
+		  "passed, lower, failed, no_majority; or why it was not judged" },         \
+		{ "limit", 0, "N", "at most so many, the newest first (50)" }, CLI_URL_ROW, \
+		CLI_OUTPUT_ROW
+
+static const struct option_row list_rows[] = { LIST_ROWS, { 0 } };
+static const struct option_table list_table = {
+	.usage = "kaisar popw list [OPTIONS]",
+	.about = "The proofs of the network's machines, the newest first. Public.",
+	.rows = list_rows,
+};
+
+static const struct option_row admin_rows[] = {
+	{ "disagreements", 0, NULL, "only where the panel and the network's own replay differ" },
+	LIST_ROWS,
+	{ 0 },
+};
+static const struct option_table admin_table = {
+	.usage = "kaisar admin proofs [OPTIONS]",
+	.about = "All proofs, those planted to test the checkers among them.",
+	.rows = admin_rows,
+};
+
+/* "?name=value" of the option, where it was given; NULL without memory. */
+static const char *with(struct cli *cli, const char *path, const char *name)
+{
+	const char *value = options_get(&cli->options, name, NULL);
+	const char *escaped = value ? client_escape(cli->client, value) : NULL;
+
+	if (!value || !path)
+		return path;
+	if (!escaped)
+		return NULL;
+	return arena_printf(client_arena(cli->client), "%s&%s=%s", path, name, escaped);
+}
+
+static int list(struct cli *cli, const char *path, const struct column *columns)
+{
+	_cleanup_(json_decrefp) json_t *items = NULL;
+	const char *limit = options_get(&cli->options, "limit", "50");
+	char *end;
+	unsigned long max = strtoul(limit, &end, 10);
+	int r;
+
+	if (*end || max < 1 || max > 10000)
+		return cli_fail(CLI_USAGE, "--limit must be 1 to 10000");
+	path = with(cli, with(cli, path, "machine"), "outcome");
+	if (!path)
+		return cli_fault(-ENOMEM, "list");
+	r = client_list(cli->client, path, max, &items);
+	return r == 0 ? cli_print_list(cli, columns, items) : r;
+}
+
+int popw_list(int argc, char **argv)
+{
+	struct cli cli;
+	int status;
+
+	if (cli_begin(&list_table, argc, argv, &cli, &status) != 0)
+		return status;
+	status = list(&cli, "/v1/proofs?limit=100", list_columns);
+	cli_end(&cli);
+	return status;
+}
+
+int popw_admin_list(int argc, char **argv)
+{
+	struct cli cli;
+	int status;
+
+	if (cli_begin(&admin_table, argc, argv, &cli, &status) != 0)
+		return status;
+	status = list(&cli,
+		      options_has(&cli.options, "disagreements")
+			      ? "/v1/admin/proofs?limit=100&disagreements=true"
+			      : "/v1/admin/proofs?limit=100",
+		      admin_columns);
+	cli_end(&cli);
+	return status;
+}
+
+/* ---- one ---- */
+
+static const struct option_row plain_rows[] = { CLI_URL_ROW, CLI_OUTPUT_ROW, { 0 } };
+static const struct option_table show_table = {
+	.usage = "kaisar popw show [OPTIONS] PROOF",
+	.about = "One proof: what was claimed and measured, the panel, and how it ended. Public.",
+	.rows = plain_rows,
+	.words_min = 1,
+	.words_max = 1,
+};
+
+static const struct option_table appeal_table = {
+	.usage = "kaisar popw appeal [OPTIONS] PROOF",
+	.about = "Asks for another look within a day: at your machine by a larger panel, or at\n"
+		 "what your checker found, which was marked wrong.",
+	.rows = plain_rows,
+	.words_min = 1,
+	.words_max = 1,
+};
+
+static int print_whole(struct cli *cli, const json_t *proof)
+{
+	int r = cli_print_object(cli, whole_columns, proof);
+
+	if (r != 0 || cli->format != OUT_TABLE)
+		return r;
+	putchar('\n');
+	return cli_print_list(cli, member_columns, json_object_get(proof, "members"));
+}
+
+int popw_show(int argc, char **argv)
+{
+	_cleanup_(json_decrefp) json_t *proof = NULL;
+	const char *path;
+	struct cli cli;
+	int status;
+
+	if (cli_begin(&show_table, argc, argv, &cli, &status) != 0)
+		return status;
+	path = cli_path(&cli, "/v1/proofs/", cli.options.words[0], "");
+	status = path ? client_get(cli.client, path, &proof) : cli_fault(-ENOMEM, "show");
+	if (status == 0)
+		status = print_whole(&cli, proof);
+	cli_end(&cli);
+	return status;
+}
+
+int popw_appeal(int argc, char **argv)
+{
+	_cleanup_(json_decrefp) json_t *proof = NULL;
+	struct client_call call = { .method = "POST" };
+	struct cli cli;
+	int status;
+
+	if (cli_begin(&appeal_table, argc, argv, &cli, &status) != 0)
+		return status;
+	call.path = cli_path(&cli, "/v1/proofs/", cli.options.words[0], "/appeal");
+	status = call.path ? client_call(cli.client, &call, &proof) : cli_fault(-ENOMEM, "appeal");
+	if (status == 0)
+		status = print_whole(&cli, proof);
+	cli_end(&cli);
+	return status;
+}

@@ -1,0 +1,142 @@
+// Who cheats in a proof, and what comes of it: checkers that lie or say nothing, a prover that falsifies its
+// answers, a card that is not what it says, a machine that fails while it is rented.
+import assert from 'node:assert/strict'
+import { rm, writeFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { after, before, test } from 'node:test'
+import { checkBill } from './lib/bill.js'
+import { Network, Program, bin, demoImage, sleep, until } from './lib/network.js'
+
+const slow = 120000
+const settings = {
+  proof_required: 1, panel_registration: 3, panel_standing: 3, panel_appeal: 5, panel_least: 3, beacon_slot_ms: 500,
+  proof_standby_ms: 3000, proof_rented_ms: 1000, proof_planted_ms: 0, proof_retry_ms: 1000, proof_nonce_ms: 3000,
+  proof_result_ms: 8000, poll_every_ms: 2000, proof_bandwidth_ms: 0, offline_after_ms: 10000, lost_after_ms: 60000,
+}
+const order = { image: demoImage, cpu_milli: 200, memory: '32MiB', disk: '64MiB', stop_timeout_s: 1 }
+const fakes = join(dirname(bin), '../../tests/fake')
+const prover = resolve('tests/fake/fake_prover.py')
+let network, honest, tenant
+
+before(async () => {
+  network = await Network.start(settings)
+  honest = [await network.checker(), await network.checker(), await network.checker()]
+  tenant = await network.tenant('50')
+})
+after(() => network?.stop())
+
+const worker = (agent) => agent.provider.get(`/v1/workers/${agent.machine}`)
+const device = async (agent, kind = 'host') => (await worker(agent)).devices.find((d) => d.kind === kind)
+const proofs = async (agent, query = '') => (await tenant.get(`/v1/proofs?machine=${agent.machine}${query}`)).items
+const proved = (agent) => until('the machine to be proved', async () => (await worker(agent)).proved, slow)
+
+// A cheat of tests/fake/fake_checker.c in place of the real program.
+const cheat = (word) => (name, state) => new Program(name, [state, word], {}, join(fakes, 'fake-checker'))
+
+test('a prover that falsifies its answers fails, exactly, and is never offered', async () => {
+  const agent = await network.worker({ options: ['--prover', prover], env: { KAISAR_BIN: bin } })
+  const seen = await until('it to fail', async () => {
+    const now = await device(agent)
+    return now.state === 'failed' && now
+  }, slow)
+  assert.match(seen.reason, /exact part does not hold/)
+  assert.equal((await worker(agent)).proved, false)
+  const proof = await tenant.get(`/v1/proofs/${seen.proof}`)
+  assert.equal(proof.state, 'failed')
+  assert.notEqual(proof.verdict.bits, 31)
+  for (const member of proof.members) assert.match(member.mark, /valid|deviating/)
+  assert.equal((await tenant.get('/v1/offers?gpus=0')).items.length, 0)
+  await agent.program.stop()
+})
+
+test('a prover that dies or hangs ends the session with a reason', async () => {
+  const agent = await network.worker({ options: ['--prover', prover], env: { KAISAR_BIN: bin, FAKE_PROVER: 'die' } })
+  const seen = await until('it to fail', async () => {
+    const now = await device(agent)
+    return now.failures > 0 && now
+  }, slow)
+  assert.notEqual(seen.state, 'proved')
+  assert.match(seen.reason, /prover_failed/)
+  await agent.program.stop()
+})
+
+test('a card that cannot hold its data set is not proved, and its machine is not offered', async () => {
+  const agent = await network.worker({
+    gpuHour: '7.2', options: ['--gpu-backend', 'cpu'], env: { LD_LIBRARY_PATH: fakes },
+  })
+  await until('the host to be proved', async () => (await device(agent)).state === 'proved', slow)
+  const seen = await until('the card to fail', async () => {
+    const now = await device(agent, 'gpu')
+    return now.state === 'failed' && now
+  }, slow)
+  assert.match(seen.reason, /no_memory/)
+  assert.equal((await worker(agent)).proved, false)
+  assert.deepEqual((await tenant.get('/v1/offers?gpus=1')).items, [])
+  await agent.program.stop()
+})
+
+test('a machine that fails while it is rented is flagged, and its tenant pays nothing for that time', async () => {
+  const lies = join(network.dir, 'lies')
+  const agent = await network.worker({ options: ['--prover', prover], env: { KAISAR_BIN: bin, FAKE_PROVER_FROM: lies } })
+  await proved(agent)
+  const rental = await tenant.post('/v1/rentals', { ...order, machine: agent.machine }, 201)
+  await until('it to run', async () => (await tenant.get(`/v1/rentals/${rental.id}`)).state === 'running')
+  await until('it to be checked while rented', async () =>
+    (await proofs(agent, '&outcome=passed')).some((p) => p.kind === 'rented'), slow)
+  await writeFile(lies, '')
+  const failed = await until('a failed session', async () => (await proofs(agent, '&outcome=failed'))[0], slow)
+  assert.equal(failed.kind, 'rented')
+  assert.equal((await worker(agent)).proved, false)
+  const during = await until('the excuse', async () => (await tenant.get(`/v1/bills/${rental.id}`)).leases[0].excuses[0], slow)
+  assert.equal(during.until_ms, 0)
+  assert.equal(during.proof, failed.id)
+  await sleep(3000)
+  await rm(lies)
+  await until('the excuse to end', async () => (await tenant.get(`/v1/bills/${rental.id}`)).leases[0].excuses[0].until_ms > 0, slow)
+  assert.equal((await tenant.get(`/v1/rentals/${rental.id}`)).state, 'running')
+  await tenant.post(`/v1/rentals/${rental.id}/stop`, {})
+  await until('it to stop', async () => (await tenant.get(`/v1/rentals/${rental.id}`)).state === 'stopped')
+  await until('the last record', async () => (await tenant.get(`/v1/bills/${rental.id}`)).leases[0].usage?.final)
+  const bill = await tenant.get(`/v1/bills/${rental.id}`)
+  const { seconds } = await checkBill(bill, network.address)
+  assert.ok(seconds <= bill.leases[0].usage.seconds - 3, `${seconds} of ${bill.leases[0].usage.seconds} are charged`)
+  assert.ok((await network.operator.get('/v1/admin/ledger')).balanced)
+  await agent.program.stop()
+})
+
+test('a liar among three is wrong, and banned after two; a silent one is only silent', async () => {
+  const agent = await network.worker()
+  await proved(agent)
+  await honest[2].program.stop()
+  const liar = await network.checker({ program: cheat('lie') })
+  const wrong = async () => (await network.operator.get('/v1/admin/checkers')).items.find((c) => c.checker === liar.address)
+  await until('it to be banned', async () => (await wrong()).status === 'banned', slow)
+  const row = await wrong()
+  assert.ok(row.wrong >= 2)
+  assert.match(row.ban.reason, /one month/)
+  const tasks = (await liar.owner.get(`/v1/checkers/${liar.address}/tasks`)).items
+  const mark = tasks.find((t) => t.mark === 'wrong')
+  assert.equal((await tenant.get(`/v1/proofs/${mark.proof}`)).state, 'passed', 'the majority was right')
+  await liar.program.stop()
+
+  const mute = await network.checker({ program: cheat('silent') })
+  await until('it to be marked silent', async () =>
+    (await mute.owner.get(`/v1/checkers/${mute.address}/tasks`)).items.some((t) => t.mark === 'silent'), slow)
+  assert.equal((await network.operator.get('/v1/admin/checkers')).items.find((c) => c.checker === mute.address).wrong, 0)
+  await mute.program.stop()
+  network.runChecker(honest[2])
+  await agent.program.stop()
+})
+
+test('planted sessions catch who calls everything valid', async () => {
+  await network.server.stop()
+  network.settings.proof_planted_ms = 500
+  await network.startServer()
+  const lazy = await network.checker({ program: cheat('lie') })
+  const planted = await until('a planted session', async () =>
+    (await network.operator.get('/v1/admin/proofs')).items.find((p) => p.planted && p.state === 'failed'), slow)
+  const whole = await tenant.get(`/v1/proofs/${planted.id}`)
+  assert.notEqual(whole.verdict.bits, 31)
+  assert.equal((await tenant.get('/v1/proofs')).items.some((p) => p.planted), false, 'lists do not tell')
+  await lazy.program.stop()
+})
