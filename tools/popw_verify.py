@@ -490,15 +490,19 @@ def score_of(class_, figures):
     return min(share(row[1], figures["matrix_mops"], row[2]), share(row[1], figures["walk_kbps"], row[3]))
 
 
-def score_by_speed(mops):
+def score_by(figure, column):
     gpus = classes()[1:]
-    below = max((row for row in gpus if row[2] <= mops), key=lambda row: row[2], default=None)
-    above = min((row for row in gpus if row[2] > mops), key=lambda row: row[2], default=None)
+    below = max((row for row in gpus if row[column] <= figure), key=lambda row: row[column], default=None)
+    above = min((row for row in gpus if row[column] > figure), key=lambda row: row[column], default=None)
     if not below:
-        return share(above[1], mops, above[2])
+        return share(above[1], figure, above[column])
     if not above:
         return below[1]
-    return (below[1] * (above[2] - mops) + above[1] * (mops - below[2])) // (above[2] - below[2])
+    return (below[1] * (above[column] - figure) + above[1] * (figure - below[column])) // (above[column] - below[column])
+
+
+def score_by_speed(figures):
+    return min(score_by(figures["matrix_mops"], 2), score_by(figures["walk_kbps"], 3))
 
 
 def own(result, name):
@@ -547,7 +551,7 @@ def judge_exact(s, v):
     if known and v["earned"] != s["class"] or known and not satisfied(classes()[s["class"]], v):
         v["outcome"] = "lower"
     if not known:
-        v["score_milli"] = score_by_speed(v["matrix_mops"])
+        v["score_milli"] = score_by_speed(v)
     elif v["earned"] >= 0:
         v["score_milli"] = score_of(v["earned"], v)
 

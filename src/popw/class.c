@@ -172,9 +172,22 @@ static uint32_t lesser(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
-/* The GPUs' rows nearest in speed: the fastest of those that @mops reaches, the slowest of those that it
- * does not; NULL: there is none. Of equally fast ones the first. */
-static void neighbours(uint64_t mops, const struct class_row **ret_below,
+/* One of a row's references. */
+typedef uint64_t reference_fn(const struct class_row *row);
+
+static uint64_t matrix_reference(const struct class_row *row)
+{
+	return row->matrix_mops;
+}
+
+static uint64_t walk_reference(const struct class_row *row)
+{
+	return row->walk_kbps;
+}
+
+/* The GPUs' rows nearest in speed: the fastest of those that @figure reaches, the slowest of those that
+ * it does not; NULL: there is none. Of equally fast ones the first. */
+static void neighbours(uint64_t figure, reference_fn *reference, const struct class_row **ret_below,
 		       const struct class_row **ret_above)
 {
 	const struct class_row *below = NULL, *above = NULL;
@@ -182,28 +195,28 @@ static void neighbours(uint64_t mops, const struct class_row **ret_below,
 	for (size_t i = CLASS_CPU + 1; i < class_rows_n; i++) {
 		const struct class_row *row = &class_rows[i];
 
-		if (row->matrix_mops <= mops && (!below || row->matrix_mops > below->matrix_mops))
+		if (reference(row) <= figure && (!below || reference(row) > reference(below)))
 			below = row;
-		if (row->matrix_mops > mops && (!above || row->matrix_mops < above->matrix_mops))
+		if (reference(row) > figure && (!above || reference(row) < reference(above)))
 			above = row;
 	}
 	*ret_below = below;
 	*ret_above = above;
 }
 
-static uint32_t interpolated(uint64_t mops)
+static uint32_t interpolated(uint64_t figure, reference_fn *reference)
 {
 	const struct class_row *below, *above;
 	uint64_t gap, up, down;
 
-	neighbours(mops, &below, &above);
+	neighbours(figure, reference, &below, &above);
 	if (!below)
-		return share(above->score_milli, mops, above->matrix_mops);
+		return share(above->score_milli, figure, reference(above));
 	if (!above)
 		return below->score_milli;
-	gap = above->matrix_mops - below->matrix_mops;
-	up = mops - below->matrix_mops;
-	down = above->matrix_mops - mops;
+	gap = reference(above) - reference(below);
+	up = figure - reference(below);
+	down = reference(above) - figure;
 	return (uint32_t)(((wide)below->score_milli * down + (wide)above->score_milli * up) / gap);
 }
 
@@ -212,7 +225,8 @@ uint32_t class_score_milli(uint16_t class_, const struct measured *measured)
 	const struct class_row *row;
 
 	if (class_ >= class_rows_n)
-		return interpolated(measured->matrix_mops);
+		return lesser(interpolated(measured->matrix_mops, matrix_reference),
+			      interpolated(measured->walk_kbps, walk_reference));
 	row = &class_rows[class_];
 	return lesser(share(row->score_milli, measured->matrix_mops, row->matrix_mops),
 		      share(row->score_milli, measured->walk_kbps, row->walk_kbps));

@@ -39,7 +39,7 @@ enum { CLASS_PASS_PERMILLE = 800 };
 bool class_satisfied(uint16_t class_, const struct measured *measured);
 /* The best-paid class they satisfy, the fastest of equally paid ones, the CPU's last; -1: none. */
 int class_best(const struct measured *measured);
-/* floor(score * min(1, G / G_ref, W / W_ref)). For CLASS_UNKNOWN what the speed earns: by G, on the straight
- * line between the references of the next slower GPU and the next faster one, rounded down; below all
- * in proportion to the slowest, past all the fastest's. */
+/* floor(score * min(1, G / G_ref, W / W_ref)). For CLASS_UNKNOWN what the speed earns: the lesser of
+ * what G and W earn, each on the straight line between the references of the next slower GPU and the
+ * next faster one, rounded down; below all in proportion to the slowest, past all the fastest's. */
 uint32_t class_score_milli(uint16_t class_, const struct measured *measured);

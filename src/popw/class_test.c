@@ -105,9 +105,20 @@ static void the_lesser_share_scores(void **state _unused_)
 
 static uint32_t unknown_score(uint64_t mops)
 {
-	struct measured measured = { .matrix_mops = mops };
+	struct measured measured = { .matrix_mops = mops, .walk_kbps = UINT64_MAX };
 
 	return class_score_milli(CLASS_UNKNOWN, &measured);
+}
+
+/* Naming an unknown model does not get around the walk. */
+static void unknown_models_need_memory_too(void **state _unused_)
+{
+	struct measured measured = { .matrix_mops = UINT64_MAX,
+				     .walk_kbps = row("nvidia-a40")->walk_kbps };
+
+	assert_int_equal(class_score_milli(CLASS_UNKNOWN, &measured), 2000);
+	measured.walk_kbps = 0;
+	assert_int_equal(class_score_milli(CLASS_UNKNOWN, &measured), 0);
 }
 
 static void unknown_models_score_by_speed(void **state _unused_)
@@ -232,6 +243,7 @@ int main(void)
 		cmocka_unit_test(the_best_paid_class_is_earned),
 		cmocka_unit_test(the_lesser_share_scores),
 		cmocka_unit_test(unknown_models_score_by_speed),
+		cmocka_unit_test(unknown_models_need_memory_too),
 		cmocka_unit_test(interpolation_stays_between),
 		cmocka_unit_test(every_classes_work_can_be_asked),
 		cmocka_unit_test(gpus_work_for_seconds),
