@@ -310,7 +310,7 @@ static void until(struct fixture *f, const int *count, int wanted)
 	bool late = false;
 
 	assert_int_equal(loop_timer_new(f->loop, 20000, 0, on_late, &late, &timer), 0);
-	while (*count < wanted && !late)
+	while (__atomic_load_n(count, __ATOMIC_SEQ_CST) < wanted && !late)
 		uv_run(loop_uv(f->loop), UV_RUN_ONCE);
 	loop_timer_free(timer);
 	assert_true(*count >= wanted);

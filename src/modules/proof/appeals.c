@@ -36,7 +36,8 @@ int appeals_ask(const struct context *context, struct tx *tx, struct proof_id id
 		return row.planted ? ROUTE_E_NOT_FOUND : ROUTE_E_DENIED;
 	if (row.live)
 		return PROOF_E_RUNNING;
-	if (row.appeal != APPEAL_NONE)
+	/* A second look is the last: else a failing machine would try until it is lucky, without waits. */
+	if (row.appeal != APPEAL_NONE || (owner && row.kind == SESSION_APPEAL))
 		return PROOF_E_APPEALED;
 	if (now_ms > row.ended_ms + DAY_MS)
 		return PROOF_E_TOO_LATE;

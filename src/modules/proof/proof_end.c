@@ -14,7 +14,7 @@ static const struct {
 	[END_WORKER_SILENT] = { "worker_silent", BLAME_WORKER, false },
 	[END_WORKER_GONE] = { "worker_gone", BLAME_LINK, false },
 	[END_MALFORMED] = { "malformed", BLAME_WORKER, false },
-	[END_YIELDED] = { WIRE_PROOF_YIELDED, BLAME_NONE, true },
+	[END_YIELDED] = { WIRE_PROOF_YIELDED, BLAME_LINK, true },
 	[END_NO_DEVICE] = { WIRE_PROOF_NO_DEVICE, BLAME_WORKER, true },
 	[END_NO_MEMORY] = { WIRE_PROOF_NO_MEMORY, BLAME_WORKER, true },
 	[END_BUSY] = { WIRE_PROOF_BUSY, BLAME_LINK, true },

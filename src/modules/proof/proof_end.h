@@ -29,7 +29,9 @@ enum proof_blame {
 	BLAME_NONE, /* tried again soon */
 	BLAME_PANEL, /* the same, and the silent members are marked */
 	BLAME_WORKER, /* the device failed */
-	BLAME_LINK, /* the worker's, perhaps by accident: failed if it happens too often in a row */
+	/* The worker's, perhaps by accident, or for a tenant: failed if it happens too often in a row, or
+	 * once it knew what is opened. */
+	BLAME_LINK,
 	BLAME_VERDICT, /* the verdict says */
 };
 

@@ -28,6 +28,8 @@ struct stage {
 	enum manner manners[CHECKERS];
 	enum phantom_flaw flaw; /* of what the machine proves */
 	const char *refusal; /* the machine's ProofEnd to every session; NULL: it proves */
+	bool refuses_late; /* with the first nonces, not at once */
+	bool leaves_at_opening; /* its link breaks when it is told what to open */
 	/* What the checker module was told. */
 	int marks[CHECKERS + 1][5]; /* by checker, by mark */
 	int planted_marks, cleared;

@@ -1,6 +1,7 @@
 #include "modules/proof/proof_stage.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -300,15 +301,32 @@ static void answer_poll(const struct letter *letter)
 	workers.on_message(workers.arg, stage->machine, &message);
 }
 
+/* Whether it goes at this letter, rather than do what is asked. */
+static bool leaves(const struct letter *letter)
+{
+	const uint8_t k_at = 16; /* behind the session's id */
+
+	if (letter->body != WIRE__TO_NODE__BODY_PROOF)
+		return false;
+	if (stage->refusal &&
+	    letter->kind == (stage->refuses_late ? MESSAGE_NONCES : MESSAGE_SESSION))
+		refuse(letter);
+	else if (stage->leaves_at_opening && letter->kind == MESSAGE_NONCES &&
+		 letter->bytes[k_at] == NONCE_OPEN)
+		workers.on_down(workers.arg, stage->machine);
+	else
+		return stage->refusal != NULL;
+	return true;
+}
+
 static void to_machine(const struct letter *letter)
 {
+	if (leaves(letter))
+		return;
 	if (letter->body == WIRE__TO_NODE__BODY_POLL) {
 		answer_poll(letter);
 	} else if (letter->body == WIRE__TO_NODE__BODY_PROOF && letter->kind == MESSAGE_SESSION) {
-		if (stage->refusal)
-			refuse(letter);
-		else
-			work_begin(letter);
+		work_begin(letter);
 	} else {
 		for (struct work *work = works; work < works + AT_ONCE; work++) {
 			if (!work->phantom || !proof_id_equal(work->session, letter->session))
@@ -418,7 +436,7 @@ bool stage_poll_by_stranger(struct stage *of _unused_)
 
 static void settled(void *arg)
 {
-	*(volatile bool *)arg = true;
+	atomic_store((atomic_bool *)arg, true);
 }
 
 void stage_report(struct stage *of, int64_t hour, uint32_t polls, uint32_t answered)
@@ -428,7 +446,7 @@ void stage_report(struct stage *of, int64_t hour, uint32_t polls, uint32_t answe
 		of->settings.network, of->machine, *address_of(watcher()), hour, polls, answered
 	};
 	uint8_t digest[SIGN_DIGEST_SIZE];
-	volatile bool done = false;
+	atomic_bool done = false;
 
 	assert_non_null(asking);
 	asking->checker = statement.checker;
@@ -438,7 +456,7 @@ void stage_report(struct stage *of, int64_t hour, uint32_t polls, uint32_t answe
 	uptime_digest(&statement, digest);
 	assert_int_equal(secp_sign(nodes[watcher()].key, digest, asking->uptime.signature), 0);
 	assert_int_equal(loop_post(of->context.loop, do_report, asking), 0);
-	assert_int_equal(loop_post(of->context.loop, settled, (void *)(uintptr_t)&done), 0);
+	assert_int_equal(loop_post(of->context.loop, settled, &done), 0);
 	for (int i = 0; i < 500 && !done; i++)
 		usleep(10000);
 	assert_true(done);

@@ -226,6 +226,14 @@ static void test_a_restart_ends_what_went_on(void **state)
 	assert_int_equal(stage_standing(stage, WORKER_DEVICE_HOST).state, WORKER_PROVED);
 }
 
+/* The host is due at once. */
+static struct worker_standing check_host(struct stage *stage, int64_t n)
+{
+	store_exec(&stage->store, "UPDATE worker_devices SET due_at = 0 WHERE kind = 2");
+	stage_until(stage, n);
+	return stage_standing(stage, WORKER_DEVICE_HOST);
+}
+
 /* ---- appeals ---- */
 
 static int tx_ask(struct tx *tx, void *arg)
@@ -258,9 +266,15 @@ static void test_appeals(void **state)
 	assert_int_equal(ask(stage, id, stage->checkers_owner), ROUTE_E_DENIED);
 	assert_int_equal(ask(stage, id, stage->owner), 0);
 	assert_int_equal(ask(stage, id, stage->owner), PROOF_E_APPEALED);
-	stage->refusal = NULL;
 	stage_until(stage, 3);
-	assert_int_equal(stage_standing(stage, WORKER_DEVICE_HOST).state, WORKER_PROVED);
+	/* The second look is the last. */
+	n = stage_proofs(stage, &rows);
+	for (size_t i = 0; i < n; i++)
+		if (rows[i].kind == SESSION_APPEAL)
+			assert_int_equal(ask(stage, rows[i].id, stage->owner), PROOF_E_APPEALED);
+	assert_int_equal(stage_standing(stage, WORKER_DEVICE_HOST).failures, 2);
+	stage->refusal = NULL;
+	assert_int_equal(check_host(stage, 4).state, WORKER_PROVED);
 }
 
 static void test_a_liar_appeals_in_vain(void **state)
@@ -323,6 +337,37 @@ static void test_who_looks_at_nothing_is_found_out(void **state)
 	assert_int_equal(stage_standing(stage, WORKER_DEVICE_HOST).state, WORKER_PROVED);
 }
 
+/* ---- leaving ---- */
+
+/* A worker that yields to no tenant does not stay proved for ever. */
+static void test_who_yields_to_nobody_fails(void **state)
+{
+	struct stage *stage = *state;
+	struct worker_standing host;
+
+	stage->refusal = "yielded";
+	store_exec(&stage->store, "DELETE FROM worker_devices WHERE kind = 3");
+	for (int64_t n = 1; n <= 3; n++) {
+		host = check_host(stage, n);
+		assert_int_equal(host.failures, n);
+		assert_int_equal(host.state, n < 3 ? WORKER_UNPROVED : WORKER_FAILED);
+	}
+}
+
+/* Nor one whose link breaks each time when it sees what is to be opened: that is as good as failing. */
+static void test_who_leaves_before_its_openings_fails(void **state)
+{
+	struct stage *stage = *state;
+	struct proof_row *rows;
+
+	stage->leaves_at_opening = true;
+	stage_until(stage, 1);
+	assert_true(stage_proofs(stage, &rows) >= 1);
+	assert_string_equal(rows[0].reason, "worker_gone");
+	assert_string_equal(rows[0].phase, "open");
+	assert_int_equal(stage_standing(stage, WORKER_DEVICE_HOST).state, WORKER_FAILED);
+}
+
 /* ---- rented ---- */
 
 static int tx_rent(struct tx *tx, void *arg)
@@ -359,26 +404,71 @@ static int tx_offer(struct tx *tx, void *arg)
 	return r == 0 ? worker_fleet_refresh(tx, row.machine) : r;
 }
 
-static void check_now(struct stage *stage, int64_t n)
+static void rent(struct stage *stage)
 {
-	store_exec(&stage->store, "UPDATE worker_devices SET due_at = 0 WHERE kind = 2");
-	stage_until(stage, n);
+	struct call call = { .stage = stage, .account = { { { 7 } } } };
+	int64_t generation;
+
+	assert_int_equal(store_run(&stage->store, TX_WRITE, tx_offer, &call), 0);
+	assert_true(fleet_heard(worker_state.fleet, stage->machine, true, &generation));
+	assert_int_equal(store_run(&stage->store, TX_WRITE, tx_rent, &call), 0);
+}
+
+/* A tenant who fills the device, or its time, computes neither for free nor at the machine's cost. */
+static void test_what_a_tenant_can_bring_about_excuses_nothing(void **state)
+{
+	static const char *const words[] = { WIRE_PROOF_NO_MEMORY, WIRE_PROOF_BROKEN };
+	struct stage *stage = *state;
+	struct worker_standing host;
+	struct proof_row *rows;
+
+	stage_until(stage, 2);
+	rent(stage);
+	for (int64_t i = 0; i < (int64_t)ARRAY_SIZE(words); i++) {
+		stage->refusal = words[i];
+		host = check_host(stage, 3 + i);
+		stage_proofs(stage, &rows);
+		assert_int_equal(rows[0].kind, SESSION_RENTED);
+		assert_string_equal(rows[0].reason, words[i]);
+		assert_int_equal(host.state, WORKER_PROVED);
+		assert_int_equal(host.failures, 0);
+	}
+	/* What is the machine's own doing fails it; the bill stands on what the panel saw. */
+	stage->refusal = "no_device";
+	assert_int_equal(check_host(stage, 5).state, WORKER_FAILED);
+	assert_int_equal(store_number(&stage->store, "SELECT count(*) AS n FROM billing_excuses"),
+			 0);
+}
+
+/* One that yields to a tenant who has come is not held to account. */
+static void test_who_yields_to_a_tenant_stands_as_before(void **state)
+{
+	struct stage *stage = *state;
+	struct proof_row *rows;
+
+	stage->manners[0] = MUTE; /* so that it lasts until the tenant is there */
+	stage->settings.proof_nonce_ms = 3000;
+	stage->refuses_late = true;
+	stage->refusal = "yielded";
+	assert_int_equal(stage_job(stage, schedule_run), 0);
+	assert_int_equal(stage_proofs(stage, &rows), 1);
+	rent(stage);
+	stage_until(stage, 1);
+	stage_proofs(stage, &rows);
+	assert_string_equal(rows[0].reason, "yielded");
+	assert_int_equal(rows[0].kind, SESSION_REGISTRATION);
+	assert_int_equal(stage_standing(stage, WORKER_DEVICE_HOST).failures, 0);
 }
 
 static void test_a_rented_machine_that_fails_is_excused(void **state)
 {
 	struct stage *stage = *state;
-	struct call call = { .stage = stage, .account = { { { 7 } } } };
 	struct proof_row *rows;
-	int64_t generation;
 
 	stage_until(stage, 2);
-	assert_int_equal(store_run(&stage->store, TX_WRITE, tx_offer, &call), 0);
-	assert_true(fleet_heard(worker_state.fleet, stage->machine, true, &generation));
-	assert_int_equal(store_run(&stage->store, TX_WRITE, tx_rent, &call), 0);
-
+	rent(stage);
 	stage->flaw = PHANTOM_MATRIX;
-	check_now(stage, 3);
+	check_host(stage, 3);
 	assert_int_equal(stage_proofs(stage, &rows), 3);
 	assert_int_equal(rows[0].kind, SESSION_RENTED);
 	assert_string_equal(rows[0].outcome, "failed");
@@ -386,7 +476,7 @@ static void test_a_rented_machine_that_fails_is_excused(void **state)
 	assert_int_equal(store_number(&stage->store, OPEN_EXCUSES), 1);
 
 	stage->flaw = PHANTOM_SOUND;
-	check_now(stage, 4);
+	check_host(stage, 4);
 	assert_int_equal(stage_proofs(stage, &rows), 4);
 	assert_string_equal(rows[0].outcome, "passed");
 	assert_int_equal(store_number(&stage->store, OPEN_EXCUSES), 0);
@@ -465,7 +555,11 @@ int main(void)
 		STAGE_TEST(test_appeals),
 		STAGE_TEST(test_a_liar_appeals_in_vain),
 		STAGE_TEST(test_who_looks_at_nothing_is_found_out),
+		STAGE_TEST(test_who_yields_to_nobody_fails),
+		STAGE_TEST(test_who_leaves_before_its_openings_fails),
 		STAGE_TEST(test_a_rented_machine_that_fails_is_excused),
+		STAGE_TEST(test_what_a_tenant_can_bring_about_excuses_nothing),
+		STAGE_TEST(test_who_yields_to_a_tenant_stands_as_before),
 		STAGE_TEST(test_polls_are_relayed_and_reports_kept),
 		STAGE_TEST(test_a_majority_counts_hours),
 	};

@@ -29,6 +29,9 @@ struct settling {
 	const char *own_detail;
 	int64_t now_ms;
 	struct proof_row row;
+	bool known,
+		leased; /* the device, now: it may have been removed, or a tenant may have come */
+	struct worker_standing standing;
 };
 
 int settle_replay(const void *bytes, size_t len, struct arena *arena, struct replay *ret_replay)
@@ -93,8 +96,8 @@ static int mark_panel(struct settling *s, struct tx *tx)
 
 /* ---- the device ---- */
 
-/* Of what the session says about the device. */
-enum finding_kind { FOUND_NOTHING, FOUND_PASSED, FOUND_FAILED, FOUND_GONE };
+/* Of what the session says about the device. FOUND_BUSY: perhaps nothing but what its tenant does. */
+enum finding_kind { FOUND_NOTHING, FOUND_PASSED, FOUND_FAILED, FOUND_GONE, FOUND_BUSY };
 
 /* A disk has no class: that it holds its set exactly is all. */
 static enum finding_kind found_of_verdict(const struct settling *s)
@@ -110,15 +113,35 @@ static enum finding_kind found_of_verdict(const struct settling *s)
 	return verdict->earned >= 0 || verdict->score_milli > 0 ? FOUND_PASSED : FOUND_FAILED;
 }
 
+/* A tenant may fill the device's memory, and its time: neither is held against machine or bill. */
+static bool may_be_tenants(const struct settling *s)
+{
+	enum proof_end end = s->end->end;
+
+	return s->order->session.kind == SESSION_RENTED &&
+	       (end == END_WORKER_SILENT || end == END_NO_MEMORY || end == END_BROKEN);
+}
+
+/* Its link broke, or it says that it had to stop. Who knows what is to be opened has seen whether it would
+ * pass, and must go on. */
+static enum finding_kind found_of_leaving(const struct settling *s)
+{
+	bool rented = s->order->session.kind == SESSION_RENTED;
+
+	if (s->end->end == END_YIELDED && s->leased && !rented)
+		return FOUND_NOTHING;
+	return !rented && strcmp(s->end->phase, "open") == 0 ? FOUND_FAILED : FOUND_GONE;
+}
+
 static enum finding_kind found(const struct settling *s)
 {
 	switch (proof_end_blame(s->end->end)) {
 	case BLAME_VERDICT:
 		return found_of_verdict(s);
 	case BLAME_WORKER:
-		return FOUND_FAILED;
+		return may_be_tenants(s) ? FOUND_BUSY : FOUND_FAILED;
 	case BLAME_LINK:
-		return FOUND_GONE;
+		return found_of_leaving(s);
 	default:
 		return FOUND_NOTHING;
 	}
@@ -164,7 +187,20 @@ static void take_measures(const struct settling *s, struct worker_standing *stan
 	}
 }
 
-static int stand_passed(const struct settling *s, struct worker_standing *standing)
+static void pass(const struct settling *s, struct worker_standing *standing)
+{
+	bool rented = s->order->session.kind == SESSION_RENTED;
+
+	take_measures(s, standing);
+	/* A small product proves nothing of a device that failed, or was never seen whole. */
+	if (!rented)
+		standing->state = WORKER_PROVED;
+	if (standing->state != WORKER_FAILED)
+		standing->failures = 0;
+}
+
+/* Until the next look at a device that stands well, or that its tenant keeps busy. */
+static int wait_mean(const struct settling *s, struct worker_standing *standing)
 {
 	const struct settings *settings = s->context->settings;
 	bool rented = s->order->session.kind == SESSION_RENTED;
@@ -173,15 +209,9 @@ static int stand_passed(const struct settling *s, struct worker_standing *standi
 			  rented ? settings->proof_rented_ms : settings->proof_standby_ms,
 			  &wait_ms);
 
-	if (r < 0)
-		return r;
-	/* A small product proves nothing of a device that failed, or was never seen whole. */
-	if (!rented)
-		standing->state = WORKER_PROVED;
-	take_measures(s, standing);
-	standing->failures = 0;
-	standing->due_at_ms = s->now_ms + wait_ms;
-	return 0;
+	if (r == 0)
+		standing->due_at_ms = s->now_ms + wait_ms;
+	return r;
 }
 
 static int stand(const struct settling *s, enum finding_kind what, struct worker_standing *standing)
@@ -191,10 +221,14 @@ static int stand(const struct settling *s, enum finding_kind what, struct worker
 	standing->due_at_ms = s->now_ms + settings->proof_retry_ms;
 	if (what == FOUND_NOTHING)
 		return 0;
+	if (what == FOUND_BUSY)
+		return wait_mean(s, standing);
 	standing->checked_at_ms = s->now_ms;
 	memcpy(standing->proof, s->order->session.id.bytes, sizeof(standing->proof));
-	if (what == FOUND_PASSED)
-		return stand_passed(s, standing);
+	if (what == FOUND_PASSED) {
+		pass(s, standing);
+		return wait_mean(s, standing);
+	}
 	standing->failures++;
 	if (what == FOUND_FAILED || standing->failures >= GONE_MAX)
 		standing->state = WORKER_FAILED;
@@ -202,50 +236,53 @@ static int stand(const struct settling *s, enum finding_kind what, struct worker
 	return 0;
 }
 
-/* The standing as it is now. ROUTE_E_NOT_FOUND: machine or device is gone. */
-static int read_standing(struct settling *s, struct tx *tx, struct worker_standing *ret_standing)
+/* The device as it is now: without it, nothing is known of it. */
+static int read_device(struct settling *s, struct tx *tx)
 {
 	struct worker_proof_device *devices;
 	size_t n;
 	int r = worker_proof_devices(s->context, tx, s->row.machine, &devices, &n);
 
+	s->known = s->leased = false; /* of a try that is run again */
 	if (r != 0)
-		return r;
+		return r == ROUTE_E_NOT_FOUND ? 0 : r;
 	for (size_t i = 0; i < n; i++)
 		if ((int64_t)devices[i].device == s->row.device &&
 		    strcmp(devices[i].uuid, s->row.uuid) == 0) {
-			*ret_standing = devices[i].standing;
-			return 0;
+			s->known = true;
+			s->leased = devices[i].rented;
+			s->standing = devices[i].standing;
 		}
-	return ROUTE_E_NOT_FOUND;
+	return 0;
 }
 
 static int set_standing(struct settling *s, struct tx *tx, enum finding_kind what)
 {
-	struct worker_standing standing;
+	struct worker_standing standing = s->standing;
 	char text[REASON_SIZE];
-	int r = read_standing(s, tx, &standing);
+	int r;
 
-	if (r == ROUTE_E_NOT_FOUND)
+	if (!s->known)
 		return 0;
-	if (r == 0)
-		r = stand(s, what, &standing);
+	r = stand(s, what, &standing);
 	if (r != 0)
 		return r;
 	why(s, text);
-	if (what != FOUND_NOTHING)
+	if (what != FOUND_NOTHING && what != FOUND_BUSY)
 		standing.reason = text;
 	return worker_standing_set(s->context, tx, s->row.machine,
 				   (enum worker_device)s->row.device, s->row.uuid, &standing);
 }
 
+/* Begins only with what the panel's majority saw and anybody can compute again. What a tenant can bring about
+ * (a device too busy or too full to answer) excuses nothing: computing would be free of charge. */
 static int excuse(struct settling *s, struct tx *tx, enum finding_kind what)
 {
 	int r = 0;
 
 	if (!s->row.rented)
 		return 0;
-	if (what == FOUND_FAILED)
+	if (what == FOUND_FAILED && s->judged)
 		r = billing_excuse_begin(s->context, tx, s->row.lease, s->row.id.bytes,
 					 s->row.started_ms);
 	else if (what == FOUND_PASSED)
@@ -258,7 +295,7 @@ static int excuse(struct settling *s, struct tx *tx, enum finding_kind what)
 static int tell(struct settling *s, struct tx *tx, enum finding_kind what)
 {
 	static const char *const types[] = { "proof.ended", "proof.passed", "proof.failed",
-					     "proof.ended" };
+					     "proof.ended", "proof.ended" };
 	char id[ID_TEXT_SIZE], text[REASON_SIZE];
 	json_t *data;
 
@@ -305,7 +342,7 @@ static int write_end(struct settling *s, struct tx *tx)
 static int tx_settle(struct tx *tx, void *arg)
 {
 	struct settling *s = arg;
-	enum finding_kind what = found(s);
+	enum finding_kind what;
 	int r = proof_store_get(tx, s->order->session.id, &s->row);
 
 	if (r == 0 && !s->row.live)
@@ -316,6 +353,10 @@ static int tx_settle(struct tx *tx, void *arg)
 		r = mark_panel(s, tx);
 	if (r != 0 || s->row.planted)
 		return r;
+	r = read_device(s, tx);
+	if (r != 0)
+		return r;
+	what = found(s);
 	r = set_standing(s, tx, what);
 	if (r == 0)
 		r = excuse(s, tx, what);
