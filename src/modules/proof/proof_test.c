@@ -7,6 +7,7 @@
 #include "modules/proof/schedule.h"
 #include "modules/proof/settle.h"
 #include "modules/proof/watch.h"
+#include "modules/worker/reports.h"
 #include "modules/worker/worker_state.h"
 #include "modules/worker/worker_store.h"
 #include "wire/wire.h"
@@ -269,9 +270,11 @@ static void test_appeals(void **state)
 	stage_until(stage, 3);
 	/* The second look is the last. */
 	n = stage_proofs(stage, &rows);
-	for (size_t i = 0; i < n; i++)
-		if (rows[i].kind == SESSION_APPEAL)
-			assert_int_equal(ask(stage, rows[i].id, stage->owner), PROOF_E_APPEALED);
+	while (n > 0 && rows[n - 1].kind != SESSION_APPEAL)
+		n--;
+	assert_true(n > 0);
+	id = rows[n - 1].id;
+	assert_int_equal(ask(stage, id, stage->owner), PROOF_E_APPEALED);
 	assert_int_equal(stage_standing(stage, WORKER_DEVICE_HOST).failures, 2);
 	stage->refusal = NULL;
 	assert_int_equal(check_host(stage, 4).state, WORKER_PROVED);
@@ -335,6 +338,60 @@ static void test_who_looks_at_nothing_is_found_out(void **state)
 			 0);
 	/* Nobody's machine: nothing else follows. */
 	assert_int_equal(stage_standing(stage, WORKER_DEVICE_HOST).state, WORKER_PROVED);
+}
+
+/* ---- all GPUs of a machine ---- */
+
+enum { GPUS = 3 };
+
+static int tx_gpus(struct tx *tx, void *arg)
+{
+	Wire__Inventory inventory = WIRE__INVENTORY__INIT;
+	Wire__Gpu gpus[GPUS], *pointers[GPUS];
+	struct call *call = arg;
+	char uuids[GPUS][41];
+
+	inventory.cpu_count = 4;
+	inventory.memory_bytes = inventory.disk_bytes = 512 << 20;
+	for (int i = 0; i < GPUS; i++) {
+		wire__gpu__init(&gpus[i]);
+		snprintf(uuids[i], sizeof(uuids[i]), "GPU-%08d-0000-0000-0000-000000000000", i);
+		gpus[i].uuid = uuids[i];
+		gpus[i].model = (char *)(uintptr_t) "Tesla T4";
+		gpus[i].memory_bytes = UINT64_C(16) << 30;
+		pointers[i] = &gpus[i];
+	}
+	inventory.gpus = pointers;
+	inventory.n_gpus = GPUS;
+	return report_inventory(tx, call->stage->machine, &inventory);
+}
+
+/* With room for two of three, one could answer for the third later. */
+static void test_all_gpus_begin_or_none(void **state)
+{
+	struct stage *stage = *state;
+	struct call call = { .stage = stage };
+	struct proof_row *rows;
+
+	stage_until(stage, 2);
+	assert_int_equal(store_run(&stage->store, TX_WRITE, tx_gpus, &call), 0);
+	store_exec(&stage->store, "UPDATE worker_devices SET due_at = 9000000000000 "
+				  "WHERE kind = 1");
+	for (int i = 0; i < CHECKERS; i++)
+		stage->manners[i] = MUTE; /* the planted session lasts */
+	stage->settings.proof_nonce_ms = 3000;
+	stage->settings.proof_at_once = GPUS;
+	stage->settings.proof_planted_ms = 1;
+	for (int i = 0; i < 100 && stage_proofs(stage, &rows) == 2; i++)
+		assert_int_equal(stage_job(stage, schedule_run), 0);
+	stage->settings.proof_planted_ms = 0;
+	assert_int_equal(stage_proofs(stage, &rows), 3);
+	store_exec(&stage->store, "UPDATE worker_devices SET due_at = 0 WHERE kind = 1");
+	assert_int_equal(stage_job(stage, schedule_run), 0);
+	assert_int_equal(stage_proofs(stage, &rows), 3);
+	stage->refusal = WIRE_PROOF_NO_DEVICE;
+	stage_until(stage, 3 + GPUS);
+	assert_int_equal(stage_proofs(stage, &rows), 3 + GPUS);
 }
 
 /* ---- leaving ---- */
@@ -555,6 +612,7 @@ int main(void)
 		STAGE_TEST(test_appeals),
 		STAGE_TEST(test_a_liar_appeals_in_vain),
 		STAGE_TEST(test_who_looks_at_nothing_is_found_out),
+		STAGE_TEST(test_all_gpus_begin_or_none),
 		STAGE_TEST(test_who_yields_to_nobody_fails),
 		STAGE_TEST(test_who_leaves_before_its_openings_fails),
 		STAGE_TEST(test_a_rented_machine_that_fails_is_excused),

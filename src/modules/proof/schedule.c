@@ -20,6 +20,7 @@ struct turn {
 	struct checker_member *checkers;
 	size_t n_checkers;
 	size_t room;
+	bool full; /* what comes next waits for more of it */
 	bool planted; /* one is due */
 	bool work; /* there is something to write */
 	struct sessions_order *orders;
@@ -96,18 +97,33 @@ static const struct worker_proof_device *first_of(const struct worker_proof_devi
 	return due;
 }
 
+/* Whether all of them can begin in this turn; or it can never be more of them. */
+static bool fits(const struct turn *turn, size_t wanted)
+{
+	size_t most = size_min((size_t)turn->context->settings->proof_at_once, BEGIN_MAX);
+
+	return turn->n + wanted <= turn->room || (turn->n == 0 && turn->room >= most);
+}
+
 static int add_machine(struct turn *turn, struct tx *tx, const struct worker_proof_device *due,
 		       int64_t now_ms)
 {
 	static const struct proof_id none;
 	struct worker_proof_device *devices;
 	const struct worker_proof_device *first;
-	size_t n;
+	size_t n, along = 0;
 	int r = worker_proof_devices(turn->context, tx, due->machine, &devices, &n);
 
 	if (r != 0)
 		return r == ROUTE_E_NOT_FOUND ? 0 : r;
 	first = first_of(devices, n, due, now_ms);
+	for (size_t i = 0; i < n; i++)
+		along += goes_along(first, &devices[i], now_ms);
+	if (!fits(turn, along)) {
+		/* The room that comes is its own: machines behind it do not take it away. */
+		turn->full = true;
+		return 0;
+	}
 	for (size_t i = 0; r == 0 && i < n; i++)
 		if (goes_along(first, &devices[i], now_ms))
 			r = add(turn, tx, &devices[i], kind_of(&devices[i]), none);
@@ -131,7 +147,7 @@ static int add_due(struct turn *turn, struct tx *tx, int64_t now_ms)
 	size_t n;
 	int r = worker_proof_due(turn->context, tx, now_ms, DUE_MAX, &devices, &n);
 
-	for (size_t i = 0; r == 0 && i < n && turn->n < turn->room; i++)
+	for (size_t i = 0; r == 0 && i < n && turn->n < turn->room && !turn->full; i++)
 		if (devices[i].device == WORKER_DEVICE_DISK && devices[i].rented)
 			r = defer_disk(turn, tx, &devices[i], now_ms);
 		else if (may_begin(turn, &devices[i]))
@@ -248,6 +264,7 @@ static int tx_turn(struct tx *tx, void *arg)
 	int r;
 
 	forget(turn); /* of a try that is run again */
+	turn->full = false;
 	r = gather(turn, tx);
 	if (r != 0 || !has_panel(turn))
 		return r;
