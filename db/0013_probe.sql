@@ -18,6 +18,7 @@ CREATE TABLE probes (
 	ended_at BIGINT
 );
 CREATE INDEX probes_by_machine ON probes (machine, id);
+CREATE INDEX probes_by_end ON probes (outcome, ended_at);
 CREATE INDEX probes_live ON probes (id) WHERE outcome = '';
 
 -- Who was drawn, and what each said. passed: -1 nothing yet.

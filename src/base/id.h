@@ -46,4 +46,5 @@ ID_DEFINE(posting, "pst") /* one balanced movement of money */
 ID_DEFINE(session, "ses") /* a sign-in and its refresh tokens */
 ID_DEFINE(api_key, "key")
 ID_DEFINE(join_token, "jtk")
+ID_DEFINE(probe, "prb") /* of a machine, by checkers as users */
 ID_DEFINE(request, "req")

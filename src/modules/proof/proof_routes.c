@@ -2,6 +2,7 @@
 
 #include "api/settings.h"
 #include "modules/proof/appeals.h"
+#include "modules/proof/probes.h"
 #include "modules/proof/proof_json.h"
 #include "modules/proof/schedule.h"
 #include "modules/proof/sessions.h"
@@ -220,6 +221,8 @@ static const struct route routes[] = {
 	{ HTTP_GET, "/v1/proofs/{proof}", PERM_PUBLIC, TX_READ, .handler = get_proof },
 	{ HTTP_GET, "/v1/proofs/{proof}/record", PERM_PUBLIC, TX_READ, .handler = get_record },
 	{ HTTP_POST, "/v1/proofs/{proof}/appeal", PERM_ACCOUNT, TX_WRITE, .handler = post_appeal },
+	{ HTTP_GET, "/v1/probes", PERM_PUBLIC, TX_READ,
+	  .query = { probes_fields, sizeof(struct probes_query) }, .handler = probes_get },
 	{ HTTP_GET, "/v1/beacon", PERM_PUBLIC, TX_READ, .handler = get_beacon },
 	{ HTTP_GET, "/v1/workers/{machine}/proofs", PERM_WORKER_READ, TX_READ,
 	  .query = { own_fields, sizeof(struct list_query) }, .handler = get_own_proofs },
@@ -238,11 +241,9 @@ static const struct outcome_row outcomes[] = {
 };
 
 static const struct job jobs[] = {
-	{ "proofs", SCHEDULE_MS, schedule_run },
-	{ "proof_settle", SCHEDULE_MS, settle_run },
-	{ "proof_appeals", APPEALS_MS, appeals_run },
-	{ "proof_watch", WATCH_MS, watch_run },
-	{ 0 },
+	{ "proofs", SCHEDULE_MS, schedule_run },      { "proof_settle", SCHEDULE_MS, settle_run },
+	{ "proof_appeals", APPEALS_MS, appeals_run }, { "proof_watch", WATCH_MS, watch_run },
+	{ "proof_probes", SCHEDULE_MS, probes_run },  { 0 },
 };
 
 /* ---- the nodes ---- */
@@ -257,6 +258,7 @@ static void on_checker(void *arg _unused_, const struct address *checker,
 {
 	sessions_on_checker(checker, message);
 	watch_on_checker(checker, message);
+	probes_on_checker(checker, message);
 }
 
 static void on_checker_down(void *arg _unused_, const struct address *checker)
@@ -284,6 +286,8 @@ static int tx_start(struct tx *tx, void *arg)
 	const struct context *context = arg;
 	int r = proof_store_interrupt(tx, clock_now_ms(context->clock));
 
+	if (r == 0)
+		r = probes_start(context, tx);
 	return r == 0 ? beacon_renew(context, tx) : r;
 }
 
@@ -291,6 +295,7 @@ static void stop(void)
 {
 	sessions_stop();
 	watch_stop();
+	probes_stop();
 }
 
 static int start(const struct context *context)

@@ -5,6 +5,7 @@
 #include "modules/billing/billing.h"
 #include "modules/logging/logging.h"
 #include "modules/proof/plan.h"
+#include "modules/proof/probe_store.h"
 #include "modules/proof/sessions.h"
 
 enum {
@@ -256,6 +257,22 @@ static int read_device(struct settling *s, struct tx *tx)
 	return 0;
 }
 
+/* No session says that tenants' containers run there: that is for the next probe to show. */
+static int heed_probes(struct settling *s, struct tx *tx, const char *reason,
+		       struct worker_standing *standing)
+{
+	bool failed = false;
+	int r = 0;
+
+	if (s->row.device == WORKER_DEVICE_HOST && standing->state == WORKER_PROVED)
+		r = probe_store_failed(tx, s->row.machine, &failed);
+	if (r != 0 || !failed)
+		return r;
+	standing->state = WORKER_FAILED;
+	standing->reason = reason;
+	return 0;
+}
+
 static int set_standing(struct settling *s, struct tx *tx, enum finding_kind what)
 {
 	struct worker_standing standing = s->standing;
@@ -270,6 +287,9 @@ static int set_standing(struct settling *s, struct tx *tx, enum finding_kind wha
 	why(s, text);
 	if (what != FOUND_NOTHING && what != FOUND_BUSY)
 		standing.reason = text;
+	r = heed_probes(s, tx, s->standing.reason, &standing);
+	if (r != 0)
+		return r;
 	return worker_standing_set(s->context, tx, s->row.machine,
 				   (enum worker_device)s->row.device, s->row.uuid, &standing);
 }
