@@ -38,11 +38,12 @@ int service_probe_end(const struct context *context, struct tx *tx, struct renta
 	return r == 0 ? rental_settle(context, tx, id) : r;
 }
 
-/* That it ended by itself is the machine's fault: the image was chosen to go on. */
+/* Everything but that the image cannot be had or is wrong: it was chosen to go on, within little memory. */
 static bool is_blamed(const struct rental *rental)
 {
-	return rental->reason == RENTAL_EXITED || rental->reason == RENTAL_TERM_ENDED ||
-	       strcmp(rental_reason_row(rental->reason)->caused_by, "provider") == 0;
+	return rental->reason != RENTAL_IMAGE_NOT_FOUND &&
+	       rental->reason != RENTAL_COMMAND_NOT_FOUND &&
+	       rental->reason != RENTAL_STOPPED_BY_TENANT;
 }
 
 int service_probe_look(struct tx *tx, struct rental_id id, struct service_probe *ret_probe)

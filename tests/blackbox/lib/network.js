@@ -91,13 +91,15 @@ async function emptyDatabase() {
 }
 
 export class Network {
-  static async start(settings = {}) {
+  // @options: further ones of `kaisar server`.
+  static async start(settings = {}, options = []) {
     const network = new Network()
     network.dir = await mkdtemp(join(tmpdir(), 'kaisar-net-'))
     network.port = await freePort()
     network.url = `http://127.0.0.1:${network.port}`
     network.domain = `127.0.0.1:${network.port}`
     network.settings = { ...quick, ...settings }
+    network.options = options
     network.db = await emptyDatabase()
     network.agents = []
     network.checkers = []
@@ -108,7 +110,7 @@ export class Network {
 
   async startServer() {
     const args = ['server', '--listen', `127.0.0.1:${this.port}`, '--data', join(this.dir, 'server'),
-      '--operator', this.operator.address, '--peer-rate', '0']
+      '--operator', this.operator.address, '--peer-rate', '0', ...this.options]
     if (this.db) args.push('--db', this.db)
     for (const [name, value] of Object.entries(this.settings)) args.push('--set', `${name}=${value}`)
     this.server = new Program('server', args)
