@@ -23,7 +23,7 @@ static const struct {
 	{ "server", "run the control plane", cmd_server },
 	{ "migrate", "bring the store's tables up to date", cmd_migrate },
 	{ "verify-bill", "check a bill without asking anybody", cmd_verify_bill },
-	{ "rewards", "compute an epoch's rewards again", cmd_rewards },
+	{ "rewards", "see what epochs paid, and compute it again", cmd_rewards },
 	{ "wallet", "make, import, export and choose the keys that sign you in", cmd_wallet },
 	{ "popw", "prove what a machine can do, and check such proofs", cmd_popw },
 	{ "worker", "offer a machine of yours", cmd_worker },

@@ -165,7 +165,10 @@ int cmd_checker_create(int argc, char **argv)
 	if (r == 0)
 		r = state_open(folder, &state);
 	if (r == -EBUSY)
-		return cli_fail(CLI_FAILED, "a checker is running on %s", folder);
+		return cli_fail(CLI_FAILED,
+				"a checker or worker is running on %s: end it, or choose "
+				"another folder with --state",
+				folder);
 	if (r < 0)
 		return cli_fault(r, folder);
 	return create(client, state, folder, options_get(&options, "name", host));

@@ -108,7 +108,7 @@ int cmd_checker_run(int argc, char **argv)
 				folder);
 	r = state_open(folder, &state);
 	if (r == -EBUSY)
-		return cli_fail(CLI_FAILED, "another checker is running on %s", folder);
+		return cli_fail(CLI_FAILED, "a checker or worker is running on %s already", folder);
 	if (r < 0)
 		return cli_fault(r, folder);
 	config.state = state;
