@@ -4,7 +4,7 @@
 
 enum { ARENA_BYTES = 8 << 20 /* two transcripts, and what one is made of */ };
 
-static const char *const step_words[] = { "commit", "nonces", "fill",   "walk",
+static const char *const step_words[] = { "commit", "nonces", "fill",   "fill",  "walk",
 					  "matrix", "open",   "result", "reveal" };
 
 static unsigned int count(uint32_t set)
@@ -316,7 +316,9 @@ static void wait_results(struct conductor *conductor, int64_t now_ms)
 
 static void go_on(struct conductor *conductor, enum message_kind kind, int64_t now_ms)
 {
-	if (kind == MESSAGE_FILLED)
+	if (kind == MESSAGE_FILLED && conductor->plan.together_ms > 0)
+		enter(conductor, HELD, conductor->plan.together_ms, now_ms);
+	else if (kind == MESSAGE_FILLED)
 		ask_nonces(conductor, NONCE_WALK, now_ms);
 	else if (kind == MESSAGE_SEAL && conductor->step == WALK &&
 		 has(conductor, SESSION_HAS_MATRIX))
@@ -351,6 +353,32 @@ void conductor_worker_ended(struct conductor *conductor, enum proof_end reason, 
 		end_because(conductor, reason, detail);
 }
 
+/* ---- those proved together ---- */
+
+bool conductor_awaits_fill(const struct conductor *conductor)
+{
+	if (!has(conductor, SESSION_HAS_WALK))
+		return false;
+	return conductor->step == COMMITS || conductor->step == FILL ||
+	       (conductor->step == NONCES && conductor->k == NONCE_FILL);
+}
+
+bool conductor_is_held(const struct conductor *conductor)
+{
+	return conductor->step == HELD;
+}
+
+bool conductor_held_out(const struct conductor *conductor, int64_t now_ms)
+{
+	return conductor_is_held(conductor) && now_ms >= conductor->deadline_ms;
+}
+
+void conductor_release(struct conductor *conductor, int64_t now_ms)
+{
+	if (conductor_is_held(conductor))
+		ask_nonces(conductor, NONCE_WALK, now_ms);
+}
+
 /* ---- time ---- */
 
 void conductor_tick(struct conductor *conductor, int64_t now_ms)
@@ -361,6 +389,9 @@ void conductor_tick(struct conductor *conductor, int64_t now_ms)
 	if (conductor->step == OVER || now_ms < conductor->deadline_ms)
 		return;
 	switch (conductor->step) {
+	case HELD:
+		conductor_release(conductor, now_ms);
+		break;
 	case FILL:
 	case WALK:
 	case MATRIX:

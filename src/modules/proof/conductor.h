@@ -8,6 +8,7 @@
  *	commits   nonce_ms                        no_quorum
  *	nonces    nonce_ms, before each phase     no_quorum; CONDUCTOR_LATE_MS behind a quorum
  *	phases    the session's own               worker_silent
+ *	held      together_ms, once filled        it goes on
  *	opening   CONDUCTOR_OPEN_MS               worker_silent
  *	results   result_ms (and bandwidth_ms)    no_results, unless more than half of the panel
  *	reveals   result_ms                       the same
@@ -33,6 +34,7 @@ struct conductor_plan {
 	const char *host; /* where members pull and push (summons.h); borrowed while it begins */
 	uint16_t port, bandwidth_ms; /* port 0: they do not */
 	int64_t nonce_ms, result_ms;
+	int64_t together_ms; /* filled, it waits for conductor_release, but no longer; 0: it does not */
 };
 
 /* Must not call the conductor back. What cannot be sent is lost, which the deadlines see to. */
@@ -75,6 +77,14 @@ void conductor_worker(struct conductor *conductor, enum message_kind kind, const
 /* The worker will say no more; behind its OPEN this changes nothing. @reason: END_WORKER_GONE, or of
  * proof_end_of_worker. @detail: its words. */
 void conductor_worker_ended(struct conductor *conductor, enum proof_end reason, const char *detail);
+
+/* Devices that are proved together walk together: who has filled is held until all have. Otherwise one could
+ * fill and walk for several, one after the other, for the time of filling does not count. */
+bool conductor_awaits_fill(const struct conductor *conductor);
+bool conductor_is_held(const struct conductor *conductor);
+/* Whether it is held, and was for all its together_ms: those that it waits for are silent. */
+bool conductor_held_out(const struct conductor *conductor, int64_t now_ms);
+void conductor_release(struct conductor *conductor, int64_t now_ms);
 
 /* Often: a deadline counts once a tick shows it. */
 void conductor_tick(struct conductor *conductor, int64_t now_ms);

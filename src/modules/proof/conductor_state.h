@@ -3,7 +3,7 @@
 
 #include "modules/proof/conductor.h"
 
-enum step { COMMITS, NONCES, FILL, WALK, MATRIX, OPENING, RESULTS, REVEALS, OVER };
+enum step { COMMITS, NONCES, FILL, HELD, WALK, MATRIX, OPENING, RESULTS, REVEALS, OVER };
 
 struct conductor {
 	struct conductor_plan plan;

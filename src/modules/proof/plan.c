@@ -7,6 +7,8 @@ enum {
 	WALK_MS = 120000,
 	MATRIX_MS = 120000,
 	RENTED_MS = 10000,
+	TOGETHER_ROUNDS = 8, /* of nonces */
+	TOGETHER_MAX_MS = 60000, /* members and worker wait for nonces, but not for ever */
 	DAY_MS = 86400000,
 	LN2_PERMILLE = 693,
 };
@@ -67,6 +69,15 @@ void plan_planted(struct session *session)
 	session->walk_ms = WALK_MS;
 	session->matrix_ms = MATRIX_MS;
 	class_work(CLASS_CPU, 0, &session->work);
+}
+
+int64_t plan_together(const struct settings *settings, const struct session *session)
+{
+	int64_t wait_ms = TOGETHER_ROUNDS * settings->proof_nonce_ms;
+
+	if (session->device != SESSION_GPU)
+		return 0;
+	return wait_ms < TOGETHER_MAX_MS ? wait_ms : TOGETHER_MAX_MS;
 }
 
 size_t plan_panel(const struct settings *settings, enum session_kind kind)

@@ -11,6 +11,9 @@ void plan_device(const struct worker_proof_device *device, struct session *sessi
 /* A transcript for checkers to be tested with: small, on the CPU. */
 void plan_planted(struct session *session);
 
+/* How long a GPU that has filled its memory waits for the machine's others; 0: it does not. */
+int64_t plan_together(const struct settings *settings, const struct session *session);
+
 /* How many members a session of @kind wants. */
 size_t plan_panel(const struct settings *settings, enum session_kind kind);
 

@@ -5,6 +5,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 
 #include "api/settings.h"
 #include "io/db_fixture.h"
@@ -29,6 +30,9 @@ struct stage {
 	enum phantom_flaw flaw; /* of what the machine proves */
 	const char *refusal; /* the machine's ProofEnd to every session; NULL: it proves */
 	bool refuses_late; /* with the first nonces, not at once */
+	bool pretends; /* to have filled for the first @fills sessions, and does nothing more for any */
+	atomic_int fills;
+	atomic_int walks; /* that were asked for */
 	bool leaves_at_opening; /* its link breaks when it is told what to open */
 	/* What the checker module was told. */
 	int marks[CHECKERS + 1][5]; /* by checker, by mark */

@@ -1,5 +1,7 @@
 #include "modules/proof/proof_stage.h"
 
+#include <unistd.h>
+
 #include "modules/billing/billing.h"
 #include "modules/proof/appeals.h"
 #include "modules/proof/panel.h"
@@ -394,6 +396,36 @@ static void test_all_gpus_begin_or_none(void **state)
 	assert_int_equal(stage_proofs(stage, &rows), 3 + GPUS);
 }
 
+/* One that fills for two, and would go on to the third afterwards: the two are not asked to walk before. */
+static void test_gpus_walk_together(void **state)
+{
+	struct stage *stage = *state;
+	struct call call = { .stage = stage };
+	struct proof_row *rows;
+
+	stage_until(stage, 2);
+	assert_int_equal(store_run(&stage->store, TX_WRITE, tx_gpus, &call), 0);
+	stage->settings.proof_nonce_ms = 500;
+	stage->pretends = true;
+	stage->fills = GPUS - 1;
+	assert_int_equal(stage_job(stage, schedule_run), 0);
+	for (int i = 0; i < 500 && stage->fills > 0; i++)
+		usleep(10000);
+	usleep(200000); /* of ticks */
+	assert_int_equal(stage->fills, 0);
+	assert_int_equal(stage->walks, 0);
+	stage_until(stage, 3);
+	stage_proofs(stage, &rows);
+	for (int i = 0; i < GPUS; i++)
+		if (!rows[i].live) {
+			assert_string_equal(rows[i].reason, "worker_silent");
+			assert_string_equal(rows[i].phase, "fill");
+		}
+	for (int i = 0; i < 100 && stage->walks < GPUS - 1; i++)
+		usleep(10000);
+	assert_int_equal(stage->walks, GPUS - 1);
+}
+
 /* ---- leaving ---- */
 
 /* A worker that yields to no tenant does not stay proved for ever. */
@@ -613,6 +645,7 @@ int main(void)
 		STAGE_TEST(test_a_liar_appeals_in_vain),
 		STAGE_TEST(test_who_looks_at_nothing_is_found_out),
 		STAGE_TEST(test_all_gpus_begin_or_none),
+		STAGE_TEST(test_gpus_walk_together),
 		STAGE_TEST(test_who_yields_to_nobody_fails),
 		STAGE_TEST(test_who_leaves_before_its_openings_fails),
 		STAGE_TEST(test_a_rented_machine_that_fails_is_excused),

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "io/loop.h"
 #include "modules/checker/checker.h"
+#include "modules/proof/plan.h"
 
 enum { TICK_MS = 50 };
 
@@ -219,9 +220,35 @@ static struct live *find(const ProtobufCBinaryData *id)
 	return NULL;
 }
 
+/* A machine's GPUs walk at the same time: what is filled waits for the others, and those that take too long
+ * are silent. Whoever is ended here is looked at behind it. */
+static void let_walk(struct live *live)
+{
+	int64_t now_ms = mono_ms();
+	bool late = conductor_held_out(live->conductor, now_ms), awaited = false;
+
+	if (!conductor_is_held(live->conductor))
+		return;
+	for (struct live *other = next_live(NULL); other; other = next_live(other)) {
+		if (!address_equal(&other->order.session.machine, &live->order.session.machine) ||
+		    !conductor_awaits_fill(other->conductor))
+			continue;
+		awaited = true;
+		if (late)
+			conductor_worker_ended(other->conductor, END_WORKER_SILENT,
+					       "the machine's other GPUs were filled long before");
+	}
+	if (!awaited || late)
+		conductor_release(live->conductor, now_ms);
+}
+
 static void tick(void *arg _unused_)
 {
-	struct live *live = next_live(NULL), *next;
+	struct live *live, *next;
+
+	for (live = next_live(NULL); live; live = next_live(live))
+		let_walk(live);
+	live = next_live(NULL);
 
 	if (!live) {
 		loop_timer_free(all.timer);
@@ -291,6 +318,7 @@ static int begin_live(struct live *live)
 		.bandwidth_ms = (uint16_t)settings->proof_bandwidth_ms,
 		.nonce_ms = settings->proof_nonce_ms,
 		.result_ms = settings->proof_result_ms,
+		.together_ms = plan_together(settings, &live->order.session),
 	};
 	int r = 0;
 
