@@ -44,6 +44,7 @@ static const struct column check_columns[] = {
 	{ "SET MIB", "set_mib" },
 	{ "DOWN MBIT/S", "down_kbps", COLUMN_MILLI },
 	{ "AT", "checked_at" },
+	{ "NEXT", "due_at" },
 	{ "PROOF", "proof" },
 	{ "WHY", "reason" },
 	{ 0 },

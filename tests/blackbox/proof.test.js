@@ -93,6 +93,7 @@ test('anybody replays it offline and gets the same verdict, byte for byte', asyn
 test('it is checked again at random times, and its disk too', async () => {
   await until('a standby session', async () => (await proofs('&outcome=passed')).some((p) => p.kind === 'standby'), slow)
   await until('the disk to be proved', async () => (await worker()).devices.find((d) => d.kind === 'disk').state === 'proved', slow)
+  assert.equal((await host()).due_at, null, 'its owner must not know when it is checked next')
 })
 
 test('bandwidth is measured where the machine says how to be reached', async () => {

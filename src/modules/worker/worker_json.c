@@ -69,6 +69,8 @@ static json_t *device_json(const struct worker_proof_device *device)
 	static const char *const kinds[] = { "", "gpu", "host", "disk" };
 	static const char *const states[] = { "unproved", "proved", "failed" };
 	const struct worker_standing *s = &device->standing;
+	/* What was proved is checked at a random time, which its owner must not know. */
+	int64_t due_ms = s->state == WORKER_PROVED ? 0 : s->due_at_ms;
 
 	return json_pack(
 		"{s:s, s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:o, s:s}",
@@ -77,8 +79,8 @@ static json_t *device_json(const struct worker_proof_device *device)
 		"matrix_mops", (json_int_t)s->matrix_mops, "walk_kbps", (json_int_t)s->walk_kbps,
 		"set_mib", (json_int_t)s->set_mib, "down_kbps", (json_int_t)s->down_kbps, "up_kbps",
 		(json_int_t)s->up_kbps, "checked_at", encode_time(s->checked_at_ms), "due_at",
-		encode_time(s->due_at_ms), "failures", (json_int_t)s->failures, "proof",
-		proof_json(s), "reason", s->reason);
+		encode_time(due_ms), "failures", (json_int_t)s->failures, "proof", proof_json(s),
+		"reason", s->reason);
 }
 
 static json_t *devices_json(const struct worker_proof_device *devices, size_t n)
