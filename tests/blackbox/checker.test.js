@@ -24,6 +24,7 @@ async function registration(key, account, name = 'other') {
 test('a checker without a licence is pending, with one it is ready', async () => {
   assert.equal(await network.statusOf(checker), 'pending')
   await network.license(checker, 2)
+  await until('it to be ready', async () => (await network.statusOf(checker)) === 'ready')
   const row = await owner.get(`/v1/checkers/${checker.address}`)
   assert.equal(row.status, 'ready')
   assert.equal(row.licences, 2)

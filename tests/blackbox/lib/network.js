@@ -173,7 +173,7 @@ export class Network {
     this.checkers.push(checker)
     if (licences) await this.license(checker, licences)
     this.runChecker(checker, program)
-    await until('the checker to be linked', async () => !['offline'].includes(await this.statusOf(checker)))
+    await until('the checker to be linked', async () => (await owner.get(`/v1/checkers/${checker.address}`)).seen_at)
     return checker
   }
 
