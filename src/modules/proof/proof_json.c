@@ -42,6 +42,7 @@ static const char *state_of(const struct proof_row *row)
 	return row->live ? "live" : *row->outcome ? row->outcome : row->reason;
 }
 
+/* A planted one is told apart only when it is over: as long as it goes on, it looks like any other. */
 json_t *proof_json(const struct proof_row *row, size_t n_members)
 {
 	return json_pack(
@@ -51,10 +52,10 @@ json_t *proof_json(const struct proof_row *row, size_t n_members)
 		"device", WORD(device_words, row->device), "gpu", row->uuid, "model", row->model,
 		"class", class_of(row), "kind", WORD(kind_words, row->kind), "attempt",
 		(json_int_t)row->attempt, "state", state_of(row), "reason", row->reason, "phase",
-		row->phase, "detail", row->detail, "planted", row->planted, "disagreement",
-		row->disagreement, "panel_wanted", (json_int_t)row->wanted, "panel_size",
-		(json_int_t)n_members, "started_at", encode_time(row->started_ms), "ended_at",
-		encode_time(row->ended_ms), "parent", id_or_null(row->parent), "appeal",
+		row->phase, "detail", row->detail, "planted", row->planted && !row->live,
+		"disagreement", row->disagreement, "panel_wanted", (json_int_t)row->wanted,
+		"panel_size", (json_int_t)n_members, "started_at", encode_time(row->started_ms),
+		"ended_at", encode_time(row->ended_ms), "parent", id_or_null(row->parent), "appeal",
 		WORD(appeal_words, row->appeal));
 }
 

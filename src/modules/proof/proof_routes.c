@@ -146,16 +146,13 @@ static int get_own_proofs(struct request *request, struct tx *tx, struct reply *
 
 /* ---- one ---- */
 
-/* A planted one is told apart only when it is over. */
 static int find(const struct request *request, struct tx *tx, struct proof_row *ret_row)
 {
 	struct proof_id id;
-	int r;
 
 	if (proof_id_parse(request->params[0], &id) < 0)
 		return ROUTE_E_NOT_FOUND;
-	r = proof_store_get(tx, id, ret_row);
-	return r == 0 && ret_row->planted && ret_row->live ? ROUTE_E_NOT_FOUND : r;
+	return proof_store_get(tx, id, ret_row);
 }
 
 static int answer_whole(struct tx *tx, const struct proof_row *row, int status, struct reply *reply)

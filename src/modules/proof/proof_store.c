@@ -139,7 +139,7 @@ int proof_store_list(struct tx *tx, const struct proof_page *page, struct proof_
 		tx,
 		"SELECT " COLUMNS " FROM proofs WHERE id < $1 AND ($2 = 0 OR machine = $3) "
 		"AND ($4 = '' OR outcome = $4 OR reason = $4 OR ($4 = 'live' AND live = 1)) "
-		"AND ($5 = 1 OR planted = 0) AND ($6 = 0 OR disagreement = 1) "
+		"AND ($5 = 1 OR planted = 0 OR live = 1) AND ($6 = 0 OR disagreement = 1) "
 		"ORDER BY id DESC LIMIT $7",
 		SQL_PARAMS(id_value(&before), sql_int(page->machine != NULL),
 			   address_value(page->machine ? &page->machine->address : &any.address),

@@ -244,6 +244,21 @@ static bool is_signed(const struct proof_uptime *uptime)
 	       address_equal(&signer, &uptime->checker);
 }
 
+/* Whether it was asked for, and there is room. */
+static bool is_awaited(const struct proof_uptime *uptime)
+{
+	struct node *node;
+	bool awaited;
+
+	pthread_mutex_lock(&all.mutex);
+	node = *place_of(&uptime->checker);
+	awaited = node && watches(node, &uptime->machine.address, uptime->hour) &&
+		  all.n_reports < REPORTS_MAX;
+	pthread_mutex_unlock(&all.mutex);
+	return awaited;
+}
+
+/* What nobody asked for costs no signature. */
 static void on_uptime(const struct address *checker, const Wire__Uptime *said)
 {
 	struct proof_uptime uptime = { .checker = *checker,
@@ -251,15 +266,16 @@ static void on_uptime(const struct address *checker, const Wire__Uptime *said)
 				       .polls = said->polls,
 				       .answered = said->answered };
 	struct node *node;
+	bool holds;
 
 	memcpy(uptime.machine.address.bytes, said->machine.data, 20);
 	memcpy(uptime.signature, said->signature.data, sizeof(uptime.signature));
-	if (uptime.polls == 0 || uptime.answered > uptime.polls || !is_signed(&uptime))
+	if (uptime.polls == 0 || uptime.answered > uptime.polls)
 		return;
+	holds = is_awaited(&uptime) && is_signed(&uptime);
 	pthread_mutex_lock(&all.mutex);
 	node = *place_of(checker);
-	if (node && watches(node, &uptime.machine.address, uptime.hour) &&
-	    all.n_reports < REPORTS_MAX)
+	if (node && holds && all.n_reports < REPORTS_MAX)
 		all.reports[all.n_reports++] = uptime;
 	/* Whatever became of it: said once is enough. A full queue asks for it again. */
 	if (node && all.n_reports < REPORTS_MAX)
