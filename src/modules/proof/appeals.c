@@ -33,7 +33,7 @@ int appeals_ask(const struct context *context, struct tx *tx, struct proof_id id
 	owner = !row.planted && account_equal(row.owner, account);
 	row.appeal_member = owner ? -1 : wrong_member(members, n, account);
 	if (!owner && row.appeal_member < 0)
-		return ROUTE_E_DENIED;
+		return PROOF_E_NOT_CONCERNED;
 	if (row.live)
 		return PROOF_E_RUNNING;
 	/* A second look is the last: else a failing machine would try until it is lucky, without waits. */

@@ -5,8 +5,7 @@
 
 #include "modules/proof/proof_store.h"
 
-/* ROUTE_E_NOT_FOUND; ROUTE_E_DENIED: neither the machine's owner nor of a member marked wrong;
- * PROOF_E_RUNNING, PROOF_E_TOO_LATE, PROOF_E_APPEALED. */
+/* ROUTE_E_NOT_FOUND; PROOF_E_NOT_CONCERNED, PROOF_E_RUNNING, PROOF_E_TOO_LATE, PROOF_E_APPEALED. */
 _must_check_ int appeals_ask(const struct context *context, struct tx *tx, struct proof_id id,
 			     struct account_id account);
 

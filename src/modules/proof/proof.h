@@ -9,6 +9,8 @@ enum proof_outcome {
 	PROOF_E_TOO_LATE = ROUTE_E_MODULE, /* appeals: a day after the session at most */
 	PROOF_E_APPEALED, /* once a session */
 	PROOF_E_RUNNING, /* not over yet */
+	PROOF_E_NOT_CONCERNED, /* neither the machine's owner nor a checker that was marked wrong */
+	PROOF_E_NO_RECORD, /* it ended without being judged */
 };
 
 /* Whole hours from @from_ms on and before @until_ms in which a majority of the checkers that polled the

@@ -179,8 +179,11 @@ static int get_record(struct request *request, struct tx *tx, struct reply *repl
 	size_t len;
 	int r = find(request, tx, &row);
 
-	if (r == 0)
-		r = proof_store_record(tx, row.id, &bytes, &len);
+	if (r != 0)
+		return r;
+	r = proof_store_record(tx, row.id, &bytes, &len);
+	if (r == ROUTE_E_NOT_FOUND)
+		return row.live ? PROOF_E_RUNNING : PROOF_E_NO_RECORD;
 	if (r != 0)
 		return r;
 	return reply_with(reply, 200, json_pack("{s:o}", "record", proof_json_base64(bytes, len)));
@@ -234,6 +237,12 @@ static const struct outcome_row outcomes[] = {
 	{ PROOF_E_APPEALED, 409, "appealed",
 	  "The session was appealed against before; GET /v1/proofs/{proof} says what came of it." },
 	{ PROOF_E_RUNNING, 409, "proof-running", "The session is not over yet." },
+	{ PROOF_E_NOT_CONCERNED, 403, "not-concerned",
+	  "Only the machine's owner, or the owner of a checker that was marked wrong, may "
+	  "appeal." },
+	{ PROOF_E_NO_RECORD, 404, "no-record",
+	  "The session was not judged, so it has no record; GET /v1/proofs/{proof} says how it "
+	  "ended." },
 	{ 0 },
 };
 

@@ -265,8 +265,8 @@ static void test_appeals(void **state)
 	stage_until(stage, 1);
 	n = stage_proofs(stage, &rows);
 	id = rows[n - 1].id;
-	assert_int_equal(ask(stage, id, stranger), ROUTE_E_DENIED);
-	assert_int_equal(ask(stage, id, stage->checkers_owner), ROUTE_E_DENIED);
+	assert_int_equal(ask(stage, id, stranger), PROOF_E_NOT_CONCERNED);
+	assert_int_equal(ask(stage, id, stage->checkers_owner), PROOF_E_NOT_CONCERNED);
 	assert_int_equal(ask(stage, id, stage->owner), 0);
 	assert_int_equal(ask(stage, id, stage->owner), PROOF_E_APPEALED);
 	stage_until(stage, 3);
