@@ -222,8 +222,9 @@ static int stand(const struct settling *s, enum finding_kind what, struct worker
 	standing->due_at_ms = s->now_ms + settings->proof_retry_ms;
 	if (what == FOUND_NOTHING)
 		return 0;
+	/* What is not offered as it stands is not left waiting for the next look at what is. */
 	if (what == FOUND_BUSY)
-		return wait_mean(s, standing);
+		return standing->state == WORKER_PROVED ? wait_mean(s, standing) : 0;
 	standing->checked_at_ms = s->now_ms;
 	memcpy(standing->proof, s->order->session.id.bytes, sizeof(standing->proof));
 	if (what == FOUND_PASSED) {
