@@ -14,6 +14,7 @@ static struct prover_device *device_open(void)
 	if (r == PROVER_E_NONE) {
 		assert_true(strlen(detail) > 0);
 		print_message("skipped: %s\n", detail);
+		/* CUDA cannot be run where there is no card; tests/emulate runs its kernels everywhere. */
 		skip();
 	}
 	if (r)

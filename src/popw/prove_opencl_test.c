@@ -20,6 +20,7 @@ static struct prover_device *device_open(void)
 
 	if (r == PROVER_E_NONE) {
 		print_message("skipped: %s\n", detail);
+		/* Any machine of the suite has PoCL (deploy/packages); elsewhere there may be no OpenCL. */
 		skip();
 	}
 	if (r)
