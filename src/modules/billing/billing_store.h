@@ -1,13 +1,9 @@
 /* billing_store.h - every SQL statement of billing. Postings and entries are only ever inserted. */
 #pragma once
 
+#include "api/store_values.h"
 #include "modules/billing/billing.h"
 #include "modules/billing/ledger.h"
-
-static inline struct sql_value sql_address(const struct address *address)
-{
-	return sql_blob(address->bytes, sizeof(address->bytes));
-}
 
 /* Ids are random behind their time; nothing is newer than all ones. */
 extern const uint8_t store_newest[16];

@@ -1,31 +1,6 @@
 #include "modules/checker/checker_store.h"
 
-static struct sql_value sql_account(const struct account_id *account)
-{
-	return sql_blob(account->address.bytes, sizeof(account->address.bytes));
-}
-
-/* A conflict where the rules leave none possible is a fault of the store. */
-static int no_conflict(int r)
-{
-	return r == SQL_E_CONFLICT ? -EIO : r;
-}
-
-static int changed_or(int otherwise, struct tx *tx, const char *sql, const struct sql_value *params,
-		      size_t n_params)
-{
-	int64_t changed = 0;
-	int r = tx_exec(tx, sql, params, n_params, &changed);
-
-	if (r != 0)
-		return no_conflict(r);
-	return changed > 0 ? 0 : otherwise;
-}
-
-static struct sql_value sql_checker(const struct address *checker)
-{
-	return sql_blob(checker->bytes, sizeof(checker->bytes));
-}
+#include "api/store_values.h"
 
 #define COLUMNS                                                                            \
 	"c.checker AS checker, c.account AS account, c.name AS name, c.licences AS "       \
@@ -62,7 +37,7 @@ int checker_store_get(struct tx *tx, const struct address *checker, struct check
 	int r;
 
 	r = tx_query(tx, "SELECT " COLUMNS " FROM checkers c WHERE c.checker = $1",
-		     SQL_PARAMS(sql_checker(checker)), &rows);
+		     SQL_PARAMS(sql_address(checker)), &rows);
 	if (r != 0)
 		return no_conflict(r);
 	return rows_count(rows) == 0 ? ROUTE_E_NOT_FOUND : read_row(rows, 0, ret_row);
@@ -75,7 +50,7 @@ int checker_store_put(struct tx *tx, const struct checker_row *row)
 		"INSERT INTO checkers (checker, account, name, licences, registered_at, version,"
 		" banned_until, ban_reason) VALUES ($1, $2, $3, 0, $4, '', 0, '')"
 		" ON CONFLICT (checker) DO UPDATE SET name = excluded.name",
-		SQL_PARAMS(sql_checker(&row->checker), sql_account(&row->account),
+		SQL_PARAMS(sql_address(&row->checker), sql_account(&row->account),
 			   sql_text(row->name), sql_int(row->registered_at_ms)),
 		NULL));
 }
@@ -104,14 +79,14 @@ int checker_store_list(struct tx *tx, const struct account_id *account, const st
 		r = tx_query(tx,
 			     "SELECT " COLUMNS " FROM checkers c WHERE c.account = $1"
 			     " AND c.checker > $2 ORDER BY c.checker LIMIT $3",
-			     SQL_PARAMS(sql_account(account), sql_checker(after),
+			     SQL_PARAMS(sql_account(account), sql_address(after),
 					sql_int((int64_t)limit)),
 			     &rows);
 	else
 		r = tx_query(tx,
 			     "SELECT " COLUMNS " FROM checkers c WHERE c.checker > $1"
 			     " ORDER BY c.checker LIMIT $2",
-			     SQL_PARAMS(sql_checker(after), sql_int((int64_t)limit)), &rows);
+			     SQL_PARAMS(sql_address(after), sql_int((int64_t)limit)), &rows);
 	if (r != 0)
 		return no_conflict(r);
 	list = arena_array(tx_arena(tx), rows_count(rows), sizeof(*list));
@@ -156,7 +131,7 @@ int checker_store_licences(struct tx *tx, const struct address *checker, int64_t
 {
 	return changed_or(ROUTE_E_NOT_FOUND, tx,
 			  "UPDATE checkers SET licences = $2 WHERE checker = $1",
-			  SQL_PARAMS(sql_checker(checker), sql_int(licences)));
+			  SQL_PARAMS(sql_address(checker), sql_int(licences)));
 }
 
 int checker_store_seen(struct tx *tx, const struct address *checker, const char *version,
@@ -164,7 +139,7 @@ int checker_store_seen(struct tx *tx, const struct address *checker, const char 
 {
 	return changed_or(ROUTE_E_NOT_FOUND, tx,
 			  "UPDATE checkers SET seen_at = $3, version = $2 WHERE checker = $1",
-			  SQL_PARAMS(sql_checker(checker), sql_text(version), sql_int(at_ms)));
+			  SQL_PARAMS(sql_address(checker), sql_text(version), sql_int(at_ms)));
 }
 
 int checker_store_ban(struct tx *tx, const struct address *checker, int64_t until_ms,
@@ -173,7 +148,7 @@ int checker_store_ban(struct tx *tx, const struct address *checker, int64_t unti
 	return changed_or(ROUTE_E_NOT_FOUND, tx,
 			  "UPDATE checkers SET banned_until = $2, ban_reason = $3"
 			  " WHERE checker = $1",
-			  SQL_PARAMS(sql_checker(checker), sql_int(until_ms), sql_text(reason)));
+			  SQL_PARAMS(sql_address(checker), sql_int(until_ms), sql_text(reason)));
 }
 
 int checker_store_remove(struct tx *tx, const struct address *checker)
@@ -181,7 +156,7 @@ int checker_store_remove(struct tx *tx, const struct address *checker)
 	return changed_or(ROUTE_E_NOT_FOUND, tx,
 			  "DELETE FROM checkers WHERE checker = $1 AND NOT EXISTS"
 			  " (SELECT 1 FROM checker_marks WHERE checker = $1)",
-			  SQL_PARAMS(sql_checker(checker)));
+			  SQL_PARAMS(sql_address(checker)));
 }
 
 /* ---- marks ---- */
@@ -195,7 +170,7 @@ int checker_store_mark(struct tx *tx, const struct address *checker,
 	r = tx_exec(tx,
 		    "INSERT INTO checker_marks (checker, session, at, mark, planted, cleared)"
 		    " VALUES ($1, $2, $3, $4, $5, 0) ON CONFLICT (checker, session) DO NOTHING",
-		    SQL_PARAMS(sql_checker(checker), sql_blob(mark->session, 16),
+		    SQL_PARAMS(sql_address(checker), sql_blob(mark->session, 16),
 			       sql_int(mark->at_ms), sql_int(mark->mark), sql_int(mark->planted)),
 		    &changed);
 	if (r == 0)
@@ -212,7 +187,7 @@ int checker_store_clear(struct tx *tx, const struct address *checker,
 	r = tx_exec(tx,
 		    "UPDATE checker_marks SET cleared = 1"
 		    " WHERE checker = $1 AND session = $2 AND mark = 2 AND cleared = 0",
-		    SQL_PARAMS(sql_checker(checker), sql_blob(session, 16)), &changed);
+		    SQL_PARAMS(sql_address(checker), sql_blob(session, 16)), &changed);
 	if (r == 0)
 		*ret_changed = changed > 0;
 	return no_conflict(r);
@@ -228,7 +203,7 @@ int checker_store_marks(struct tx *tx, const struct address *checker, int64_t be
 	r = tx_query(tx,
 		     "SELECT session, at, mark, planted, cleared FROM checker_marks"
 		     " WHERE checker = $1 AND at < $2 ORDER BY at DESC, session LIMIT $3",
-		     SQL_PARAMS(sql_checker(checker), sql_int(before_ms), sql_int((int64_t)limit)),
+		     SQL_PARAMS(sql_address(checker), sql_int(before_ms), sql_int((int64_t)limit)),
 		     &rows);
 	if (r != 0)
 		return no_conflict(r);
@@ -259,7 +234,7 @@ int checker_store_wrongs(struct tx *tx, const struct address *checker, int64_t f
 	r = tx_query(tx,
 		     "SELECT at FROM checker_marks WHERE checker = $1 AND mark = 2"
 		     " AND cleared = 0 AND at >= $2 ORDER BY at",
-		     SQL_PARAMS(sql_checker(checker), sql_int(from_ms)), &rows);
+		     SQL_PARAMS(sql_address(checker), sql_int(from_ms)), &rows);
 	if (r != 0)
 		return no_conflict(r);
 	list = arena_array(tx_arena(tx), rows_count(rows), sizeof(*list));

@@ -1,9 +1,6 @@
 #include "modules/iam/iam_store.h"
 
-static struct sql_value sql_account(const struct account_id *account)
-{
-	return sql_blob(account->address.bytes, sizeof(account->address.bytes));
-}
+#include "api/store_values.h"
 
 static struct sql_value sql_hash(const uint8_t hash[static SECRET_HASH_SIZE])
 {
@@ -14,12 +11,6 @@ static struct sql_value sql_hash(const uint8_t hash[static SECRET_HASH_SIZE])
 static struct sql_value sql_time(int64_t ms)
 {
 	return ms ? sql_int(ms) : sql_null();
-}
-
-/* A conflict where the rules leave none possible is a fault of the store. */
-static int no_conflict(int r)
-{
-	return r == SQL_E_CONFLICT ? -EIO : r;
 }
 
 static int changed_any(int r, int64_t changed, bool *ret_changed)

@@ -1,15 +1,12 @@
 #include "modules/proof/probe_store.h"
 
+#include "api/store_values.h"
+
 #define COLUMNS "id, machine, owner, rental, gpus, asked, outcome, detail, started_at, ended_at"
 
 static struct sql_value id_value(const struct probe_id *id)
 {
 	return sql_blob(id->bytes, sizeof(id->bytes));
-}
-
-static struct sql_value address_value(const struct address *address)
-{
-	return sql_blob(address->bytes, sizeof(address->bytes));
 }
 
 /* A rule of the tables that our own statements break is a bug: a fault. */
@@ -81,7 +78,7 @@ int probe_store_list(struct tx *tx, const struct machine_id *machine, struct pro
 		     "SELECT " COLUMNS " FROM probes WHERE id < $1 AND outcome <> ''"
 		     " AND ($2 = 0 OR machine = $3) ORDER BY id DESC LIMIT $4",
 		     SQL_PARAMS(id_value(&before), sql_int(machine != NULL),
-				address_value(machine ? &machine->address : &any.address),
+				sql_address(machine ? &machine->address : &any.address),
 				sql_int(limit)),
 		     &rows);
 	return r != 0 ? fault_of(r) : read_rows(tx, rows, ret_rows, ret_n);
@@ -120,7 +117,7 @@ int probe_store_count(struct tx *tx, struct machine_id machine, int64_t *ret_n)
 {
 	struct sql_rows *rows;
 	int r = tx_query(tx, "SELECT count(*) AS n FROM probes WHERE machine = $1",
-			 SQL_PARAMS(address_value(&machine.address)), &rows);
+			 SQL_PARAMS(sql_address(&machine.address)), &rows);
 
 	if (r == 0)
 		*ret_n = rows_int(rows, 0, "n");
@@ -133,7 +130,7 @@ int probe_store_failed(struct tx *tx, struct machine_id machine, bool *ret_faile
 	int r = tx_query(tx,
 			 "SELECT outcome FROM probes WHERE machine = $1"
 			 " AND outcome IN ('passed', 'failed') ORDER BY id DESC LIMIT 1",
-			 SQL_PARAMS(address_value(&machine.address)), &rows);
+			 SQL_PARAMS(sql_address(&machine.address)), &rows);
 
 	if (r == 0)
 		*ret_failed = rows_count(rows) > 0 &&
@@ -174,8 +171,8 @@ int probe_store_add(struct tx *tx, const struct probe_row *row, const struct add
 	int r = tx_exec(tx,
 			"INSERT INTO probes (id, machine, owner, rental, gpus, asked, outcome, "
 			"detail, started_at) VALUES ($1, $2, $3, $4, $5, 0, '', '', $6)",
-			SQL_PARAMS(id_value(&row->id), address_value(&row->machine.address),
-				   address_value(&row->owner.address),
+			SQL_PARAMS(id_value(&row->id), sql_address(&row->machine.address),
+				   sql_address(&row->owner.address),
 				   sql_blob(row->rental.bytes, sizeof(row->rental.bytes)),
 				   sql_int(row->gpus), sql_int(row->started_ms)),
 			NULL);
@@ -184,7 +181,7 @@ int probe_store_add(struct tx *tx, const struct probe_row *row, const struct add
 		r = tx_exec(tx,
 			    "INSERT INTO probe_answers (probe, checker, passed, gpus, answer_ms, "
 			    "detail) VALUES ($1, $2, -1, 0, 0, '')",
-			    SQL_PARAMS(id_value(&row->id), address_value(&checkers[i])), NULL);
+			    SQL_PARAMS(id_value(&row->id), sql_address(&checkers[i])), NULL);
 	return fault_of(r);
 }
 
@@ -203,7 +200,7 @@ int probe_store_answer(struct tx *tx, struct probe_id id, const struct probe_ans
 		" AND EXISTS (SELECT 1 FROM probes WHERE id = $5 AND outcome = '' AND asked = 1)",
 		SQL_PARAMS(sql_int(answer->passed), sql_int(answer->gpus),
 			   sql_int(answer->answer_ms), sql_text(answer->detail), id_value(&id),
-			   address_value(&answer->checker)),
+			   sql_address(&answer->checker)),
 		NULL));
 }
 

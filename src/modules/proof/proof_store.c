@@ -1,5 +1,7 @@
 #include "modules/proof/proof_store.h"
 
+#include "api/store_values.h"
+
 #define COLUMNS                                                                                    \
 	"id, machine, owner, device, uuid, model, kind, attempt, planted, parent, lease, slot, "   \
 	"beacon, chain, wanted, candidates, session, live, reason, phase, detail, outcome, "       \
@@ -11,11 +13,6 @@ static const char *const appeal_words[] = { "", "queued", "done", "expired" };
 static struct sql_value id_value(const struct proof_id *id)
 {
 	return sql_blob(id->bytes, sizeof(id->bytes));
-}
-
-static struct sql_value address_value(const struct address *address)
-{
-	return sql_blob(address->bytes, sizeof(address->bytes));
 }
 
 static struct sql_value time_value(int64_t ms)
@@ -135,17 +132,16 @@ int proof_store_list(struct tx *tx, const struct proof_page *page, struct proof_
 
 	if (!is_id(&before))
 		memset(before.bytes, 0xff, sizeof(before.bytes));
-	r = tx_query(
-		tx,
-		"SELECT " COLUMNS " FROM proofs WHERE id < $1 AND ($2 = 0 OR machine = $3) "
-		"AND ($4 = '' OR outcome = $4 OR reason = $4 OR ($4 = 'live' AND live = 1)) "
-		"AND ($5 = 1 OR planted = 0 OR live = 1) AND ($6 = 0 OR disagreement = 1) "
-		"ORDER BY id DESC LIMIT $7",
-		SQL_PARAMS(id_value(&before), sql_int(page->machine != NULL),
-			   address_value(page->machine ? &page->machine->address : &any.address),
-			   sql_text(outcome), sql_int(page->all), sql_int(page->disagreements),
-			   sql_int(page->limit)),
-		&rows);
+	r = tx_query(tx,
+		     "SELECT " COLUMNS " FROM proofs WHERE id < $1 AND ($2 = 0 OR machine = $3) "
+		     "AND ($4 = '' OR outcome = $4 OR reason = $4 OR ($4 = 'live' AND live = 1)) "
+		     "AND ($5 = 1 OR planted = 0 OR live = 1) AND ($6 = 0 OR disagreement = 1) "
+		     "ORDER BY id DESC LIMIT $7",
+		     SQL_PARAMS(id_value(&before), sql_int(page->machine != NULL),
+				sql_address(page->machine ? &page->machine->address : &any.address),
+				sql_text(outcome), sql_int(page->all), sql_int(page->disagreements),
+				sql_int(page->limit)),
+		     &rows);
 	return r != 0 ? r : read_rows(tx, rows, ret_rows, ret_n);
 }
 
@@ -207,12 +203,11 @@ int proof_store_attempts(struct tx *tx, struct machine_id machine, int64_t devic
 			 int64_t *ret_n)
 {
 	struct sql_rows *rows;
-	int r = tx_query(
-		tx,
-		"SELECT count(*) AS n FROM proofs "
-		"WHERE machine = $1 AND device = $2 AND uuid = $3",
-		SQL_PARAMS(address_value(&machine.address), sql_int(device), sql_text(uuid)),
-		&rows);
+	int r = tx_query(tx,
+			 "SELECT count(*) AS n FROM proofs "
+			 "WHERE machine = $1 AND device = $2 AND uuid = $3",
+			 SQL_PARAMS(sql_address(&machine.address), sql_int(device), sql_text(uuid)),
+			 &rows);
 
 	if (r == 0)
 		*ret_n = rows_int(rows, 0, "n");
@@ -257,8 +252,8 @@ static int add_members(struct tx *tx, struct proof_id id, const struct proof_mem
 			    "INSERT INTO proof_members (proof, member, checker, account, licences, "
 			    "mark) VALUES ($1, $2, $3, $4, $5, 0)",
 			    SQL_PARAMS(id_value(&id), sql_int((int64_t)i),
-				       address_value(&members[i].checker),
-				       address_value(&members[i].account.address),
+				       sql_address(&members[i].checker),
+				       sql_address(&members[i].account.address),
 				       sql_int(members[i].licences)),
 			    NULL);
 	return fault_of(r);
@@ -274,8 +269,8 @@ int proof_store_add(struct tx *tx, const struct proof_row *row, const struct pro
 		"reason, phase, detail, outcome, verdict, own_bits, disagreement, started_at, "
 		"appeal, appeal_member) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
 		"$13, $14, $15, $16, $17, 1, '', '', '', '', '', 0, 0, $18, '', -1)",
-		SQL_PARAMS(id_value(&row->id), address_value(&row->machine.address),
-			   address_value(&row->owner.address), sql_int(row->device),
+		SQL_PARAMS(id_value(&row->id), sql_address(&row->machine.address),
+			   sql_address(&row->owner.address), sql_int(row->device),
 			   sql_text(row->uuid), sql_text(row->model), sql_int(row->kind),
 			   sql_int(row->attempt), sql_int(row->planted),
 			   is_id(&row->parent) ? id_value(&row->parent) : sql_null(),
@@ -332,7 +327,7 @@ int proof_store_appeal(struct tx *tx, const struct proof_row *row)
 		       SQL_PARAMS(sql_text(appeal_words[row->appeal]), sql_int(row->appeal_member),
 				  account_equal(row->appeal_by, nobody)
 					  ? sql_null()
-					  : address_value(&row->appeal_by.address),
+					  : sql_address(&row->appeal_by.address),
 				  time_value(row->appealed_ms), id_value(&row->id)),
 		       NULL);
 }

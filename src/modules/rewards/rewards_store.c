@@ -1,15 +1,6 @@
 #include "modules/rewards/rewards_store.h"
 
-/* A conflict where the rules leave none possible is a fault of the store. */
-static int no_conflict(int r)
-{
-	return r == SQL_E_CONFLICT ? -EIO : r;
-}
-
-static struct sql_value sql_address(const struct address *address)
-{
-	return sql_blob(address->bytes, sizeof(address->bytes));
-}
+#include "api/store_values.h"
 
 /* ---- token amounts ---- */
 

@@ -1,16 +1,22 @@
-/* store_values.h - the module's ids as parameters of statements, and what their results mean. */
+/* store_values.h - ids and addresses as parameters of the modules' statements, and what their results
+ * mean. For *_store files. */
 #pragma once
 
 #include "api/route.h"
 
+static inline struct sql_value sql_address(const struct address *address)
+{
+	return sql_blob(address->bytes, sizeof(address->bytes));
+}
+
 static inline struct sql_value sql_machine(const struct machine_id *machine)
 {
-	return sql_blob(machine->address.bytes, sizeof(machine->address.bytes));
+	return sql_address(&machine->address);
 }
 
 static inline struct sql_value sql_account(const struct account_id *account)
 {
-	return sql_blob(account->address.bytes, sizeof(account->address.bytes));
+	return sql_address(&account->address);
 }
 
 static inline struct sql_value sql_lease(const struct lease_id *lease)
