@@ -111,7 +111,7 @@ _must_check_ int billing_excuse_end(const struct context *context, struct tx *tx
 				    struct lease_id lease, int64_t until_ms);
 
 /* For an epoch's records: seconds of all leases of @machine at a price that were charged, by records that ended from
- * @from_ms on and before @until_ms. */
+ * @from_ms on and before @until_ms. What its owner rents itself is no delivery. */
 _must_check_ int billing_machine_seconds(struct tx *tx, struct machine_id machine, int64_t from_ms,
 					 int64_t until_ms, int64_t *ret_seconds);
 

@@ -95,7 +95,7 @@ _must_check_ int store_excuses(struct tx *tx, struct lease_row *lease);
 _must_check_ int store_excuse_put(struct tx *tx, struct lease_id lease,
 				  const struct excuse_row *excuse);
 
-/* Leases of the machine whose last record ends in the time. */
+/* Leases of the machine at a price, to others than its owner, whose last record ends in the time. */
 _must_check_ int store_machine_leases(struct tx *tx, struct machine_id machine, int64_t from_ms,
 				      int64_t until_ms, struct lease_id **ret_ids, size_t *ret_n);
 

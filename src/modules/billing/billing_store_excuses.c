@@ -57,7 +57,7 @@ int store_machine_leases(struct tx *tx, struct machine_id machine, int64_t from_
 
 	r = tx_query(tx,
 		     "SELECT lease FROM billing_leases WHERE machine = $1 AND until_ms >= $2"
-		     " AND until_ms < $3 AND rate_hour > 0 ORDER BY lease",
+		     " AND until_ms < $3 AND rate_hour > 0 AND tenant <> provider ORDER BY lease",
 		     SQL_PARAMS(sql_address(&machine.address), sql_int(from_ms), sql_int(until_ms)),
 		     &rows);
 	if (r != 0)

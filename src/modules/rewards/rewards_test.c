@@ -95,7 +95,7 @@ static void test_what_counts(void **state)
 {
 	static const struct rig rigs[] = {
 		{ 1, WORKER_PROVED, WORKER_PROVED, .job_seconds = 7200, .hours = 26 },
-		{ 2, WORKER_FAILED, WORKER_PROVED, .hours = 3 },
+		{ 2, WORKER_FAILED, WORKER_PROVED, .job_seconds = 60, .hours = 3, .own_job = true },
 		{ 3, WORKER_PROVED, WORKER_FAILED, .hours = 11 },
 		{ 4, WORKER_UNPROVED, WORKER_PROVED, .job_seconds = 5 },
 	};

@@ -95,6 +95,7 @@ static int put_hours(struct tx *tx, const struct rig *rig)
 static int put_lease(struct tx *tx, const struct rig *rig)
 {
 	const struct address machine = address_of(1, rig->id), owner = address_of(0xaa, rig->id);
+	const struct address tenant = rig->own_job ? owner : address_of(0xbb, rig->id);
 	const uint8_t lease[16] = { rig->id };
 
 	return tx_exec(
@@ -102,12 +103,12 @@ static int put_lease(struct tx *tx, const struct rig *rig)
 		"INSERT INTO billing_leases (lease, rental, tenant, machine, provider, rate_hour,"
 		" fee_basis_points, placed_at_ms, terms_signature, held, sequence, started_at_ms,"
 		" until_ms, seconds, final, charged, fee, exhausted, closed_at_ms, ended_at_ms,"
-		" billed) VALUES ($1, $1, $2, $3, $2, 3600, 0, 0, $4, 0, 1, 0, 1000, $5, 0, 0, 0, "
+		" billed) VALUES ($1, $1, $6, $3, $2, 3600, 0, 0, $4, 0, 1, 0, 1000, $5, 0, 0, 0, "
 		"0,"
 		" 0, 0, 1)",
 		SQL_PARAMS(sql_blob(lease, 16), sql_address(&owner), sql_address(&machine),
 			   sql_blob((const uint8_t[SIGNATURE_SIZE]){ 0 }, SIGNATURE_SIZE),
-			   sql_int(rig->job_seconds)),
+			   sql_int(rig->job_seconds), sql_address(&tenant)),
 		NULL);
 }
 

@@ -29,6 +29,7 @@ struct rig {
 	uint8_t id;
 	enum worker_standing_state host, gpu; /* one GPU, of 10000 thousandths */
 	int64_t job_seconds, hours; /* up in the world's epoch */
+	bool own_job; /* the owner is its tenant */
 };
 
 /* The store of the group's kind, empty. */
