@@ -200,16 +200,22 @@ static void pass(const struct settling *s, struct worker_standing *standing)
 		standing->failures = 0;
 }
 
-/* Until the next look at a device that stands well, or that its tenant keeps busy. */
-static int wait_mean(const struct settling *s, struct worker_standing *standing)
+/* Until the next look at a device that did nothing wrong. One that is not offered as it stands is not left
+ * waiting like those that are: a rental's small product proves it no more than a container that was in the
+ * way. */
+static int wait_next(const struct settling *s, struct worker_standing *standing)
 {
 	const struct settings *settings = s->context->settings;
 	bool rented = s->order->session.kind == SESSION_RENTED;
 	int64_t wait_ms;
-	int r = plan_wait(s->context->random,
-			  rented ? settings->proof_rented_ms : settings->proof_standby_ms,
-			  &wait_ms);
+	int r = 0;
 
+	if (standing->state != WORKER_PROVED)
+		wait_ms = plan_retry(settings->proof_retry_ms, standing->failures);
+	else
+		r = plan_wait(s->context->random,
+			      rented ? settings->proof_rented_ms : settings->proof_standby_ms,
+			      &wait_ms);
 	if (r == 0)
 		standing->due_at_ms = s->now_ms + wait_ms;
 	return r;
@@ -222,14 +228,13 @@ static int stand(const struct settling *s, enum finding_kind what, struct worker
 	standing->due_at_ms = s->now_ms + settings->proof_retry_ms;
 	if (what == FOUND_NOTHING)
 		return 0;
-	/* What is not offered as it stands is not left waiting for the next look at what is. */
 	if (what == FOUND_BUSY)
-		return standing->state == WORKER_PROVED ? wait_mean(s, standing) : 0;
+		return wait_next(s, standing);
 	standing->checked_at_ms = s->now_ms;
 	memcpy(standing->proof, s->order->session.id.bytes, sizeof(standing->proof));
 	if (what == FOUND_PASSED) {
 		pass(s, standing);
-		return wait_mean(s, standing);
+		return wait_next(s, standing);
 	}
 	standing->failures++;
 	if (what == FOUND_FAILED || standing->failures >= GONE_MAX)
