@@ -16,7 +16,8 @@ struct fixture {
 	struct engine *engine;
 	struct engine_call *call;
 	bool done;
-	int fault, status, started, died;
+	int fault, status, started, died; /* of the watched container */
+	const char *watched;
 	char message[512], out[2048], err[512];
 	json_t *json;
 };
@@ -45,8 +46,12 @@ static void on_frame(void *arg, enum frame_channel channel, const void *bytes, s
 static void on_event(void *arg, const json_t *event)
 {
 	struct fixture *f = arg;
-	const char *action = json_string_value(json_object_get(event, "Action"));
+	const char *action = json_string_value(json_object_get(event, "Action")), *name;
 
+	if (json_unpack((json_t *)(uintptr_t)event, "{s:{s:{s:s}}}", "Actor", "Attributes", "name",
+			&name) < 0 ||
+	    strcmp(name, f->watched) != 0)
+		return;
 	f->started += strcmp(action, "start") == 0;
 	f->died += strcmp(action, "die") == 0;
 }
@@ -125,14 +130,30 @@ static void says_who_it_is(void **state)
 		    strncmp(engine_name(f->engine), "docker ", 7) == 0);
 }
 
+/* No answer says that the stream is open: so a container is run until it tells of one. */
+static void listen_to_events(struct fixture *f, struct engine_call **ret_events)
+{
+	f->watched = "kaisar-test-heard";
+	assert_int_equal(engine_events(f->engine, on_event, on_reply, f, ret_events), 0);
+	for (int i = 0; i < 100 && f->died == 0; i++) {
+		make(f, f->watched, "exit 0");
+		finish(f, engine_start(f->engine, f->watched, on_reply, f, &f->call));
+		finish(f, engine_logs(f->engine, f->watched, on_frame, on_reply, f, &f->call));
+		finish(f, engine_remove(f->engine, f->watched, on_reply, f, &f->call));
+	}
+	assert_int_not_equal(f->died, 0);
+	f->watched = "kaisar-test-run";
+	f->started = f->died = 0;
+}
+
 static void runs_and_ends(void **state)
 {
 	struct fixture *f = need_engine(state);
 	struct engine_call *events;
 
-	assert_int_equal(engine_events(f->engine, on_event, on_reply, f, &events), 0);
-	make(f, "kaisar-test-run", "echo out; echo err >&2; exit 3");
-	finish(f, engine_start(f->engine, "kaisar-test-run", on_reply, f, &f->call));
+	listen_to_events(f, &events);
+	make(f, f->watched, "echo out; echo err >&2; exit 3");
+	finish(f, engine_start(f->engine, f->watched, on_reply, f, &f->call));
 	assert_string_equal(f->message, "");
 	finish(f, engine_logs(f->engine, "kaisar-test-run", on_frame, on_reply, f, &f->call));
 	assert_string_equal(f->out, "out\n");
