@@ -1,7 +1,8 @@
 /* checker.h - a checker node in the network: verifies workers as a member of panels, asks the workers that
  * it is to watch whether they are there, and now and then behaves as a user. Needs no GPU.
  *
- * member.h is one session, watch.h the polls; here they meet the link, the loop and the disk. */
+ * seats.h are its sessions, lookout.h the polls, users.h the test containers; here they meet the link and the
+ * loop. */
 #pragma once
 
 #include "base/clock.h"
@@ -11,8 +12,6 @@
 struct checker;
 struct finding;
 struct loop;
-
-enum { CHECKER_SESSIONS_MAX = 16 /* at once; more are refused */ };
 
 struct checker_config {
 	struct loop *loop;

@@ -1,4 +1,5 @@
 #include "checker/checker.h"
+#include "checker/seats.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -595,12 +596,12 @@ static void no_more_sessions_than_it_can(void **state)
 	struct fixture *f = *state;
 
 	start(f, NULL);
-	for (int i = 0; i <= CHECKER_SESSIONS_MAX; i++) {
+	for (int i = 0; i <= SEATS_MAX; i++) {
 		struct session plan = world_plan(SESSION_HAS_WALK);
 		const char *detail;
 
 		assert_int_equal(rehearsal_begin(f->rehearsal, &plan, &detail), 0);
-		f->said[MESSAGE_NCOMMIT] = i < CHECKER_SESSIONS_MAX ? 0 : 1;
+		f->said[MESSAGE_NCOMMIT] = i < SEATS_MAX ? 0 : 1;
 		summon(f);
 	}
 	/* What was said behind the last call is answered behind it. */
