@@ -15,6 +15,7 @@ MAY_INCLUDE = {
     "base": {"base"},
     "io": {"base", "io"},
     "security": {"base", "security"},
+    "chain": {"base", "io", "security", "chain"},
     "popw": {"base", "security", "popw"},
     "rewards": {"base", "rewards"},
     "wire": {"base", "wire"},
@@ -22,8 +23,8 @@ MAY_INCLUDE = {
     "api": {"base", "io", "security", "api"},
     "agent": {"base", "io", "security", "popw", "wire", "link", "agent"},
     "checker": {"base", "io", "security", "popw", "wire", "link", "checker"},
-    "cmd": {"base", "io", "security", "popw", "rewards", "wire", "link", "api", "modules", "agent", "checker", "cmd"},
-    "modules": {"base", "io", "security", "popw", "rewards", "wire"},
+    "cmd": {"base", "io", "security", "chain", "popw", "rewards", "wire", "link", "api", "modules", "agent", "checker", "cmd"},
+    "modules": {"base", "io", "security", "chain", "popw", "rewards", "wire"},
 }
 # A module may include its own headers, these of api/, and B/B.h along this graph.
 API_FOR_MODULES = {"api/route.h", "api/settings.h", "api/store_values.h"}
