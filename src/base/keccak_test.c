@@ -5,6 +5,8 @@
 #include <cmocka.h>
 
 #include "base/codec.h"
+#include "base/keccak_levels.h"
+#include "base/random.h"
 
 static void check(const void *bytes, size_t len, const char *expected)
 {
@@ -39,11 +41,52 @@ static void block_edges(void **state _unused_)
 	check(bytes, 200, "3a57666b048777f2c953dc4456f45a2588e1cb6f2da760122d530ac2ce607d4a");
 }
 
+enum { N = 21, LEN_MAX = 3 * KECCAK_RATE + 1 };
+
+/* What is hashed together is what is hashed alone, bit for bit. */
+static void assert_each(const uint8_t *messages, size_t len,
+			size_t (*each)(const uint8_t *, size_t, size_t, uint8_t *), size_t at_least)
+{
+	uint8_t digests[N][KECCAK_SIZE], alone[KECCAK_SIZE];
+	size_t done = each(messages, len, N, digests[0]);
+
+	assert_in_range(done, at_least, N);
+	for (size_t i = 0; i < done; i++) {
+		keccak256(messages + i * len, len, alone);
+		assert_memory_equal(digests[i], alone, sizeof(alone));
+	}
+}
+
+static size_t each(const uint8_t *messages, size_t len, size_t n, uint8_t *ret_digests)
+{
+	keccak256_each(messages, len, n, ret_digests);
+	return n;
+}
+
+static void together_as_alone(void **state _unused_)
+{
+	static uint8_t messages[N * LEN_MAX];
+	struct random_seeded seeded;
+
+	random_seeded_init(&seeded, 1600);
+	assert_int_equal(random_fill(&seeded.random, messages, sizeof(messages)), 0);
+	for (size_t len = 0; len <= LEN_MAX; len++) {
+		assert_each(messages, len, each, N);
+#if defined(__x86_64__)
+		if (__builtin_cpu_supports("avx2"))
+			assert_each(messages, len, keccak256_each_avx2, N - N % 4);
+		if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl"))
+			assert_each(messages, len, keccak256_each_avx512, N - N % 8);
+#endif
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(known_answers),
 		cmocka_unit_test(block_edges),
+		cmocka_unit_test(together_as_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,8 +6,8 @@
  * measured is 0 and scores 0. Both bandwidths must reach a tier. */
 #pragma once
 
+#include "base/u256.h"
 #include "rewards/tokens.h"
-#include "rewards/u256.h"
 
 /* What a machine has, as measured; the figures of the tiers. */
 struct machine_figures {

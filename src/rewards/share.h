@@ -7,8 +7,8 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/u256.h"
 #include "rewards/tokens.h"
-#include "rewards/u256.h"
 
 /* Outcome SHARE_E_WEIGHTLESS: no weight is above zero, so nothing is given out. Faults: -ENOMEM
  * (36 bytes a weight in @arena, given back). A weight, the weights' sum and the product of a

@@ -1,4 +1,4 @@
-#include "rewards/u256.h"
+#include "base/u256.h"
 
 #include <assert.h>
 
@@ -13,6 +13,29 @@ unsigned __int128 u256_low(struct u256 a)
 {
 	assert(a.limbs[2] == 0 && a.limbs[3] == 0);
 	return (unsigned __int128)a.limbs[1] << LIMB_BITS | a.limbs[0];
+}
+
+struct u256 u256_from_bytes(const uint8_t bytes[static 32])
+{
+	struct u256 value = { 0 };
+
+	for (int i = 0; i < 32; i++)
+		value.limbs[(31 - i) / 8] |= (uint64_t)bytes[i] << (31 - i) % 8 * 8;
+	return value;
+}
+
+void u256_bytes(struct u256 a, uint8_t ret_bytes[static 32])
+{
+	for (int i = 0; i < 32; i++)
+		ret_bytes[i] = (uint8_t)(a.limbs[(31 - i) / 8] >> (31 - i) % 8 * 8);
+}
+
+unsigned int u256_bits(struct u256 a)
+{
+	for (unsigned int i = LIMBS; i-- > 0;)
+		if (a.limbs[i])
+			return (i + 1) * LIMB_BITS - (unsigned int)__builtin_clzll(a.limbs[i]);
+	return 0;
 }
 
 bool u256_is_zero(struct u256 a)
@@ -176,4 +199,52 @@ struct u256 u256_divide(struct u256 dividend, struct u256 divisor, struct u256 *
 		ret_remainder->limbs[i] = bits ? u[i] >> bits | u[i + 1] << (LIMB_BITS - bits)
 					       : u[i];
 	return quotient;
+}
+
+/* ---- text ---- */
+
+size_t u256_text(struct u256 a, char ret_text[static U256_TEXT_SIZE])
+{
+	char digits[U256_TEXT_SIZE];
+	size_t n = 0;
+
+	do {
+		struct u256 digit;
+
+		a = divide_by_limb(a, 10, &digit);
+		digits[n++] = (char)('0' + digit.limbs[0]);
+	} while (!u256_is_zero(a));
+	for (size_t i = 0; i < n; i++)
+		ret_text[i] = digits[n - 1 - i];
+	ret_text[n] = 0;
+	return n;
+}
+
+/* a = 10 a + digit; gives what no longer fits. */
+static uint64_t append_digit(struct u256 *a, unsigned int digit)
+{
+	unsigned __int128 carry = digit;
+
+	for (int i = 0; i < LIMBS; i++) {
+		carry += (unsigned __int128)a->limbs[i] * 10;
+		a->limbs[i] = (uint64_t)carry;
+		carry >>= LIMB_BITS;
+	}
+	return (uint64_t)carry;
+}
+
+int u256_parse(const char *text, size_t len, struct u256 *ret_value)
+{
+	struct u256 value = { 0 };
+
+	if (len == 0 || (text[0] == '0' && len > 1))
+		return -EINVAL;
+	for (size_t i = 0; i < len; i++)
+		if (text[i] < '0' || text[i] > '9')
+			return -EINVAL;
+	for (size_t i = 0; i < len; i++)
+		if (append_digit(&value, (unsigned int)(text[i] - '0')))
+			return -ERANGE;
+	*ret_value = value;
+	return 0;
 }

@@ -1,4 +1,4 @@
-#include "rewards/u256.h"
+#include "base/u256.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -80,12 +80,56 @@ static void digit_that_was_one_too_large(void **state _unused_)
 	assert_true(same(rest, (struct u256){ { 0, 0, (uint64_t)1 << 61 } }));
 }
 
+static void bytes_and_bits(void **state _unused_)
+{
+	struct u256 one = u256_from(1), high = { { 0, 0, 0, (uint64_t)1 << 63 } };
+	uint8_t bytes[32];
+
+	u256_bytes((struct u256){ { 0x0807060504030201, 0, 0, 0xfffefdfcfbfaf9f8 } }, bytes);
+	assert_int_equal(bytes[0], 0xff);
+	assert_int_equal(bytes[7], 0xf8);
+	assert_int_equal(bytes[24], 0x08);
+	assert_int_equal(bytes[31], 0x01);
+	assert_true(same(u256_from_bytes(bytes),
+			 (struct u256){ { 0x0807060504030201, 0, 0, 0xfffefdfcfbfaf9f8 } }));
+	assert_int_equal(u256_bits((struct u256){ 0 }), 0);
+	assert_int_equal(u256_bits(one), 1);
+	assert_int_equal(u256_bits(u256_from(UINT64_MAX)), 64);
+	assert_int_equal(u256_bits(high), 256);
+}
+
+static void decimal(void **state _unused_)
+{
+	static const char most[] =
+		"115792089237316195423570985008687907853269984665640564039457584007913129639935";
+	static const char *const refused[] = { "", "00", "01", "-1", "+1", "1 ", "0x1", "1e3" };
+	struct u256 all = { { UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX } }, value;
+	char text[U256_TEXT_SIZE];
+
+	assert_int_equal(u256_text(all, text), 78);
+	assert_string_equal(text, most);
+	assert_int_equal(u256_parse(most, 78, &value), 0);
+	assert_true(same(value, all));
+	text[77] = '6';
+	assert_int_equal(u256_parse(text, 78, &value), -ERANGE);
+	text[78] = '0';
+	assert_int_equal(u256_parse(text, 79, &value), -ERANGE);
+	assert_int_equal(u256_text((struct u256){ 0 }, text), 1);
+	assert_string_equal(text, "0");
+	assert_int_equal(u256_parse("0", 1, &value), 0);
+	assert_true(u256_is_zero(value));
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+		assert_int_equal(u256_parse(refused[i], strlen(refused[i]), &value), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(known_quotient),
 		cmocka_unit_test(quotient_times_divisor_is_back),
 		cmocka_unit_test(digit_that_was_one_too_large),
+		cmocka_unit_test(bytes_and_bits),
+		cmocka_unit_test(decimal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
