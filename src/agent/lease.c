@@ -489,11 +489,23 @@ static void remove_container(struct lease *lease)
 
 /* ---- the next step ---- */
 
+/* What is to go may hold the same GPU. One that does not go in time is waited for no longer. */
+static bool waits(struct lease *lease)
+{
+	int64_t now_ms = clock_mono_ms(lease->host->clock);
+
+	if (!lease->host->must_wait(lease->host->arg))
+		return false;
+	if (lease->waits_since_ms == 0)
+		lease->waits_since_ms = now_ms;
+	return now_ms - lease->waits_since_ms < LEASE_WAIT_MS;
+}
+
 static void step_run(struct lease *lease)
 {
 	if (lease->seen == SEEN_ABSENT)
 		create(lease);
-	else if (lease->seen == SEEN_CREATED)
+	else if (lease->seen == SEEN_CREATED && !waits(lease))
 		begun(lease, engine_start(lease->host->engine, lease->name, on_started, lease,
 					  &lease->call));
 }

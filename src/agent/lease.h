@@ -23,6 +23,7 @@ struct pull;
 enum {
 	LEASE_STEPS_MAX = 16, /* from one round of the owner to the next */
 	LEASE_TROUBLES_MAX = 3, /* then what does not run yet has failed */
+	LEASE_WAIT_MS = 15000, /* at most, for what is to go first */
 };
 
 /* What all leases share. */
@@ -43,6 +44,8 @@ struct lease_host {
 	void (*on_engine_fault)(void *arg, int fault);
 	/* It is to be looked at again soon. */
 	void (*on_trouble)(void *arg);
+	/* What must not start beside a container that is still to go. */
+	bool (*must_wait)(void *arg);
 	void *arg;
 };
 
@@ -71,6 +74,7 @@ struct lease {
 	bool pulled; /* this attempt pulled already */
 	unsigned int steps; /* taken since the last round */
 	unsigned int troubles; /* before it ran */
+	int64_t waits_since_ms; /* monotonic; 0: it does not wait for others to go */
 	struct pull *pull; /* while pulling */
 	struct engine_call *follow; /* reads the container's log */
 
@@ -123,6 +127,13 @@ static inline bool lease_ended(const struct lease *lease)
 /* Makes a usage record as of now, keeps it and shows it to on_usage. */
 void lease_meter(struct lease *lease);
 void lease_settle(struct lease *lease, uint64_t sequence);
+
+/* Nobody wants it, and its container runs, or may. */
+static inline bool lease_leaving(const struct lease *lease)
+{
+	return lease->dropped &&
+	       (lease->seen == SEEN_RUNNING || (lease->call && lease->seen != SEEN_EXITED));
+}
 
 /* Nothing of it is left to do: not wanted, no container, no usage owed. */
 static inline bool lease_done(const struct lease *lease)

@@ -92,10 +92,29 @@ static void on_save(void *arg)
 
 /* ---- what leases tell ---- */
 
+static bool must_wait(void *arg)
+{
+	const struct reconcile *reconcile = arg;
+
+	for (const struct lease *lease = reconcile->leases; lease; lease = lease->next)
+		if (lease_leaving(lease))
+			return true;
+	return false;
+}
+
+static void step_waiting(struct reconcile *reconcile)
+{
+	for (struct lease *lease = reconcile->leases; lease; lease = lease->next)
+		if (lease->seen == SEEN_CREATED)
+			lease_step(lease);
+}
+
 static void on_change(void *arg, struct lease *lease)
 {
 	struct reconcile *reconcile = arg;
 
+	if (lease->dropped && !must_wait(reconcile))
+		step_waiting(reconcile);
 	reconcile_save_soon(reconcile);
 	reconcile->config.on_change(reconcile->config.arg, lease);
 }
@@ -156,12 +175,12 @@ static int apply(struct reconcile *reconcile, const Wire__Desired *desired, bool
 
 		r = taken < 0 ? taken : r;
 	}
-	for (struct lease *lease = reconcile->leases; lease; lease = lease->next) {
-		if (drop && !find_wanted(desired, lease) && lease_want(lease, NULL) < 0)
+	for (struct lease *lease = reconcile->leases; drop && lease; lease = lease->next)
+		if (!find_wanted(desired, lease) && lease_want(lease, NULL) < 0)
 			r = -ENOMEM;
-		if (reconcile->up)
-			lease_step(lease);
-	}
+	/* Only now is known what is to go before others start. */
+	for (struct lease *lease = reconcile->leases; reconcile->up && lease; lease = lease->next)
+		lease_step(lease);
 	return r;
 }
 
@@ -327,6 +346,7 @@ int reconcile_new(const struct reconcile_config *config, struct reconcile **ret_
 		.on_lines = on_lines,
 		.on_engine_fault = reconcile_engine_fault,
 		.on_trouble = reconcile_round_soon,
+		.must_wait = must_wait,
 		.arg = reconcile,
 	};
 	r = open_folders(reconcile);

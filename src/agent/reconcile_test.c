@@ -239,6 +239,33 @@ static void runs_until_it_is_stopped(void **state)
 	clean(f);
 }
 
+static bool other_runs_alone(struct fixture *f)
+{
+	bool runs = lease_of(f)->seen == SEEN_RUNNING;
+
+	for (struct lease *lease = reconcile_leases(f->reconcile); lease; lease = lease->next)
+		if (lease != lease_of(f) && lease->seen == SEEN_RUNNING)
+			assert_false(runs);
+	return runs;
+}
+
+/* They may have the same GPU. */
+static void what_is_to_go_goes_before_another_starts(void **state)
+{
+	struct fixture *f = begin(state, "trap '' TERM; sleep 60 & wait; wait; sleep 60");
+	struct lease_id first = f->lease;
+
+	want(f, WIRE__WANT__WANT_RUN);
+	until(f, is_running);
+	assert_int_equal(lease_id_make(&clock_system, &random_system, &f->lease), 0);
+	want(f, WIRE__WANT__WANT_RUN);
+	assert_true(lease_leaving(reconcile_find(f->reconcile, first.bytes)));
+	until(f, other_runs_alone);
+	clean(f);
+	f->lease = first;
+	until(f, is_gone);
+}
+
 static void tells_how_it_ended(void **state)
 {
 	struct fixture *f = begin(state, "echo out; echo err >&2; exit 3");
@@ -445,6 +472,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(an_engine_that_stays_away),
 		TEST(runs_until_it_is_stopped),
+		TEST(what_is_to_go_goes_before_another_starts),
 		TEST(tells_how_it_ended),
 		TEST(memory_that_runs_out_is_said),
 		TEST(an_image_that_is_nowhere),

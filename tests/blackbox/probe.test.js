@@ -112,3 +112,31 @@ test('a machine whose engine is down fails', async () => {
   await until('its containers to be gone', async () => (await containers()).length === 0)
   await nothingWasCharged()
 })
+
+test('a tenant who wants the whole machine has it at once, and ends the probe', async () => {
+  await until('it to be offered', offered, slow)
+  const [whole] = (await tenant.get('/v1/offers?gpus=0')).items
+  const probe = await until('a probe to yield', async () => {
+    await until('a probe', async () => (await containers()).length > 0, slow)
+    const known = new Set((await probes()).map((p) => p.id))
+    const [offer] = (await tenant.get('/v1/offers?gpus=0')).items
+    assert.deepEqual([offer.cpu_milli_free, offer.memory_free_bytes], [whole.cpu_milli_free, whole.memory_free_bytes])
+    const { id } = await tenant.post('/v1/rentals', {
+      image: demoImage, command: ['sleep', '600'], stop_timeout_s: 1, cpu_milli: offer.cpu_milli_free, memory: offer.memory_free_bytes,
+    }, 201)
+    const is = (state) => until(`the rental to be ${state}`, async () => {
+      const rental = await tenant.get(`/v1/rentals/${id}`)
+      assert.notEqual(rental.state, 'failed', JSON.stringify(rental))
+      return rental.state === state && rental
+    }, slow)
+    const { lease } = await is('running')
+    await until('it to be alone', async () => (await containers()).every((c) => c.Labels['kaisar.lease'] === lease), slow)
+    await tenant.post(`/v1/rentals/${id}/stop`, {})
+    await is('stopped')
+    await tenant.delete(`/v1/rentals/${id}`)
+    return (await probes()).find((p) => !known.has(p.id) && p.outcome === 'yielded')
+  }, slow)
+  assert.equal(probe.detail, 'a tenant rented what it held')
+  assert.equal((await host()).state, 'proved')
+  await ends('passed')
+})

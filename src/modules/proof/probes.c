@@ -162,6 +162,10 @@ static int decide(struct step *step, struct tx *tx, const struct service_probe *
 
 	if (2 * count.passed > step->n)
 		return end(step->context, tx, &step->row, "passed", "");
+	/* What the others saw was not the machine's doing. */
+	if (look->yielded)
+		return end(step->context, tx, &step->row, "yielded",
+			   "a tenant rented what it held");
 	if (2 * count.failed > step->n)
 		return end_failed(step, tx, count.detail);
 	if (step->row.asked && (count.passed + count.failed == step->n || step->left_ms <= 0))

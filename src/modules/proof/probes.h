@@ -8,6 +8,7 @@
  *	failed        more than half were not; or the container did not run, or ended by itself
  *	no_majority   neither, when all said theirs or probe_deadline_ms passed
  *	worker_gone   the machine's link was broken at the end: its uptime shows that
+ *	yielded       a tenant rented the machine meanwhile: what a probe holds is always theirs
  *	not_run       there is no such image, or it is wrong, says the machine
  *	interrupted   the control plane ended meanwhile
  *

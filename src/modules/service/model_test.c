@@ -1,7 +1,8 @@
-/* model_test.c - rentals under random reports, stops, empty balances, silences, jumps in time and
- * restarts, held after each against what a plain reference allows. */
+/* model_test.c - rentals under random reports, stops, empty balances, silences, jumps in time,
+ * restarts and probes, held after each against what a plain reference allows. */
 #include "modules/service/service_world.h"
 
+#include "modules/service/service.h"
 #include "modules/worker/worker_state.h"
 
 enum { RENTALS = 3, STEPS = 60, RUNS = 40, RUNS_SLOW = 2 };
@@ -18,9 +19,18 @@ struct notes {
 	enum rental_state end;
 };
 
+/* One of a machine, which goes on until it ends or a tenant comes. */
+struct probe {
+	bool begun, ended;
+	struct rental_id id;
+	int64_t tenants; /* that the machine had before */
+};
+
 struct model {
 	struct world *world;
 	struct notes notes[RENTALS];
+	struct probe probes[MACHINES];
+	size_t machine; /* that a probe is for */
 	unsigned int keys;
 };
 
@@ -90,9 +100,44 @@ static void check_rental(struct model *model, struct notes *notes)
 	assert_true(rental.attempts == RENTAL_ATTEMPTS_MAX || notes->waited);
 }
 
+/* Attempts of tenants on the machine, ever. */
+static int64_t tenants_of(struct model *model, size_t machine)
+{
+	char sql[256], text[ADDRESS_TEXT_SIZE];
+
+	address_text(secp_key_address(model->world->keys[machine]), text);
+	snprintf(sql, sizeof(sql),
+		 "SELECT COUNT(*) AS n FROM rental_attempts a JOIN rentals r ON r.id = a.rental"
+		 " WHERE r.probe = 0 AND %s = lower('%s')",
+		 model->world->store.kind == STORE_POSTGRES ? "encode(a.machine, 'hex')"
+							    : "lower(hex(a.machine))",
+		 text + 2);
+	return world_count(model->world, sql);
+}
+
+/* A probe yields when a tenant comes to its machine, and only then. */
+static void check_probe(struct model *model, size_t machine)
+{
+	struct probe *probe = &model->probes[machine];
+	struct rental rental = world_rental(model->world, probe->id);
+	int64_t tenants = tenants_of(model, machine);
+
+	if (probe->ended) {
+		assert_true(rental_ended(&rental));
+		return;
+	}
+	probe->ended = rental_ended(&rental);
+	assert_true(probe->ended || tenants == probe->tenants);
+	assert_true(rental.reason != RENTAL_YIELDED || tenants > probe->tenants);
+	assert_true(!probe->ended || !rental.kept);
+}
+
 static void check(struct model *model)
 {
 	world_check(model->world);
+	for (size_t i = 0; i < MACHINES; i++)
+		if (model->probes[i].begun)
+			check_probe(model, i);
 	for (size_t i = 0; i < RENTALS; i++)
 		if (model->notes[i].ordered)
 			check_rental(model, &model->notes[i]);
@@ -106,7 +151,7 @@ static void do_order(struct model *model, struct notes *notes)
 		notes->ordered = world_order(model->world, 0, &notes->id) == 0;
 }
 
-static void do_report(struct model *model, struct notes *notes)
+static const struct world_report *some_report(struct model *model)
 {
 	static const struct world_report reports[] = {
 		{ WORKER_PHASE_PULLING, "", 0 },
@@ -122,13 +167,62 @@ static void do_report(struct model *model, struct notes *notes)
 		{ WORKER_PHASE_FAILED, "image_not_found", 0 },
 		{ WORKER_PHASE_FAILED, "balance_exhausted", 0 },
 	};
-	const struct world_report *report = &reports[below(model, ARRAY_SIZE(reports))];
+
+	return &reports[below(model, ARRAY_SIZE(reports))];
+}
+
+static void do_report(struct model *model, struct notes *notes)
+{
+	const struct world_report *report = some_report(model);
 
 	world_report(model->world, notes->id, report);
 	notes->exited |= report->phase == WORKER_PHASE_EXITED;
 	notes->oom |= strcmp(report->reason, "out_of_memory") == 0;
 	notes->image_missing |= strcmp(report->reason, "image_not_found") == 0;
 	notes->failed |= report->phase == WORKER_PHASE_FAILED;
+}
+
+static int begin_fn(struct tx *tx, void *arg)
+{
+	struct model *model = arg;
+	size_t at = model->machine;
+	struct machine_id machine = { *secp_key_address(model->world->keys[at]) };
+
+	return service_probe_begin(&model->world->context, tx, machine, 0, &model->probes[at].id);
+}
+
+static int end_fn(struct tx *tx, void *arg)
+{
+	struct model *model = arg;
+
+	return service_probe_end(&model->world->context, tx, model->probes[model->machine].id);
+}
+
+static void do_probe(struct model *model)
+{
+	struct probe *probe = &model->probes[model->machine = below(model, MACHINES)];
+
+	if (probe->begun && !probe->ended) {
+		assert_int_equal(world_tx(model->world, TX_WRITE, end_fn, model), 0);
+		return;
+	}
+	*probe = (struct probe){ .tenants = tenants_of(model, model->machine) };
+	probe->begun = world_tx(model->world, TX_WRITE, begin_fn, model) == 0;
+}
+
+static void do_probe_report(struct model *model)
+{
+	const struct probe *probe = &model->probes[below(model, MACHINES)];
+
+	if (probe->begun)
+		world_report(model->world, probe->id, some_report(model));
+}
+
+static void end_probes(struct model *model)
+{
+	for (model->machine = 0; model->machine < MACHINES; model->machine++)
+		if (model->probes[model->machine].begun)
+			assert_int_equal(world_tx(model->world, TX_WRITE, end_fn, model), 0);
 }
 
 static void do_use(struct model *model, struct notes *notes)
@@ -182,6 +276,8 @@ static void do_something(struct model *model)
 {
 	struct notes *notes = &model->notes[below(model, RENTALS)];
 
+	if (below(model, 8) == 0)
+		return do_probe(model);
 	if (!notes->ordered)
 		return do_order(model, notes);
 	switch (below(model, 16)) {
@@ -208,6 +304,9 @@ static void do_something(struct model *model)
 		do_use(model, notes);
 		break;
 	case 9:
+		do_probe_report(model);
+		break;
+	case 10:
 		/* A hint is lost, or nobody has looked yet. */
 		return;
 	default:
@@ -227,6 +326,7 @@ static void wind_up(struct model *model)
 			assert_int_equal(world_stop(model->world, model->notes[i].id), 0);
 			model->notes[i].stop = true;
 		}
+	end_probes(model);
 	do_wait(model);
 	world_pass(model->world, 60000);
 	world_turn(model->world);
@@ -254,6 +354,8 @@ static void what_happens_explains_every_end(void **state)
 	for (int run = 0; run < runs; run++) {
 		struct model model = { .world = world, .keys = (unsigned int)run * 1000 };
 
+		world->settings.probe_image = "busybox";
+		world->settings.probe_deadline_ms = 30000;
 		random_seeded_init(&world->random, (uint64_t)seed++);
 		do_money(&model);
 		do_money(&model);

@@ -5,8 +5,8 @@
 #include "modules/service/rental_step.h"
 #include "modules/service/service_store.h"
 
-/* Little, so that it fits beside tenants and in the smallest machine. */
-enum { CPU_MILLI = 100, MEMORY_BYTES = 64 << 20, DISK_BYTES = 256 << 20, STOP_S = 1 };
+/* Little, so that it fits in the smallest machine; killed at its end, since a tenant may wait. */
+enum { CPU_MILLI = 100, MEMORY_BYTES = 64 << 20, DISK_BYTES = 256 << 20 };
 
 int service_probe_begin(const struct context *context, struct tx *tx, struct machine_id machine,
 			int64_t gpus, struct rental_id *ret_rental)
@@ -18,7 +18,7 @@ int service_probe_begin(const struct context *context, struct tx *tx, struct mac
 		.memory_bytes = MEMORY_BYTES,
 		.disk_bytes = DISK_BYTES,
 		.machine = machine,
-		.stop_timeout_s = STOP_S,
+		.stop_timeout_s = 0,
 	};
 	struct field_error error;
 	int r = order_resolve(&order, NULL, tx_arena(tx), &error);
@@ -43,7 +43,7 @@ static bool is_blamed(const struct rental *rental)
 {
 	return rental->reason != RENTAL_IMAGE_NOT_FOUND &&
 	       rental->reason != RENTAL_COMMAND_NOT_FOUND &&
-	       rental->reason != RENTAL_STOPPED_BY_TENANT;
+	       rental->reason != RENTAL_STOPPED_BY_TENANT && rental->reason != RENTAL_YIELDED;
 }
 
 int service_probe_look(struct tx *tx, struct rental_id id, struct service_probe *ret_probe)
@@ -56,6 +56,7 @@ int service_probe_look(struct tx *tx, struct rental_id id, struct service_probe 
 	*ret_probe = (struct service_probe){
 		.running = rental.state == RENTAL_RUNNING,
 		.ended = rental_ended(&rental),
+		.yielded = rental.reason == RENTAL_YIELDED,
 		.reason = rental_reason_row(rental.reason)->name,
 		.detail = rental.detail,
 		.blamed = is_blamed(&rental),

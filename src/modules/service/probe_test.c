@@ -8,6 +8,9 @@ static const struct world_report stopped = { WORKER_PHASE_EXITED, "stopped", 143
 static const struct world_report engine_down = { WORKER_PHASE_FAILED, "engine_down", 0 };
 static const struct world_report no_image = { WORKER_PHASE_FAILED, "image_not_found", 0 };
 
+/* Machines of which no lease holds anything. */
+#define FREE "SELECT COUNT(*) AS n FROM workers WHERE cpu_milli_used = 0 AND memory_used = 0"
+
 struct step {
 	struct world *world;
 	struct machine_id machine;
@@ -95,19 +98,62 @@ static void a_probe_runs_for_nothing_and_is_removed(void **state)
 	assert_int_equal(world_count(world, "SELECT COUNT(*) AS n FROM events"), 0);
 }
 
-static void a_probe_takes_what_it_uses(void **state)
+static void a_machine_has_one_probe_and_only_where_there_is_room(void **state)
 {
 	struct world *world = *state;
-	struct step step = first_machine(world);
+	struct step step = begun(world);
+	struct rental_id rental;
 
-	assert_int_equal(world_count(world, "SELECT cpu_milli_total AS n FROM workers LIMIT 1"),
-			 CPUS * 1000);
-	for (int i = 0; i < CPUS * 10; i++)
-		assert_int_equal(world_tx(world, TX_WRITE, begin_fn, &step), 0);
+	assert_int_equal(world_tx(world, TX_WRITE, begin_fn, &step), SERVICE_E_NO_CAPACITY);
+	assert_int_equal(world_tx(world, TX_WRITE, end_fn, &step), 0);
+	assert_gone(world);
+	world_credit(world, 1000000000, "much");
+	world->cpu_milli = CPUS * 1000 - 99;
+	for (int i = 0; i < MACHINES; i++)
+		assert_int_equal(world_order(world, 0, &rental), 0);
 	assert_int_equal(world_tx(world, TX_WRITE, begin_fn, &step), SERVICE_E_NO_CAPACITY);
 	step.machine.address.bytes[0] ^= 1;
 	assert_int_equal(world_tx(world, TX_WRITE, begin_fn, &step), SERVICE_E_NO_CAPACITY);
 	world_check(world);
+}
+
+/* Every machine is rented whole; one of them is being tried. */
+static void a_tenant_takes_what_a_probe_holds(void **state)
+{
+	static const struct world_report *const reports[] = { NULL, &running };
+	struct world *world = *state;
+
+	world_credit(world, 1000000000, "much");
+	world->cpu_milli = CPUS * 1000;
+	for (size_t i = 0; i < ARRAY_SIZE(reports); i++) {
+		struct rental_id rentals[MACHINES], none;
+		struct step step = begun(world);
+		int64_t quality;
+
+		if (reports[i])
+			says(&step, reports[i]);
+		quality = world_count(world, "SELECT SUM(quality) AS n FROM workers");
+		assert_int_equal(world_count(world, FREE), MACHINES);
+		for (int k = 0; k < MACHINES; k++)
+			assert_int_equal(world_order(world, 0, &rentals[k]), 0);
+		assert_int_equal(world_order(world, 0, &none), SERVICE_E_NO_CAPACITY);
+		assert_int_equal(world_tx(world, TX_READ, look_fn, &step), 0);
+		assert_true(step.look.ended && step.look.yielded);
+		assert_false(step.look.blamed);
+		assert_string_equal(step.look.reason, "yielded");
+		assert_string_equal(step.look.detail, "A tenant rented what it held.");
+		/* What its machine says afterwards is nothing to it. */
+		world_report(world, step.id, &stopped);
+		world_turn(world);
+		assert_int_equal(world_count(world, "SELECT SUM(quality) AS n FROM workers"),
+				 quality);
+		world_check(world);
+		for (int k = 0; k < MACHINES; k++)
+			assert_int_equal(world_stop(world, rentals[k]), 0);
+		world_turn(world);
+		assert_int_equal(world_count(world, FREE), MACHINES);
+		world_check(world);
+	}
 }
 
 static void a_probe_needs_the_gpus_that_it_counts(void **state)
@@ -163,7 +209,8 @@ int probe_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(a_probe_runs_for_nothing_and_is_removed),
-		WORLD_TEST(a_probe_takes_what_it_uses),
+		WORLD_TEST(a_machine_has_one_probe_and_only_where_there_is_room),
+		WORLD_TEST(a_tenant_takes_what_a_probe_holds),
 		WORLD_TEST(a_probe_needs_the_gpus_that_it_counts),
 		WORLD_TEST(a_probe_ends_in_time_whatever_happens),
 		WORLD_TEST(whose_fault_an_end_is),

@@ -1,6 +1,7 @@
 #include "modules/service/rental_place.h"
 
 #include "modules/billing/billing.h"
+#include "modules/service/rental_step.h"
 #include "modules/service/service.h"
 #include "modules/service/service_store.h"
 
@@ -74,11 +75,13 @@ static int start_lease(const struct context *context, struct tx *tx, struct leas
 	return r > 0 ? -EIO : r;
 }
 
-/* Gives the machine back, for @outcome. */
+/* Gives the machine and the money back, for @outcome. */
 static int undo(const struct context *context, struct tx *tx, struct lease_id lease, int outcome)
 {
 	int r = worker_lease_remove(context, tx, lease);
 
+	if (r == 0 && outcome != SERVICE_E_BALANCE)
+		r = billing_lease_close(context, tx, lease, clock_now_ms(context->clock), false);
 	if (r != 0)
 		return r < 0 ? r : -EIO;
 	return outcome;
@@ -114,9 +117,12 @@ int rental_place(const struct context *context, struct tx *tx, struct rental *re
 	r = worker_place(context, tx, lease, rental->id, &need, &placement);
 	if (r != 0)
 		return r == WORKER_E_NO_CAPACITY ? SERVICE_E_NO_CAPACITY : r < 0 ? r : -EIO;
-	r = start_lease(context, tx, lease, order);
+	r = open_lease(context, tx, rental, order, lease, &placement);
+	/* Before the lease starts, so that the machine hears of the end first. */
+	if (r == 0 && placement.displaces)
+		r = rental_yield(context, tx, placement.displaced);
 	if (r == 0)
-		r = open_lease(context, tx, rental, order, lease, &placement);
+		r = start_lease(context, tx, lease, order);
 	if (r > 0)
 		return undo(context, tx, lease, r);
 	if (r < 0)

@@ -39,6 +39,8 @@ static const struct rental_reason_row rows[RENTAL_REASONS] = {
 				    "The machine does not have the container any longer." },
 	[RENTAL_GPU_MISSING] = { "gpu_missing", "provider", true, true, true,
 				 "The machine does not have the GPU any longer." },
+	[RENTAL_YIELDED] = { "yielded", "network", false, false, false,
+			     "A tenant rented what it held." },
 };
 
 const struct rental_reason_row *rental_reason_row(enum rental_reason reason)

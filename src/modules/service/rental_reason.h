@@ -24,6 +24,7 @@ enum rental_reason {
 	RENTAL_STOP_TIMEOUT,
 	RENTAL_CONTAINER_GONE,
 	RENTAL_GPU_MISSING,
+	RENTAL_YIELDED, /* only of a probe */
 	RENTAL_REASONS,
 };
 

@@ -297,6 +297,22 @@ int rental_ask_stop(struct tx *tx, struct rental *rental, enum rental_reason rea
 	return store_rental_update(tx, rental);
 }
 
+int rental_yield(const struct context *context, struct tx *tx, struct rental_id id)
+{
+	struct rental_verdict verdict = {
+		.to = RENTAL_STOPPED,
+		.reason = RENTAL_YIELDED,
+		.detail = rental_reason_row(RENTAL_YIELDED)->detail,
+		.ended_ms = clock_now_ms(context->clock),
+	};
+	struct rental rental;
+	int r = store_rental(tx, id, &rental);
+
+	if (r == 0)
+		r = end(context, tx, &rental, &verdict);
+	return r == 0 ? rental_settle(context, tx, id) : no_outcome(r);
+}
+
 /* ---- making one ---- */
 
 static int new_rental(const struct context *context, struct account_id tenant,

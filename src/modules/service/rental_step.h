@@ -29,5 +29,8 @@ _must_check_ int rental_step(const struct context *context, struct tx *tx, struc
 /* Steps until the rental rests, a bounded number of times; what is left is due at once. */
 _must_check_ int rental_settle(const struct context *context, struct tx *tx, struct rental_id id);
 
+/* Ends the probe @id at once, for a tenant; its lease is removed. */
+_must_check_ int rental_yield(const struct context *context, struct tx *tx, struct rental_id id);
+
 /* Asks for a stop, for @reason, unless one was asked for before or the rental has ended. */
 _must_check_ int rental_ask_stop(struct tx *tx, struct rental *rental, enum rental_reason reason);

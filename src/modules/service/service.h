@@ -20,10 +20,11 @@ enum service_outcome {
 /* ---- probes: the network tries a machine ----
  *
  * A rental like any other to its machine, but the network's own (settings->network): of no list, no bill and
- * no reward, in force for probe_deadline_ms at most, and removed with its end. */
+ * no reward, in force for probe_deadline_ms at most, and removed with its end. What it has counts as free: it
+ * ends with the first rental that is placed on its machine, in the same transaction. */
 
 /* Deploys settings->probe_image with @gpus GPUs on @machine, proved or not, priced or not.
- * SERVICE_E_NO_CAPACITY: there is no room; nothing was changed. */
+ * SERVICE_E_NO_CAPACITY: there is no room, or a probe; nothing was changed. */
 _must_check_ int service_probe_begin(const struct context *context, struct tx *tx,
 				     struct machine_id machine, int64_t gpus,
 				     struct rental_id *ret_rental);
@@ -35,6 +36,7 @@ _must_check_ int service_probe_end(const struct context *context, struct tx *tx,
 struct service_probe {
 	bool running, ended;
 	const char *reason, *detail; /* of the end; in the arena or static */
+	bool yielded; /* it ended because a tenant rented its machine */
 	bool blamed; /* the end is the machine's fault */
 	int64_t expires_ms;
 };

@@ -406,6 +406,17 @@ static const char *const wrongs[] = {
 	"SUM(cpu_milli) FROM worker_leases l WHERE l.machine = w.machine AND l.released = 0), 0)",
 	"SELECT COUNT(*) AS n FROM workers w WHERE disk_used <> COALESCE((SELECT "
 	"SUM(disk_bytes) FROM worker_leases l WHERE l.machine = w.machine AND l.removed = 0), 0)",
+	"SELECT COUNT(*) AS n FROM workers w WHERE memory_used <> COALESCE((SELECT "
+	"SUM(memory_bytes) FROM worker_leases l WHERE l.machine = w.machine AND l.released = 0), "
+	"0)",
+	"SELECT COUNT(*) AS n FROM workers w WHERE leases <> (SELECT COUNT(*) FROM worker_leases l "
+	"WHERE l.machine = w.machine AND l.removed = 0)",
+	/* A machine is tried by the probe that lives there. */
+	"SELECT COUNT(*) AS n FROM workers w WHERE trial IS NOT NULL AND NOT EXISTS (SELECT 1 FROM "
+	"rentals r WHERE r.lease = w.trial AND r.machine = w.machine AND r.probe = 1 AND "
+	"r.ended_ms IS NULL)",
+	"SELECT COUNT(*) AS n FROM rentals r WHERE probe = 1 AND ended_ms IS NULL AND NOT EXISTS "
+	"(SELECT 1 FROM workers w WHERE w.trial = r.lease)",
 	/* Resources are held by leases of live rentals alone. */
 	"SELECT COUNT(*) AS n FROM worker_leases l WHERE released = 0 AND NOT EXISTS (SELECT 1 "
 	"FROM rentals r WHERE r.lease = l.lease AND r.ended_ms IS NULL)",

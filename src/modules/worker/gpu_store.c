@@ -24,8 +24,10 @@ int worker_store_gpus_put(struct tx *tx, struct machine_id machine, const struct
 {
 	int r;
 
-	r = tx_exec(tx, "DELETE FROM worker_gpus WHERE machine = $1 AND lease IS NULL",
-		    SQL_PARAMS(sql_machine(&machine)), NULL);
+	r = tx_exec(
+		tx,
+		"DELETE FROM worker_gpus WHERE machine = $1 AND lease IS NULL AND trial IS NULL",
+		SQL_PARAMS(sql_machine(&machine)), NULL);
 	if (r == 0)
 		r = tx_exec(tx, "UPDATE worker_gpus SET present = 0 WHERE machine = $1",
 			    SQL_PARAMS(sql_machine(&machine)), NULL);
@@ -34,20 +36,21 @@ int worker_store_gpus_put(struct tx *tx, struct machine_id machine, const struct
 	return no_conflict(r);
 }
 
-int worker_store_gpus_take(struct tx *tx, struct machine_id machine, struct lease_id lease,
-			   const char *model, size_t n, char ret_uuids[][48])
+#define TAKE(holder, free)                                                    \
+	"UPDATE worker_gpus SET " holder " = $2 WHERE machine = $1 AND " free \
+	" AND uuid IN (SELECT uuid FROM worker_gpus WHERE machine = $1"       \
+	" AND present = 1 AND model = $3 AND " free " ORDER BY ordinal LIMIT $4) RETURNING uuid"
+
+static int take(struct tx *tx, const char *sql, struct machine_id machine, struct lease_id lease,
+		const char *model, size_t n, char ret_uuids[][48])
 {
 	struct sql_rows *rows;
 	int r;
 
-	r = tx_query(
-		tx,
-		"UPDATE worker_gpus SET lease = $2 WHERE machine = $1 AND lease IS NULL"
-		" AND uuid IN (SELECT uuid FROM worker_gpus WHERE machine = $1 AND lease IS NULL"
-		" AND present = 1 AND model = $3 ORDER BY ordinal LIMIT $4) RETURNING uuid",
-		SQL_PARAMS(sql_machine(&machine), sql_lease(&lease), sql_text(model),
-			   sql_int((int64_t)n)),
-		&rows);
+	r = tx_query(tx, sql,
+		     SQL_PARAMS(sql_machine(&machine), sql_lease(&lease), sql_text(model),
+				sql_int((int64_t)n)),
+		     &rows);
 	if (r != 0)
 		return no_conflict(r);
 	if (rows_count(rows) < n) {
@@ -59,14 +62,31 @@ int worker_store_gpus_take(struct tx *tx, struct machine_id machine, struct leas
 	return 0;
 }
 
+int worker_store_gpus_take(struct tx *tx, struct machine_id machine, struct lease_id lease,
+			   const char *model, size_t n, char ret_uuids[][48])
+{
+	return take(tx, TAKE("lease", "lease IS NULL"), machine, lease, model, n, ret_uuids);
+}
+
+int worker_store_gpus_try(struct tx *tx, struct machine_id machine, struct lease_id lease,
+			  const char *model, size_t n, char ret_uuids[][48])
+{
+	return take(tx, TAKE("trial", "lease IS NULL AND trial IS NULL"), machine, lease, model, n,
+		    ret_uuids);
+}
+
 int worker_store_gpus_give(struct tx *tx, struct lease_id lease)
 {
 	int r;
 
-	r = tx_exec(tx, "DELETE FROM worker_gpus WHERE lease = $1 AND present = 0",
+	r = tx_exec(tx, "DELETE FROM worker_gpus WHERE (lease = $1 OR trial = $1) AND present = 0",
 		    SQL_PARAMS(sql_lease(&lease)), NULL);
 	if (r == 0)
-		r = tx_exec(tx, "UPDATE worker_gpus SET lease = NULL WHERE lease = $1",
+		r = tx_exec(tx,
+			    "UPDATE worker_gpus SET lease = CASE WHEN lease = $1 THEN NULL ELSE "
+			    "lease END,"
+			    " trial = CASE WHEN trial = $1 THEN NULL ELSE trial END"
+			    " WHERE lease = $1 OR trial = $1",
 			    SQL_PARAMS(sql_lease(&lease)), NULL);
 	return no_conflict(r);
 }
@@ -78,7 +98,9 @@ int worker_store_gpus_of_lease(struct tx *tx, struct lease_id lease, char ***ret
 	char **uuids;
 	int r;
 
-	r = tx_query(tx, "SELECT uuid FROM worker_gpus WHERE lease = $1 ORDER BY ordinal",
+	r = tx_query(tx,
+		     "SELECT uuid FROM worker_gpus WHERE lease = $1 OR trial = $1"
+		     " ORDER BY ordinal",
 		     SQL_PARAMS(sql_lease(&lease)), &rows);
 	if (r != 0)
 		return no_conflict(r);

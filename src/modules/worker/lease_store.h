@@ -12,7 +12,8 @@ struct lease_row {
 	int64_t generation;
 	const void *container; /* a wire.Container; NULL before worker_lease_start */
 	size_t container_len;
-	int64_t cpu_milli, memory_bytes, disk_bytes; /* taken at the placement */
+	int64_t cpu_milli, memory_bytes,
+		disk_bytes; /* taken at the placement; of a trial nothing */
 	bool released, removed;
 };
 

@@ -64,7 +64,7 @@ static int release(struct tx *tx, const struct lease_row *row)
 	if (r == 0)
 		r = worker_store_gpus_give(tx, row->lease);
 	if (r == 0)
-		r = worker_store_give(tx, row->machine, &share, 0);
+		r = worker_store_give(tx, row->machine, row->lease, &share, 0);
 	return r != 0 ? r : worker_fleet_refresh(tx, row->machine);
 }
 
@@ -94,7 +94,7 @@ int worker_lease_remove(const struct context *context _unused_, struct tx *tx,
 		r = release(tx, &row);
 	share.disk_bytes = row.disk_bytes;
 	if (r == 0)
-		r = worker_store_give(tx, row.machine, &share, 1);
+		r = worker_store_give(tx, row.machine, lease, &share, 1);
 	if (r != 0)
 		return r;
 	/* What the machine never heard of is gone; the rest goes when the machine says so. */

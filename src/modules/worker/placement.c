@@ -68,23 +68,24 @@ static const char *model_that_fits(const struct fleet_machine *machine,
 }
 
 struct attempt {
+	const struct context *context;
 	struct tx *tx;
 	struct lease_id lease;
 	struct rental_id rental;
 	const struct worker_need *need;
 	const struct fleet_query *query;
-	bool proved; /* the network asks for it */
 };
 
 static int record(const struct attempt *attempt, const struct worker_row *row)
 {
+	const struct worker_need *need = attempt->need;
 	struct lease_row lease = {
 		.lease = attempt->lease,
 		.rental = attempt->rental,
 		.machine = row->machine,
-		.cpu_milli = attempt->need->cpu_milli,
-		.memory_bytes = attempt->need->memory_bytes,
-		.disk_bytes = attempt->need->disk_bytes,
+		.cpu_milli = need->trial ? 0 : need->cpu_milli,
+		.memory_bytes = need->trial ? 0 : need->memory_bytes,
+		.disk_bytes = need->trial ? 0 : need->disk_bytes,
 	};
 	int r;
 
@@ -104,8 +105,23 @@ static struct amount rate_of(const struct worker_row *row, const struct fleet_qu
 	return offer_rate(&machine, query);
 }
 
-static int take(const struct attempt *attempt, const struct fleet_machine *chosen,
-		struct worker_placement *ret)
+static int take_gpus(const struct attempt *attempt, const struct fleet_machine *chosen,
+		     struct worker_placement *ret)
+{
+	const struct worker_need *need = attempt->need;
+	const char *model = model_that_fits(chosen, attempt->query);
+
+	if (need->gpus == 0)
+		return 0;
+	if (need->trial)
+		return worker_store_gpus_try(attempt->tx, chosen->machine, attempt->lease, model,
+					     (size_t)need->gpus, ret->gpus);
+	return worker_store_gpus_take(attempt->tx, chosen->machine, attempt->lease, model,
+				      (size_t)need->gpus, ret->gpus);
+}
+
+static int take_share(const struct attempt *attempt, struct machine_id machine,
+		      struct worker_row *ret_row)
 {
 	const struct worker_need *need = attempt->need;
 	struct worker_share share = {
@@ -113,20 +129,40 @@ static int take(const struct attempt *attempt, const struct fleet_machine *chose
 		.cpu_milli = need->cpu_milli,
 		.memory_bytes = need->memory_bytes,
 		.disk_bytes = need->disk_bytes,
-		.price_max = need->trial ? INT64_MAX : price_max(need),
-		.proved = attempt->proved && !need->trial,
-		.trial = need->trial,
+		.price_max = price_max(need),
+		.proved = attempt->context->settings->proof_required,
 	};
-	struct worker_row row;
-	int r = 0, undone;
 
-	if (need->gpus > 0)
-		r = worker_store_gpus_take(attempt->tx, chosen->machine, attempt->lease,
-					   model_that_fits(chosen, attempt->query),
-					   (size_t)need->gpus, ret->gpus);
+	if (need->trial)
+		return worker_store_try(attempt->tx, machine, attempt->lease, &share, ret_row);
+	return worker_store_take(attempt->tx, machine, &share, ret_row);
+}
+
+static int find_displaced(const struct attempt *attempt, struct lease_id trial,
+			  struct worker_placement *ret)
+{
+	struct lease_report report;
+	struct lease_row lease;
+	int r = lease_store_get(attempt->tx, trial, &lease, &report);
+
+	if (r != 0)
+		return r < 0 ? r : -EIO;
+	ret->displaces = true;
+	ret->displaced = lease.rental;
+	return 0;
+}
+
+static int take(const struct attempt *attempt, const struct fleet_machine *chosen,
+		struct worker_placement *ret)
+{
+	const struct worker_need *need = attempt->need;
+	struct worker_row row;
+	int r, undone;
+
+	r = take_gpus(attempt, chosen, ret);
 	if (r != 0)
 		return r;
-	r = worker_store_take(attempt->tx, chosen->machine, &share, &row);
+	r = take_share(attempt, chosen->machine, &row);
 	if (r == WORKER_E_NO_CAPACITY && need->gpus > 0) {
 		undone = worker_store_gpus_give(attempt->tx, attempt->lease);
 		r = undone != 0 ? undone : r;
@@ -137,7 +173,10 @@ static int take(const struct attempt *attempt, const struct fleet_machine *chose
 	ret->provider = row.owner;
 	ret->rate_hour = need->trial ? AMOUNT_ZERO : rate_of(&row, attempt->query);
 	ret->n_gpus = (size_t)need->gpus;
-	return record(attempt, &row);
+	r = record(attempt, &row);
+	if (r == 0 && row.tried && !need->trial)
+		r = find_displaced(attempt, row.trial, ret);
+	return r;
 }
 
 /* The index was behind: it learns at once, so that the next one does not run into the same. */
@@ -174,16 +213,19 @@ int worker_place(const struct context *context, struct tx *tx, struct lease_id l
 	struct fleet_machine chosen;
 	char model[GPU_NAME_SIZE];
 	struct fleet_query query;
-	struct attempt attempt = { tx,   lease,  rental,
-				   need, &query, context->settings->proof_required };
+	struct attempt attempt = { context, tx, lease, rental, need, &query };
 	bool found;
 	int r;
 
 	if (!is_sane(need))
 		return WORKER_E_NO_CAPACITY;
 	query = query_of(need, model);
-	if (need->trial)
-		return try_machine(&attempt, ret_placement);
+	if (need->trial) {
+		r = try_machine(&attempt, &placement);
+		if (r == 0)
+			*ret_placement = placement;
+		return r;
+	}
 	memcpy(avoid, need->avoid, need->n_avoid * sizeof(*avoid));
 	query.avoid = avoid;
 	for (int i = 0; i < TRIES; i++) {

@@ -81,7 +81,8 @@ int worker_store_standing(struct tx *tx, struct machine_id machine, enum worker_
 	"w.proof_port AS proof_port,"                                                            \
 	" g.model AS model, g.ordinal AS ordinal, CASE d.kind WHEN 1 THEN g.memory_bytes"        \
 	" WHEN 2 THEN w.memory_total ELSE w.disk_total END AS memory_bytes, w.leases AS leases," \
-	" CASE d.kind WHEN 1 THEN g.lease ELSE (SELECT l.lease FROM worker_leases l"             \
+	" CASE d.kind WHEN 1 THEN COALESCE(g.lease, g.trial) ELSE (SELECT l.lease FROM "         \
+	"worker_leases l"                                                                        \
 	" WHERE l.machine = d.machine AND l.released = 0 ORDER BY l.lease LIMIT 1) END AS lease" \
 	" FROM worker_devices d JOIN workers w ON w.machine = d.machine LEFT JOIN worker_gpus g" \
 	" ON g.machine = d.machine AND g.uuid = d.device "
@@ -176,10 +177,10 @@ int worker_store_devices_idle(struct tx *tx, size_t max, struct worker_proof_dev
 	int r;
 
 	r = tx_query(tx,
-		     DEVICES
-		     "WHERE d.state = 1 AND w.lost = 0 AND ((d.kind = 1 AND g.lease IS NULL)"
-		     " OR (d.kind <> 1 AND w.leases = 0))"
-		     " ORDER BY d.machine, d.kind, d.device LIMIT $1",
+		     DEVICES "WHERE d.state = 1 AND w.lost = 0 AND ((d.kind = 1 AND g.lease IS "
+			     "NULL AND g.trial IS NULL)"
+			     " OR (d.kind <> 1 AND w.leases = 0))"
+			     " ORDER BY d.machine, d.kind, d.device LIMIT $1",
 		     SQL_PARAMS(sql_int((int64_t)max)), &rows);
 	return r != 0 ? no_conflict(r) : read_devices(tx, rows, ret_devices, ret_n);
 }

@@ -32,7 +32,7 @@ struct worker_need {
 	int64_t disk_bytes; /* > 0 */
 	struct amount max_rate_hour; /* of the whole rental; 0: any */
 	const struct machine_id *machine; /* only this one; NULL: any */
-	bool trial; /* of @machine, which needs no price nor proof for it: at no cost */
+	bool trial; /* of @machine, which needs no price nor proof for it: at no cost, and it gives way */
 	struct machine_id avoid[WORKER_AVOID_MAX]; /* failed for this rental before */
 	size_t n_avoid;
 };
@@ -43,10 +43,13 @@ struct worker_placement {
 	struct amount rate_hour; /* gpus * the GPU-hour, or cores * the core-hour without a GPU */
 	char gpus[WORKER_GPUS_MAX][48]; /* uuids */
 	size_t n_gpus;
+	bool displaces; /* a trial that is on the machine: */
+	struct rental_id displaced; /* to be ended before the lease starts */
 };
 
 /* Chooses among the best by price, quality and latency, weighted random, and takes the resources
- * for @lease with a conditional write. WORKER_E_NO_CAPACITY: nothing was taken. */
+ * for @lease with a conditional write. A trial takes its place, too, but what it has stays free for
+ * others: the first other lease on its machine displaces it. WORKER_E_NO_CAPACITY: nothing was taken. */
 _must_check_ int worker_place(const struct context *context, struct tx *tx, struct lease_id lease,
 			      struct rental_id rental, const struct worker_need *need,
 			      struct worker_placement *ret_placement);

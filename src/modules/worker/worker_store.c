@@ -6,7 +6,7 @@
 	"machine, owner, name, paused, gpu_hour, core_hour, quality, joined_at, seen_at, lost,"   \
 	" agent_version, revision, generation, inventory_hash, cpu_count, cpu_model, os, kernel," \
 	" engine, gpus, cpu_milli_total, cpu_milli_used, memory_total, memory_used, disk_total,"  \
-	" disk_used, leases, address, proved, proof_port, proof_address"
+	" disk_used, leases, address, proved, proof_port, proof_address, trial"
 
 static int read_inventory(const struct sql_rows *rows, size_t i, struct worker_inventory *ret)
 {
@@ -48,10 +48,13 @@ static int read_row(const struct sql_rows *rows, size_t i, struct worker_row *re
 		.cpu_milli_used = rows_int(rows, i, "cpu_milli_used"),
 		.memory_used = rows_int(rows, i, "memory_used"),
 		.disk_used = rows_int(rows, i, "disk_used"),
+		.tried = !rows_null(rows, i, "trial"),
 	};
 	r = rows_bytes(rows, i, "machine", &ret->machine, sizeof(ret->machine));
 	if (r == 0)
 		r = rows_bytes(rows, i, "owner", &ret->owner, sizeof(ret->owner));
+	if (r == 0)
+		r = rows_bytes(rows, i, "trial", &ret->trial, sizeof(ret->trial));
 	if (r == 0)
 		r = read_inventory(rows, i, &ret->inventory);
 	return r;
@@ -75,7 +78,7 @@ int worker_store_add(struct tx *tx, struct machine_id machine, struct account_id
 	return no_conflict(tx_exec(
 		tx,
 		"INSERT INTO workers (" ROW ") VALUES ($1, $2, $3, 0, 0, 0, 500, $4, NULL, 0, '',"
-		" 0, 0, NULL, 0, '', '', '', '', 0, 0, 0, 0, 0, 0, 0, 0, '', 0, 0, '')",
+		" 0, 0, NULL, 0, '', '', '', '', 0, 0, 0, 0, 0, 0, 0, 0, '', 0, 0, '', NULL)",
 		SQL_PARAMS(sql_machine(&machine), sql_account(&owner), sql_text(name),
 			   sql_int(now_ms)),
 		NULL));
@@ -258,12 +261,15 @@ int worker_store_next(struct tx *tx, struct machine_id machine, int64_t *ret_gen
 
 /* ---- taking and giving back ---- */
 
+#define ROOM                                                                 \
+	"paused = 0 AND lost = 0 AND cpu_milli_used + $2 <= cpu_milli_total" \
+	" AND memory_used + $3 <= memory_total AND disk_used + $4 <= disk_total"
+
 #define TAKE(conditions)                                                                           \
 	"UPDATE workers SET cpu_milli_used = cpu_milli_used + $2, memory_used = memory_used + $3," \
 	" disk_used = disk_used + $4, leases = leases + 1, revision = revision + 1"                \
-	" WHERE machine = $1 AND paused = 0 AND lost = 0 AND leases < 256 AND proved >= $6"        \
-	" AND cpu_milli_used + $2 <= cpu_milli_total AND memory_used + $3 <= memory_total"         \
-	" AND disk_used + $4 <= disk_total AND " conditions " RETURNING " ROW
+	" WHERE machine = $1 AND " ROOM " AND leases < 256 AND proved >= $6 AND " conditions       \
+	" RETURNING " ROW
 
 int worker_store_take(struct tx *tx, struct machine_id machine, const struct worker_share *share,
 		      struct worker_row *ret_row)
@@ -272,9 +278,8 @@ int worker_store_take(struct tx *tx, struct machine_id machine, const struct wor
 	int r;
 
 	r = tx_query(tx,
-		     share->trial      ? TAKE("gpu_hour <= $5 AND core_hour <= $5")
-		     : share->gpus > 0 ? TAKE("gpu_hour > 0 AND gpu_hour <= $5")
-				       : TAKE("gpus = 0 AND core_hour > 0 AND core_hour <= $5"),
+		     share->gpus > 0 ? TAKE("gpu_hour > 0 AND gpu_hour <= $5")
+				     : TAKE("gpus = 0 AND core_hour > 0 AND core_hour <= $5"),
 		     SQL_PARAMS(sql_machine(&machine), sql_int(share->cpu_milli),
 				sql_int(share->memory_bytes), sql_int(share->disk_bytes),
 				sql_int(share->price_max), sql_int(share->proved)),
@@ -284,17 +289,38 @@ int worker_store_take(struct tx *tx, struct machine_id machine, const struct wor
 	return rows_count(rows) ? read_row(rows, 0, ret_row) : WORKER_E_NO_CAPACITY;
 }
 
-int worker_store_give(struct tx *tx, struct machine_id machine, const struct worker_share *share,
-		      int64_t leases)
+int worker_store_try(struct tx *tx, struct machine_id machine, struct lease_id lease,
+		     const struct worker_share *share, struct worker_row *ret_row)
+{
+	struct sql_rows *rows;
+	int r;
+
+	/* One lease fewer than tenants may have: a trial is never the one too many. */
+	r = tx_query(tx,
+		     "UPDATE workers SET trial = $5, leases = leases + 1, revision = revision + 1"
+		     " WHERE machine = $1 AND " ROOM " AND leases < 255 AND trial IS NULL"
+		     " RETURNING " ROW,
+		     SQL_PARAMS(sql_machine(&machine), sql_int(share->cpu_milli),
+				sql_int(share->memory_bytes), sql_int(share->disk_bytes),
+				sql_lease(&lease)),
+		     &rows);
+	if (r != 0)
+		return no_conflict(r);
+	return rows_count(rows) ? read_row(rows, 0, ret_row) : WORKER_E_NO_CAPACITY;
+}
+
+int worker_store_give(struct tx *tx, struct machine_id machine, struct lease_id lease,
+		      const struct worker_share *share, int64_t leases)
 {
 	return no_conflict(
 		tx_exec(tx,
 			"UPDATE workers SET cpu_milli_used = cpu_milli_used - $2,"
 			" memory_used = memory_used - $3, disk_used = disk_used - $4,"
-			" leases = leases - $5, revision = revision + 1 WHERE machine = $1",
+			" leases = leases - $5, revision = revision + 1,"
+			" trial = CASE WHEN trial = $6 THEN NULL ELSE trial END WHERE machine = $1",
 			SQL_PARAMS(sql_machine(&machine), sql_int(share->cpu_milli),
 				   sql_int(share->memory_bytes), sql_int(share->disk_bytes),
-				   sql_int(leases)),
+				   sql_int(leases), sql_lease(&lease)),
 			NULL));
 }
 

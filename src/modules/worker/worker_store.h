@@ -32,6 +32,8 @@ struct worker_row {
 	int64_t revision, generation, leases;
 	struct worker_inventory inventory;
 	int64_t cpu_milli_used, memory_used, disk_used;
+	bool tried; /* by @trial, of which nothing is counted as used */
+	struct lease_id trial;
 };
 
 /* What a conditional write takes or gives back. */
@@ -40,7 +42,6 @@ struct worker_share {
 	int64_t cpu_milli, memory_bytes, disk_bytes;
 	int64_t price_max; /* of a GPU-hour, or a core-hour */
 	bool proved; /* only of a machine that is */
-	bool trial; /* at any price, or none */
 };
 
 _must_check_ int worker_store_get(struct tx *tx, struct machine_id machine,
@@ -81,17 +82,29 @@ _must_check_ int worker_store_next(struct tx *tx, struct machine_id machine,
 /* The conditional write. WORKER_E_NO_CAPACITY: nothing was taken. */
 _must_check_ int worker_store_take(struct tx *tx, struct machine_id machine,
 				   const struct worker_share *share, struct worker_row *ret_row);
-_must_check_ int worker_store_give(struct tx *tx, struct machine_id machine,
+
+/* Where there is room for @share, whatever its price and proofs, and no other trial: @lease is the
+ * machine's trial, of which only the lease is counted. WORKER_E_NO_CAPACITY. */
+_must_check_ int worker_store_try(struct tx *tx, struct machine_id machine, struct lease_id lease,
+				  const struct worker_share *share, struct worker_row *ret_row);
+
+/* @leases: how many fewer. If @lease is the machine's trial, it is no longer. */
+_must_check_ int worker_store_give(struct tx *tx, struct machine_id machine, struct lease_id lease,
 				   const struct worker_share *share, int64_t leases);
 
 /* Those that the machine shows now; what is rented and gone stays until its lease gives it back. */
 _must_check_ int worker_store_gpus_put(struct tx *tx, struct machine_id machine,
 				       const struct worker_gpu *gpus, size_t n);
 
-/* Takes @n free GPUs of @model. WORKER_E_NO_CAPACITY: none was taken. */
+/* Takes @n free GPUs of @model, those that a trial uses, too. WORKER_E_NO_CAPACITY: none was taken. */
 _must_check_ int worker_store_gpus_take(struct tx *tx, struct machine_id machine,
 					struct lease_id lease, const char *model, size_t n,
 					char ret_uuids[][48]);
+
+/* The same for the trial @lease, not those of another one: they stay free. */
+_must_check_ int worker_store_gpus_try(struct tx *tx, struct machine_id machine,
+				       struct lease_id lease, const char *model, size_t n,
+				       char ret_uuids[][48]);
 _must_check_ int worker_store_gpus_give(struct tx *tx, struct lease_id lease);
 _must_check_ int worker_store_gpus_of_lease(struct tx *tx, struct lease_id lease, char ***ret_uuids,
 					    size_t *ret_n);

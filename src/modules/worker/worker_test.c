@@ -263,6 +263,105 @@ static void test_leases_give_back(void **state)
 	assert_int_equal(store_number(&world->store, "SELECT COUNT(*) AS n FROM worker_leases"), 0);
 }
 
+/* ---- trials ---- */
+
+static struct worker_need trial_of(struct world *world, size_t machine)
+{
+	struct worker_need need = need_of(1);
+
+	need.trial = true;
+	need.machine = &world->machines[machine];
+	return need;
+}
+
+static void assert_untouched(struct world *world, int64_t leases)
+{
+	struct worker_row row = row_of(world, 0);
+
+	assert_int_equal(row.cpu_milli_used + row.memory_used + row.disk_used, 0);
+	assert_int_equal(row.leases, leases);
+	assert_int_equal(store_number(&world->store, "SELECT COUNT(lease) AS n FROM worker_gpus"),
+			 0);
+}
+
+static void test_a_trial_holds_nothing(void **state)
+{
+	struct world *world = *state;
+	struct worker_placement placement;
+	struct worker_need need;
+
+	set_up_machine(world, 0, 2);
+	need = trial_of(world, 0);
+	assert_int_equal(place(world, 1, &need, &placement), 0);
+	assert_false(placement.displaces);
+	assert_int_equal(placement.rate_hour.micro, 0);
+	assert_string_equal(placement.gpus[0], "GPU-0-0");
+	assert_int_equal(start_lease(world, 1), 0);
+	assert_untouched(world, 1);
+	/* Nothing is forgotten when the machine says again what it has. */
+	assert_int_equal(report_gpus(world, 0, 2, 7), 0);
+	assert_int_equal(store_number(&world->store, "SELECT COUNT(trial) AS n FROM worker_gpus"),
+			 1);
+	/* One a machine, and only where there is room. */
+	assert_int_equal(place(world, 2, &need, &placement), WORKER_E_NO_CAPACITY);
+	need.gpus = 2;
+	assert_int_equal(place(world, 2, &need, &placement), WORKER_E_NO_CAPACITY);
+	assert_int_equal(store_number(&world->store, "SELECT COUNT(*) AS n FROM worker_gpus g JOIN"
+						     " workers w ON w.trial = g.trial"),
+			 1);
+	assert_int_equal(remove_lease(world, 1), 0);
+	assert_int_equal(remove_lease(world, 1), 0);
+	assert_untouched(world, 0);
+	need.gpus = 1;
+	need.cpu_milli = 7001;
+	assert_int_equal(place(world, 2, &need, &placement), WORKER_E_NO_CAPACITY);
+	need = trial_of(world, 0);
+	need.gpus = 3;
+	assert_int_equal(place(world, 2, &need, &placement), WORKER_E_NO_CAPACITY);
+	need.gpus = 2;
+	assert_int_equal(place(world, 2, &need, &placement), 0);
+	assert_int_equal(release_lease(world, 2), 0);
+	assert_int_equal(store_number(&world->store,
+				      "SELECT (SELECT COUNT(trial) FROM worker_gpus) +"
+				      " (SELECT COUNT(trial) FROM workers) AS n"),
+			 0);
+}
+
+static void test_a_trial_gives_way(void **state)
+{
+	struct world *world = *state;
+	struct worker_placement placement;
+	struct worker_need need;
+	struct rental_id displaced = rental_of(1);
+	struct worker_row row;
+
+	set_up_machine(world, 0, 1);
+	need = trial_of(world, 0);
+	assert_int_equal(place(world, 1, &need, &placement), 0);
+	assert_int_equal(start_lease(world, 1), 0);
+	need = need_of(1);
+	need.cpu_milli = 8000;
+	need.memory_bytes = 16 * GIB;
+	need.disk_bytes = 100 * GIB;
+	assert_int_equal(place(world, 2, &need, &placement), 0);
+	assert_true(placement.displaces);
+	assert_memory_equal(&placement.displaced, &displaced, sizeof(displaced));
+	assert_string_equal(placement.gpus[0], "GPU-0-0");
+	assert_int_equal(remove_lease(world, 1), 0);
+	/* The tenant keeps what both had. */
+	row = row_of(world, 0);
+	assert_int_equal(row.cpu_milli_used, 8000);
+	assert_int_equal(row.leases, 1);
+	assert_false(row.tried);
+	assert_int_equal(store_number(&world->store, "SELECT COUNT(lease) AS n FROM worker_gpus"),
+			 1);
+	assert_int_equal(start_lease(world, 2), 0);
+	need = trial_of(world, 0);
+	assert_int_equal(place(world, 3, &need, &placement), WORKER_E_NO_CAPACITY);
+	assert_int_equal(remove_lease(world, 2), 0);
+	assert_untouched(world, 0);
+}
+
 /* ---- many at once ---- */
 
 enum { THREADS = 16, GPUS = 5 };
@@ -303,10 +402,14 @@ static void test_nothing_is_sold_twice(void **state)
 {
 	struct world *world = *state;
 	struct racer racers[THREADS];
+	struct worker_placement placement;
+	struct worker_need trial;
 	int sold = 0;
 
 	set_up_machine(world, 0, 3);
 	set_up_machine(world, 1, GPUS - 3);
+	trial = trial_of(world, 0);
+	assert_int_equal(place(world, THREADS + 1, &trial, &placement), 0);
 	for (uint8_t i = 0; i < THREADS; i++) {
 		racers[i] = (struct racer){ world, (uint8_t)(i + 1), .result = 1 };
 		assert_int_equal(pthread_create(&racers[i].thread, NULL, race, &racers[i]), 0);
@@ -322,6 +425,7 @@ static void test_nothing_is_sold_twice(void **state)
 					   racers[i].placement.gpus[0]) != 0);
 	}
 	assert_int_equal(sold, GPUS);
+	assert_int_equal(remove_lease(world, THREADS + 1), 0);
 	assert_int_equal(row_of(world, 0).cpu_milli_used + row_of(world, 1).cpu_milli_used,
 			 GPUS * 1000);
 	assert_int_equal(store_number(&world->store, "SELECT COUNT(*) AS n FROM worker_leases"),
@@ -558,6 +662,8 @@ int main(void)
 		WORLD_TEST(test_each_condition_refuses),
 		WORLD_TEST(test_cpu_only),
 		WORLD_TEST(test_silence_paused_and_removal),
+		WORLD_TEST(test_a_trial_holds_nothing),
+		WORLD_TEST(test_a_trial_gives_way),
 		WORLD_TEST(test_leases_give_back),
 		WORLD_TEST(test_nothing_is_sold_twice),
 		WORLD_TEST(test_reports_only_move_forwards),
