@@ -384,7 +384,8 @@ def nonces_hold(t):
         if any(sha256(nonce) != t["commits"][i].hashes[k - 1] for i, nonce in message.nonces.items()):
             return False
     before = t["nonces"][3 if s["flags"] & MATRIX else 2]
-    return t["nonces"][4].set & ~before.set == 0
+    least = max((2 * s["panel_size"] + 2) // 3, len(before.nonces) - 1)
+    return t["nonces"][4].set & ~before.set == 0 and len(t["nonces"][4].nonces) >= least
 
 
 def seals_hold(t):
@@ -449,17 +450,47 @@ def read_result(reader, session, member):
     return Message(reader, "popw1/result", session, read)
 
 
+def read_commit(reader, session, member):
+    def read(reader):
+        need(reader.number(4) == member, "COMMIT of another member")
+        return {"result": reader.take(32)}
+    return Message(reader, "popw1/commit", session, read)
+
+
+def read_commits(reader, t):
+    """COMMITS, and what those sign who saw it before they revealed."""
+    begin, s = reader.at, t["session"]
+    need(reader.take(16) == s["id"], "COMMITS of another session")
+    committed = reader.number(4)
+    need(committed and committed >> s["panel_size"] == 0, "a COMMIT of nobody on the panel")
+    commits = {i: read_commit(reader, s, i) for i in members_of(committed, 32)}
+    return commits, sha256(b"popw1/reveal", s["digest"], reader.data[begin:reader.at])
+
+
+def read_reveal(reader, t, member):
+    begin = reader.at
+    result = read_result(reader, t["session"], member)
+    result.hash = sha256(reader.data[begin:reader.at])
+    result.seen = reader.take(65)
+    return result
+
+
 def read_record(data):
     reader = Reader(data)
-    need(reader.take(8) == b"POPWR1\0\0", "a record begins with POPWR1")
+    need(reader.take(8) == b"POPWR2\0\0", "a record begins with POPWR2")
     t = read_transcript(reader.take(reader.number(4)))
+    commits, seen = read_commits(reader, t)
     revealed = reader.number(4)
-    need(revealed >> t["session"]["panel_size"] == 0, "a result of nobody on the panel")
-    results = {i: read_result(reader, t["session"], i) for i in members_of(revealed, 32)}
+    need(all(i in commits for i in members_of(revealed, 32)), "a result of a member that committed to none")
+    results = {i: read_reveal(reader, t, i) for i in members_of(revealed, 32)}
     need(reader.at == len(data), "something follows the results")
+    for i, commit in commits.items():
+        need(commit.signed_by(t["members"][i]), "COMMIT of member %d: not signed by it" % i)
     for i, result in results.items():
+        need(result.hash == commits[i].result, "RESULT of member %d: not what it committed to" % i)
         need(result.signed_by(t["members"][i]), "RESULT of member %d: not signed by it" % i)
-    return t, results
+        need(signer(seen, result.seen) == t["members"][i], "RESULT of member %d: told before these COMMITs were seen" % i)
+    return t, results, [i for i in commits if i not in results]
 
 
 @functools.cache
@@ -567,7 +598,7 @@ def verdict_text(s, v):
               ("network", "0x" + s["network"].hex()), ("machine", "0x" + s["machine"].hex()),
               ("device", ["gpu", "host", "disk"][s["device"] - 1]), ("gpu_uuid", s["gpu_uuid"].hex()), ("gpu_index", s["gpu_index"]),
               ("epoch", s["epoch"]), ("outcome", v["outcome"]), ("bits", v["bits"]), ("transcript", v["transcript"].hex())]
-    fields += [(key, v[key]) for key in ("agreeing", "wrong", "silent", "deviating", "fill_us", "walk_us", "matrix_us", "down_kbps",
+    fields += [(key, v[key]) for key in ("agreeing", "wrong", "silent", "unrevealed", "deviating", "fill_us", "walk_us", "matrix_us", "down_kbps",
                                          "up_kbps", "matrix_mops", "walk_kbps", "set_mib")]
     fields += [("claimed", name(s["class"], "unknown")), ("earned", name(v["earned"], "none")), ("score_milli", v["score_milli"])]
     text = lambda value: '"%s"' % value if isinstance(value, str) else str(value).replace(" ", "")
@@ -577,16 +608,17 @@ def verdict_text(s, v):
 def main():
     data = pathlib.Path(sys.argv[1]).read_bytes()
     try:
-        if data[:6] != b"POPWR1":
+        if data[:6] != b"POPWR2":
             t = read_transcript(data)
             bits = verify(t)
             print('{"bits":%d,"all":%d,"transcript":"%s"}' % (bits, ALL, t["hash"].hex()))
             return 0 if bits == ALL else 1
-        t, results = read_record(data)
+        t, results, unrevealed = read_record(data)
     except Malformed as error:
         print("popw_verify: %s" % error, file=sys.stderr)
         return 1
     bits, verdict = verify(t), judge(t["session"], results)
+    verdict["unrevealed"] = unrevealed
     print(verdict_text(t["session"], verdict))
     right = verdict["bits"] == bits and verdict["transcript"] == t["hash"] and verdict["agreeing"]
     return 0 if right else 1

@@ -20,7 +20,7 @@
 #include "wire/sign.h"
 #include "wire/wire.h"
 
-enum { PULLED_CHUNKS = 16, KINDS = MESSAGE_RESULT + 1 };
+enum { PULLED_CHUNKS = 16, KINDS = MESSAGE_COMMITS + 1 };
 
 /* A control plane with a panel of one, and a worker whose network can be measured: the checker is real, and so
  * are its sockets and threads. */
@@ -473,13 +473,20 @@ static int tear_down(void **state)
 
 static struct result take_result(struct fixture *f)
 {
-	struct result result;
+	uint8_t bytes[COMMITS_SIZE_MAX];
+	struct commits commits = { 0 };
+	struct reveal reveal;
+	struct commit commit;
 
 	until(f, &f->said[MESSAGE_COMMIT], 1);
-	put_proof(f, MESSAGE_COMMIT, f->bytes[MESSAGE_COMMIT], COMMIT_SIZE);
-	until(f, &f->said[MESSAGE_RESULT], 1);
-	assert_int_equal(result_decode(f->bytes[MESSAGE_RESULT], RESULT_SIZE, &result), 0);
-	return result;
+	assert_int_equal(commit_decode(f->bytes[MESSAGE_COMMIT], COMMIT_SIZE, &commit), 0);
+	commits.session = commit.session;
+	commits.set = 1u << commit.member;
+	commits.commits[commit.member] = commit;
+	put_proof(f, MESSAGE_COMMITS, bytes, commits_encode(&commits, bytes));
+	until(f, &f->said[MESSAGE_REVEAL], 1);
+	assert_int_equal(reveal_decode(f->bytes[MESSAGE_REVEAL], REVEAL_SIZE, &reveal), 0);
+	return reveal.result;
 }
 
 static void checks_a_worker(void **state)

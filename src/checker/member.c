@@ -348,8 +348,8 @@ void member_take(struct member *member, enum message_kind kind, const void *byte
 	case MESSAGE_NONCES:
 		take_nonces(member, bytes, len);
 		break;
-	case MESSAGE_COMMIT:
-		member_take_commit(member, bytes, len);
+	case MESSAGE_COMMITS:
+		member_take_commits(member, bytes, len);
 		break;
 	default:
 		take_of_worker(member, kind, bytes, len);

@@ -7,7 +7,8 @@
  *	of the phase before: a worker that knew one early could work ahead;
  *	takes the time of each phase from its own nonce to the phase's end;
  *	keeps what is said as a transcript, and has it verified when it is complete;
- *	commits to its result, and tells it when more than half of the panel is seen to have committed.
+ *	commits to its result, and tells it when more than half of the panel is seen to have committed,
+ *	signing whose commitments it saw.
  *
  * A message that does not fit is dropped: the panel and the worker have deadlines at the relay, and
  * the member its own, so that nothing lives for ever. What fits is not believed either: signatures,

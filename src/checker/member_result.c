@@ -106,30 +106,46 @@ void member_measured(struct member *member, uint32_t down_kbps, uint32_t up_kbps
 
 /* ---- telling ---- */
 
-/* The relay shows commits when it takes no more. Its word alone is not enough to tell a result that others
- * could copy: without a majority nothing can be judged anyway. */
-static bool may_tell(const struct member *member)
-{
-	return (member->shown >> member->index & 1) &&
-	       2 * (unsigned int)__builtin_popcount(member->shown) > member->n;
-}
-
-void member_take_commit(struct member *member, const void *bytes, size_t len)
+/* The relay's word alone is not enough to tell a result that others could copy: without a majority nothing can
+ * be judged anyway. */
+static bool may_tell(const struct member *member, const struct commits *commits)
 {
 	const struct transcript *transcript = &member->transcript;
-	struct commit message;
 
-	if (member->step != STEP_SHOWING || commit_decode(bytes, len, &message) != 0 ||
-	    !proof_id_equal(message.session, member->summons.session.id) ||
-	    message.member >= member->n ||
-	    !message_signed_by(member->hasher, TAG_COMMIT, &transcript->session_digest,
-			       &transcript->members[message.member], bytes, len))
+	if ((uint64_t)commits->set >> member->n ||
+	    2 * (unsigned int)__builtin_popcount(commits->set) <= member->n ||
+	    !(commits->set >> member->index & 1) ||
+	    !hash_equal(&commits->commits[member->index].result, &member->result_hash))
+		return false;
+	for (uint32_t i = 0; i < member->n; i++) {
+		uint8_t bytes[COMMIT_SIZE];
+
+		if (!(commits->set >> i & 1))
+			continue;
+		commit_encode(&commits->commits[i], bytes);
+		if (!message_signed_by(member->hasher, TAG_COMMIT, &transcript->session_digest,
+				       &transcript->members[i], bytes, sizeof(bytes)))
+			return false;
+	}
+	return true;
+}
+
+void member_take_commits(struct member *member, const void *bytes, size_t len)
+{
+	uint8_t reveal[REVEAL_SIZE];
+	struct commits commits;
+	struct hash seen;
+
+	if (member->step != STEP_SHOWING || commits_decode(bytes, len, &commits) != 0 ||
+	    !proof_id_equal(commits.session, member->summons.session.id) ||
+	    !may_tell(member, &commits))
 		return;
-	if (message.member == member->index && !hash_equal(&message.result, &member->result_hash))
+	reveal_digest(member->hasher, &member->transcript.session_digest, &commits, &seen);
+	memcpy(reveal, member->result, RESULT_SIZE);
+	if (secp_sign(member->config.key, seen.bytes, reveal + RESULT_SIZE) < 0) {
+		member_end(member, "what was seen cannot be signed");
 		return;
-	member->shown |= UINT32_C(1) << message.member;
-	if (!may_tell(member))
-		return;
+	}
 	member_enter(member, STEP_END, MEMBER_RESULTS_MS);
-	member_send(member, MESSAGE_RESULT, member->result, sizeof(member->result));
+	member_send(member, MESSAGE_REVEAL, reveal, sizeof(reveal));
 }

@@ -40,7 +40,6 @@ struct member {
 	uint32_t down_kbps, up_kbps;
 	uint8_t result[RESULT_SIZE];
 	struct hash result_hash;
-	uint32_t shown; /* set of members whose commits were seen */
 };
 
 static inline bool member_has(const struct member *member, uint16_t phase)
@@ -54,5 +53,5 @@ void member_send(struct member *member, enum message_kind kind, const uint8_t *b
 
 /* The transcript is complete. */
 void member_find(struct member *member);
-/* MESSAGE_COMMIT of some member. */
-void member_take_commit(struct member *member, const void *bytes, size_t len);
+/* MESSAGE_COMMITS: what the panel committed to. */
+void member_take_commits(struct member *member, const void *bytes, size_t len);

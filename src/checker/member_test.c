@@ -66,17 +66,22 @@ static struct result check_result(struct world *world, unsigned int i)
 {
 	const struct world_member *of = &world->members[i];
 	const struct said *said = world_last(world, i), *before = &of->said[of->n_said - 2];
+	struct reveal reveal;
 	struct result result;
 	struct commit commit;
 	struct hash hash;
 
-	assert_int_equal(said->kind, MESSAGE_RESULT);
-	assert_int_equal(result_decode(said->bytes, said->len, &result), 0);
+	assert_int_equal(said->kind, MESSAGE_REVEAL);
+	assert_int_equal(reveal_decode(said->bytes, said->len, &reveal), 0);
+	result = reveal.result;
+	reveal_digest(world->rehearsal->hasher, &world->rehearsal->transcript.session_digest,
+		      &world->commits, &hash);
+	assert_true(digest_signed_by(&hash, reveal.signature, &world->summons.members[i]));
 	assert_true(message_signed_by(world->rehearsal->hasher, TAG_RESULT,
 				      &world->rehearsal->transcript.session_digest,
-				      &world->summons.members[i], said->bytes, said->len));
+				      &world->summons.members[i], said->bytes, RESULT_SIZE));
 	assert_int_equal(commit_decode(before->bytes, before->len, &commit), 0);
-	hasher_once(world->rehearsal->hasher, said->bytes, said->len, &hash);
+	hasher_once(world->rehearsal->hasher, said->bytes, RESULT_SIZE, &hash);
 	assert_true(hash_equal(&commit.result, &hash));
 	assert_int_equal(result.member, i);
 	assert_int_equal(result.bits, PROOF_ALL);
@@ -93,7 +98,7 @@ static void goes_through(uint16_t flags)
 	world_run(world);
 	check_transcripts(world);
 	all_verified(world);
-	world_share(world, MESSAGE_COMMIT);
+	world_show(world, (1u << PANEL) - 1);
 	for (unsigned int i = 0; i < PANEL; i++) {
 		struct result result = check_result(world, i);
 
@@ -122,7 +127,7 @@ static void a_quorum_is_enough(void **state _unused_)
 	world_run(world);
 	check_transcripts(world);
 	all_verified(world);
-	world_share(world, MESSAGE_COMMIT);
+	world_show(world, (1u << PANEL) - 1);
 	for (unsigned int i = 0; i < 4; i++)
 		check_result(world, i);
 	world_free(world);
@@ -140,7 +145,7 @@ static void a_late_member_watches(void **state _unused_)
 	check_transcripts(world);
 	assert_int_equal(world_count(world, 4, MESSAGE_NONCE), 0);
 	all_verified(world);
-	world_share(world, MESSAGE_COMMIT);
+	world_show(world, (1u << PANEL) - 1);
 	result = check_result(world, 4);
 	assert_int_equal(result.fill_us | result.walk_us | result.matrix_us, 0);
 	world_free(world);
@@ -158,7 +163,7 @@ static void left_out_is_not_timed(void **state _unused_)
 	check_transcripts(world);
 	assert_int_equal(world_count(world, 2, MESSAGE_NONCE), 3);
 	all_verified(world);
-	world_share(world, MESSAGE_COMMIT);
+	world_show(world, (1u << PANEL) - 1);
 	result = check_result(world, 2);
 	assert_int_equal(result.fill_us | result.walk_us | result.matrix_us, 0);
 	assert_int_equal(check_result(world, 1).matrix_us, world->phase_us);
@@ -247,28 +252,26 @@ static void tells_no_nonce_before_its_phase(void **state _unused_)
 static void tells_no_result_before_a_majority_committed(void **state _unused_)
 {
 	struct world *world = world_new(WALK);
-	struct said commits[PANEL];
+	struct said *said;
 
 	world_call(world);
 	world_run(world);
 	all_verified(world);
-	for (unsigned int i = 0; i < PANEL; i++)
-		commits[i] = *world_last(world, i);
-	/* Two others and one of them twice, and one that is another's word for member 3. */
-	world_tell(world, MESSAGE_COMMIT, commits[1].bytes, commits[1].len);
-	world_tell(world, MESSAGE_COMMIT, commits[2].bytes, commits[2].len);
-	world_tell(world, MESSAGE_COMMIT, commits[2].bytes, commits[2].len);
-	memcpy(commits[3].bytes + 20, commits[2].bytes + 20, commits[3].len - 20);
-	world_tell(world, MESSAGE_COMMIT, commits[3].bytes, commits[3].len);
-	assert_int_equal(world_count(world, 1, MESSAGE_RESULT), 0);
-	assert_int_equal(world_count(world, 0, MESSAGE_RESULT), 0);
+	world_show(world, 6); /* two of five */
+	assert_int_equal(world_count(world, 1, MESSAGE_REVEAL), 0);
+	/* Three, of which one is another's word for member 3. */
+	said = &world->members[3].said[world->members[3].n_said - 1];
+	said->bytes[30] ^= 1;
+	world_show(world, 14);
+	said->bytes[30] ^= 1;
+	assert_int_equal(world_count(world, 1, MESSAGE_REVEAL), 0);
 	/* Three: those who are among them tell. */
-	world_tell(world, MESSAGE_COMMIT, commits[4].bytes, commits[4].len);
-	assert_int_equal(world_count(world, 1, MESSAGE_RESULT), 1);
-	assert_int_equal(world_count(world, 0, MESSAGE_RESULT), 0);
-	world_tell(world, MESSAGE_COMMIT, commits[0].bytes, commits[0].len);
-	assert_int_equal(world_count(world, 0, MESSAGE_RESULT), 1);
-	assert_int_equal(world_count(world, 1, MESSAGE_RESULT), 1);
+	world_show(world, 22);
+	for (unsigned int i = 0; i < PANEL; i++)
+		assert_int_equal(world_count(world, i, MESSAGE_REVEAL), 22 >> i & 1);
+	/* Once. */
+	world_tell(world, MESSAGE_COMMITS, world->shown, world->shown_len);
+	assert_int_equal(world_count(world, 1, MESSAGE_REVEAL), 1);
 	world_free(world);
 }
 
@@ -374,7 +377,7 @@ static void the_smallest_signed_round_trip_counts(void **state _unused_)
 	assert_int_equal(world->members[1].polls, 4);
 	world_run(world);
 	all_verified(world);
-	world_share(world, MESSAGE_COMMIT);
+	world_show(world, (1u << PANEL) - 1);
 	assert_int_equal(check_result(world, 0).rtt_us, 4000);
 	assert_int_equal(check_result(world, 1).rtt_us, 0);
 	assert_int_equal(world->members[0].polls, MEMBER_POLLS_FIRST + 1);
@@ -399,7 +402,7 @@ static void the_result_waits_for_what_is_measured(void **state _unused_)
 	assert_int_equal(world_count(world, 0, MESSAGE_COMMIT), 0);
 	for (unsigned int i = 0; i < PANEL; i++)
 		member_measured(world->members[i].member, 1000 + i, 2000);
-	world_share(world, MESSAGE_COMMIT);
+	world_show(world, (1u << PANEL) - 1);
 	result = check_result(world, 3);
 	assert_int_equal(result.down_kbps, 1003);
 	assert_int_equal(result.up_kbps, 2000);
@@ -485,7 +488,7 @@ static void ends_while_results_are_waited_for(void **state _unused_)
 		world_run(world);
 		all_verified(world);
 		if (told)
-			world_share(world, MESSAGE_COMMIT);
+			world_show(world, (1u << PANEL) - 1);
 		assert_ends(world);
 		world_free(world);
 	}
@@ -504,7 +507,7 @@ static void survives_noise(void **state _unused_)
 	world_share(world, MESSAGE_NCOMMIT);
 	for (int i = 0; i < 20000; i++) {
 		static const size_t sizes[] = { NCOMMIT_SIZE, NONCE_SIZE,  FILLED_SIZE, ROOT_SIZE,
-						SEAL_SIZE,    COMMIT_SIZE, RESULT_SIZE, 4096 };
+						SEAL_SIZE,    COMMIT_SIZE, REVEAL_SIZE, 4096 };
 		size_t len = sizes[next_random(&state64) % ARRAY_SIZE(sizes)];
 
 		for (size_t at = 0; at + 8 <= len; at += 8) {

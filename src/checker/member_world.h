@@ -35,6 +35,9 @@ struct world {
 	uint32_t deaf; /* members to whom the relay hands nothing on, and whom it does not hear */
 	uint32_t unasked; /* members who are not asked for nonces when it is time */
 	uint32_t left_out; /* of every set of nonces */
+	struct commits commits; /* shown last */
+	uint8_t shown[COMMITS_SIZE_MAX];
+	size_t shown_len;
 };
 
 static inline int64_t world_now(void *arg)
@@ -175,6 +178,24 @@ static inline void world_share(struct world *world, enum message_kind kind)
 		if (!(world->deaf >> i & 1) && world_last(world, i)->kind == kind)
 			world_tell(world, kind, world_last(world, i)->bytes,
 				   world_last(world, i)->len);
+}
+
+/* The commitments of those of @set whose last word it is. */
+static inline void world_show(struct world *world, uint32_t set)
+{
+	struct commits *commits = &world->commits;
+
+	*commits = (struct commits){ .session = world->summons.session.id };
+	for (unsigned int i = 0; i < PANEL; i++) {
+		const struct said *said = world_last(world, i);
+
+		if (!((set & ~world->deaf) >> i & 1) || said->kind != MESSAGE_COMMIT)
+			continue;
+		assert_int_equal(commit_decode(said->bytes, said->len, &commits->commits[i]), 0);
+		commits->set |= UINT32_C(1) << i;
+	}
+	world->shown_len = commits_encode(commits, world->shown);
+	world_tell(world, MESSAGE_COMMITS, world->shown, world->shown_len);
 }
 
 /* "Reveal k now." */

@@ -58,7 +58,7 @@ struct self_test {
 	uint8_t *transcript;
 	size_t transcript_len;
 	struct finding finding;
-	struct result results[PANEL];
+	struct testimony panel;
 	struct verdict verdict;
 };
 
@@ -226,17 +226,19 @@ static int find(struct self_test *test, struct result *ret_result)
 
 static int judge_it(struct self_test *test)
 {
-	uint32_t set = 0;
+	struct testimony *panel = &test->panel;
 	int r;
 
-	r = find(test, &test->results[0]);
+	r = find(test, &panel->results[0]);
 	for (uint32_t i = 0; r == 0 && i < PANEL; i++) {
-		test->results[i] = test->results[0];
-		r = rehearsal_sign_result(test->rehearsal, i, &test->results[i]);
-		set |= 1u << i;
+		panel->results[i] = panel->results[0];
+		r = rehearsal_sign_result(test->rehearsal, i, &panel->results[i]);
+		panel->set |= 1u << i;
 	}
 	if (r == 0)
-		judge(&test->rehearsal->transcript.session, test->results, set, &test->verdict);
+		r = rehearsal_testify(test->rehearsal, panel->set, panel);
+	if (r == 0)
+		judge_testimony(&test->rehearsal->transcript.session, panel, &test->verdict);
 	return r < 0 ? cli_fault(r, "the panel") : 0;
 }
 
@@ -246,8 +248,8 @@ static int save(struct self_test *test, const char *path)
 	size_t len;
 	int r;
 
-	r = record_encode(test->transcript, test->transcript_len, test->results,
-			  test->verdict.agreeing, test->arena, &bytes, &len);
+	r = record_encode(test->transcript, test->transcript_len, &test->panel, test->arena, &bytes,
+			  &len);
 	if (r == 0)
 		r = file_write(path, bytes, len, 0644);
 	return r < 0 ? cli_fault(r, path) : 0;

@@ -23,10 +23,12 @@ static const struct option_table table = {
 		"Verifies a published session of Proof of Physical Work again, on this CPU: from a "
 		"file,\n"
 		"asking nobody, or by its id (prf-...), fetching nothing but its record.\n"
-		"Of a record it prints the panel's verdict, byte for byte as it was published, and "
-		"ends\n"
-		"with 0 where the panel was right; of a bare transcript what holds, with 0 where "
-		"all does.",
+		"Of a record it checks that each result is what its member committed to before any "
+		"was told,\n"
+		"and prints the panel's verdict, byte for byte as it was published; it ends with 0 "
+		"where the\n"
+		"panel was right. Of a bare transcript it prints what holds, with 0 where all "
+		"does.",
 	.rows = rows,
 	.words_min = 1,
 	.words_max = 1,
@@ -91,6 +93,26 @@ static int compare(const struct record *record, const struct finding *finding,
 	return 0;
 }
 
+/* Who gave no result, for people: the verdict has their numbers. */
+static void say_silent(const struct record *record)
+{
+	const struct testimony *testimony = &record->testimony;
+	const struct transcript *transcript = &record->transcript;
+
+	for (unsigned int i = 0; i < transcript->session.panel_size; i++) {
+		char address[2 * sizeof(transcript->members[i].bytes) + 1];
+
+		if (testimony->set >> i & 1)
+			continue;
+		hex_encode(transcript->members[i].bytes, sizeof(transcript->members[i].bytes),
+			   address);
+		fprintf(stderr, "kaisar: member %u (0x%s) %s\n", i, address,
+			testimony->commits.set >> i & 1
+				? "committed to a result and did not reveal it"
+				: "committed to no result");
+	}
+}
+
 static int replay_record(struct replay *replay, const char *bytes, size_t len)
 {
 	_cleanup_(freep) struct record *record = malloc(sizeof(*record));
@@ -114,6 +136,7 @@ static int replay_record(struct replay *replay, const char *bytes, size_t len)
 		return cli_fault(r, "record");
 	fputs(text, stdout);
 	say_finding(&finding);
+	say_silent(record);
 	status = flush();
 	return status ? status : compare(record, &finding, &verdict);
 }
@@ -122,7 +145,7 @@ static int replay_record(struct replay *replay, const char *bytes, size_t len)
 
 static int replay_bytes(struct replay *replay, const char *bytes, size_t len)
 {
-	if (len >= 6 && memcmp(bytes, "POPWR1", 6) == 0)
+	if (len >= 6 && memcmp(bytes, "POPWR2", 6) == 0)
 		return replay_record(replay, bytes, len);
 	return replay_transcript(replay, bytes, len);
 }

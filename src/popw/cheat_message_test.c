@@ -550,7 +550,9 @@ static void test_copied_results(void **state)
 	campaign_session(campaign, &wanted);
 	campaign_prove(campaign, &rehearsal->transcript.session);
 	for (unsigned int i = 0; i < SESSIONS; i++) {
-		struct result results[CAMPAIGN_PANEL] = { { .bits = PROOF_ALL, .fill_us = 5 } };
+		struct testimony testimony = { .set = 3,
+					       .results = { { .bits = PROOF_ALL, .fill_us = 5 } } };
+		struct result *results = testimony.results;
 		struct record *record;
 		struct verdict verdict;
 		uint8_t *bytes, *again;
@@ -567,8 +569,9 @@ static void test_copied_results(void **state)
 		results[1] = results[0];
 		if (i % 2)
 			results[1].member = 1;
+		assert_int_equal(rehearsal_testify(rehearsal, 3, &testimony), 0);
 		assert_int_equal(
-			record_encode(bytes, len, results, 3, campaign->arena, &again, &again_len),
+			record_encode(bytes, len, &testimony, campaign->arena, &again, &again_len),
 			0);
 		campaign->sessions++;
 		r = record_decode(rehearsal->hasher, again, again_len, campaign->arena, record,

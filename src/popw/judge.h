@@ -27,6 +27,7 @@ struct verdict {
 	uint16_t bits; /* the majority's */
 	struct hash transcript;
 	uint32_t agreeing, wrong, silent; /* sets of members; wrong: another exact part */
+	uint32_t unrevealed; /* silent, though they committed to a result */
 	uint32_t
 		deviating; /* agreeing, but off the median by more than JUDGE_AGREEMENT_US in a phase */
 	uint32_t fill_us, walk_us, matrix_us; /* 0: nobody measured it */
@@ -50,28 +51,40 @@ _must_check_ int verdict_text(const struct session *session, const struct verdic
 
 /* ---- a published session ---- */
 
-/* "POPWR1\0\0" · 4 length of the transcript · the transcript · 4 set of members that revealed · their
- * RESULTs, 159 each. */
+/* Who committed to a result, and what those who revealed theirs said. */
+struct testimony {
+	struct commits commits;
+	uint32_t set; /* of members that revealed */
+	struct result results[SESSION_PANEL_MAX]; /* by member */
+	uint8_t seen[SESSION_PANEL_MAX][SECP_SIGNATURE_SIZE]; /* of their REVEALs */
+};
+
+/* "POPWR2\0\0" · 4 length of the transcript · the transcript · COMMITS · 4 set of members that revealed · their
+ * REVEALs, 224 each. */
 struct record {
 	struct transcript transcript;
 	struct hash transcript_hash;
-	uint32_t set;
-	struct result results[SESSION_PANEL_MAX];
+	struct testimony testimony;
 };
 
 enum record_outcome { RECORD_E_MALFORMED = 1 };
-/* Transcript and results, each of the session and in its member's place. What the transcript needs lives in
+/* Transcript, commitments and results, each of the session and in its member's place. What the transcript needs lives in
  * @arena: 1.5 MiB at most. RECORD_E_MALFORMED: @ret_detail (may be NULL) says what, static. */
 _must_check_ int record_decode(struct hasher *hasher, const void *bytes, size_t len,
 			       struct arena *arena, struct record *ret_record,
 			       const char **ret_detail);
 /* In @arena. -ENOMEM. */
 _must_check_ int record_encode(const void *transcript, size_t transcript_len,
-			       const struct result *results, uint32_t set, struct arena *arena,
+			       const struct testimony *testimony, struct arena *arena,
 			       uint8_t **ret_bytes, size_t *ret_len);
 
+/* judge, and who committed without revealing. */
+void judge_testimony(const struct session *session, const struct testimony *testimony,
+		     struct verdict *ret_verdict);
+
 /* Verifies the transcript again and judges the results. The panel was right where the verdict's bits and
- * transcript are the finding's bits and the record's transcript hash. RECORD_E_MALFORMED: a result is not
- * signed by its member; the finding's detail says which, and there is no verdict. */
+ * transcript are the finding's bits and the record's transcript hash. RECORD_E_MALFORMED: a commitment or a result
+ * is not signed by its member, a result is not what its member committed to, or was told before these commitments
+ * were seen; the finding's detail says which, and there is no verdict. */
 _must_check_ int record_replay(struct verifier *verifier, const struct record *record,
 			       struct finding *ret_finding, struct verdict *ret_verdict);

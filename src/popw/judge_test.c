@@ -391,7 +391,8 @@ static void a_verdict_has_one_spelling(void **state _unused_)
 		"\"outcome\":\"passed\",\"bits\":31,"
 		"\"transcript\":"
 		"\"dd00000000000000000000000000000000000000000000000000000000000000\","
-		"\"agreeing\":[0,2,3,4,6],\"wrong\":[1],\"silent\":[5],\"deviating\":[],"
+		"\"agreeing\":[0,2,3,4,6],\"wrong\":[1],\"silent\":[5],\"unrevealed\":[],"
+		"\"deviating\":[],"
 		"\"fill_us\":1500000,\"walk_us\":2130000,\"matrix_us\":2560000,"
 		"\"down_kbps\":500000,\"up_kbps\":250000,\"matrix_mops\":274877906,"
 		"\"walk_kbps\":516202642,\"set_mib\":49152,\"claimed\":\"nvidia-rtx-a6000\","
@@ -412,7 +413,7 @@ static void nobodys_verdict_is_spelled_too(void **state _unused_)
 	assert_int_equal(verdict_text(&session, &verdict, arena, &text), 0);
 	assert_non_null(strstr(text, "\"outcome\":\"no_majority\",\"bits\":0,\"transcript\":\"00"));
 	assert_non_null(strstr(text, "\"agreeing\":[],\"wrong\":[],\"silent\":[0,1,2,3,"));
-	assert_non_null(strstr(text, ",30,31],\"deviating\":[],"));
+	assert_non_null(strstr(text, ",30,31],\"unrevealed\":[],\"deviating\":[],"));
 	assert_non_null(strstr(text, "\"claimed\":\"unknown\",\"earned\":\"none\","));
 	assert_int_equal(arena_new(700, &small), 0);
 	assert_int_equal(verdict_text(&session, &verdict, small, &text), -ENOMEM);

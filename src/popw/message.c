@@ -214,7 +214,7 @@ int seal_decode(const void *bytes, size_t len, struct seal *ret_message)
 	return 0;
 }
 
-/* ---- COMMIT, RESULT ---- */
+/* ---- COMMIT, COMMITS, RESULT, REVEAL ---- */
 
 static void commit_pass(struct layout *layout, struct commit *message)
 {
@@ -240,6 +240,48 @@ int commit_decode(const void *bytes, size_t len, struct commit *ret_message)
 	commit_pass(&(struct layout){ .in = bytes }, &message);
 	if (message.member >= SESSION_PANEL_MAX)
 		return MESSAGE_E_MALFORMED;
+	*ret_message = message;
+	return 0;
+}
+
+size_t commits_size(uint32_t set)
+{
+	return COMMITS_HEAD_SIZE + (size_t)__builtin_popcount(set) * COMMIT_SIZE;
+}
+
+size_t commits_encode(const struct commits *message, uint8_t ret_bytes[static COMMITS_SIZE_MAX])
+{
+	struct commits copy = *message;
+	struct layout layout = { .out = ret_bytes };
+
+	id_pass(&layout, &copy.session);
+	layout_u32(&layout, &copy.set);
+	for (size_t i = 0; i < SESSION_PANEL_MAX; i++)
+		if (copy.set >> i & 1)
+			commit_pass(&layout, &copy.commits[i]);
+	return commits_size(copy.set);
+}
+
+int commits_decode(const void *bytes, size_t len, struct commits *ret_message)
+{
+	struct commits message = { 0 };
+	struct layout layout = { .in = bytes };
+
+	if (len < COMMITS_HEAD_SIZE)
+		return MESSAGE_E_MALFORMED;
+	id_pass(&layout, &message.session);
+	layout_u32(&layout, &message.set);
+	if (message.set == 0 || len != commits_size(message.set))
+		return MESSAGE_E_MALFORMED;
+	for (uint32_t i = 0; i < SESSION_PANEL_MAX; i++) {
+		struct commit *commit = &message.commits[i];
+
+		if (!(message.set >> i & 1))
+			continue;
+		commit_pass(&layout, commit);
+		if (commit->member != i || !proof_id_equal(commit->session, message.session))
+			return MESSAGE_E_MALFORMED;
+	}
 	*ret_message = message;
 	return 0;
 }
@@ -276,6 +318,27 @@ int result_decode(const void *bytes, size_t len, struct result *ret_message)
 	result_pass(&(struct layout){ .in = bytes }, &message);
 	if (message.member >= SESSION_PANEL_MAX)
 		return MESSAGE_E_MALFORMED;
+	*ret_message = message;
+	return 0;
+}
+
+void reveal_encode(const struct reveal *message, uint8_t ret_bytes[static REVEAL_SIZE])
+{
+	struct reveal copy = *message;
+	struct layout layout = { .out = ret_bytes };
+
+	result_pass(&layout, &copy.result);
+	signature_pass(&layout, copy.signature);
+}
+
+int reveal_decode(const void *bytes, size_t len, struct reveal *ret_message)
+{
+	const uint8_t *at = bytes;
+	struct reveal message;
+
+	if (len != REVEAL_SIZE || result_decode(at, RESULT_SIZE, &message.result) != 0)
+		return MESSAGE_E_MALFORMED;
+	memcpy(message.signature, at + RESULT_SIZE, sizeof(message.signature));
 	*ret_message = message;
 	return 0;
 }

@@ -20,6 +20,7 @@
 #define TAG_OPEN "popw1/open"
 #define TAG_COMMIT "popw1/commit"
 #define TAG_RESULT "popw1/result"
+#define TAG_REVEAL "popw1/reveal"
 
 enum message_kind { /* byte 0 of a message where its kind is not known from its place */
 		    MESSAGE_SESSION = 1, /* summons.h */
@@ -31,7 +32,8 @@ enum message_kind { /* byte 0 of a message where its kind is not known from its 
 		    MESSAGE_SEAL, /* worker -> all: a phase's last */
 		    MESSAGE_OPEN, /* worker -> all */
 		    MESSAGE_COMMIT, /* member -> relay: H of its result */
-		    MESSAGE_RESULT, /* member -> relay, when all committed */
+		    MESSAGE_REVEAL, /* member -> relay, when all committed: RESULT, and what it saw */
+		    MESSAGE_COMMITS, /* relay -> members: all COMMITs that it took */
 };
 
 enum {
@@ -42,6 +44,9 @@ enum {
 	SEAL_SIZE = 118,
 	COMMIT_SIZE = 117,
 	RESULT_SIZE = 159,
+	REVEAL_SIZE = RESULT_SIZE + SECP_SIGNATURE_SIZE,
+	COMMITS_HEAD_SIZE = 20,
+	COMMITS_SIZE_MAX = COMMITS_HEAD_SIZE + SESSION_PANEL_MAX * COMMIT_SIZE,
 	NONCES_HEAD_SIZE = 21,
 	NONCES_SIZE_MAX = NONCES_HEAD_SIZE + SESSION_PANEL_MAX * SESSION_NONCE_SIZE +
 			  SECP_SIGNATURE_SIZE,
@@ -121,6 +126,20 @@ struct result { /* 159 */
 	uint8_t signature[SECP_SIGNATURE_SIZE];
 };
 
+/* 16 session, 4 set, the COMMITs of its members in order. No more are taken once this is said. */
+struct commits {
+	struct proof_id session;
+	uint32_t set;
+	struct commit commits[SESSION_PANEL_MAX]; /* by member */
+};
+
+/* A RESULT is told together with its member's signature of the COMMITS that it saw before: what it did not
+ * see there was not committed before the result could be known. */
+struct reveal { /* 159 RESULT, 65 signature of reveal_digest */
+	struct result result;
+	uint8_t signature[SECP_SIGNATURE_SIZE];
+};
+
 /* One opened walk: the state with which its epoch begins, the path that shows it in the tree of the
  * epoch before (state and path zero where the epoch is 0), and the path of the state it leads to. */
 struct walk_opening {
@@ -163,6 +182,14 @@ _must_check_ int commit_decode(const void *bytes, size_t len, struct commit *ret
 void result_encode(const struct result *message, uint8_t ret_bytes[static RESULT_SIZE]);
 _must_check_ int result_decode(const void *bytes, size_t len, struct result *ret_message);
 
+void reveal_encode(const struct reveal *message, uint8_t ret_bytes[static REVEAL_SIZE]);
+_must_check_ int reveal_decode(const void *bytes, size_t len, struct reveal *ret_message);
+size_t commits_size(uint32_t set);
+/* Returns the length, commits_size(set). */
+size_t commits_encode(const struct commits *message, uint8_t ret_bytes[static COMMITS_SIZE_MAX]);
+/* Each COMMIT is of this session and of its member. */
+_must_check_ int commits_decode(const void *bytes, size_t len, struct commits *ret_message);
+
 /* Of @session's OPEN, exactly. */
 size_t open_size(const struct session *session);
 void open_encode(const struct session *session, const struct open *message, uint8_t *ret_bytes);
@@ -173,6 +200,9 @@ _must_check_ int open_decode(const struct session *session, const void *bytes, s
 /* What is signed: @bytes is an encoded message that ends with its signature. */
 void message_digest(struct hasher *hasher, const char *tag, const struct hash *session_digest,
 		    const void *bytes, size_t len, struct hash *ret_digest);
+/* H(TAG_REVEAL || session_digest || COMMITS, as encoded) */
+void reveal_digest(struct hasher *hasher, const struct hash *session_digest,
+		   const struct commits *commits, struct hash *ret_digest);
 /* Puts @key's signature at the end of the encoded message. */
 _must_check_ int message_sign(struct hasher *hasher, const char *tag,
 			      const struct hash *session_digest, const struct secp_key *key,

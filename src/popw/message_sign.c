@@ -10,6 +10,19 @@ void message_digest(struct hasher *hasher, const char *tag, const struct hash *s
 	hasher_end(hasher, ret_digest);
 }
 
+void reveal_digest(struct hasher *hasher, const struct hash *session_digest,
+		   const struct commits *commits, struct hash *ret_digest)
+{
+	uint8_t bytes[COMMITS_SIZE_MAX];
+	size_t len = commits_encode(commits, bytes);
+
+	hasher_start(hasher);
+	hasher_add(hasher, TAG_REVEAL, strlen(TAG_REVEAL));
+	hasher_add(hasher, session_digest->bytes, HASH_SIZE);
+	hasher_add(hasher, bytes, len);
+	hasher_end(hasher, ret_digest);
+}
+
 int message_sign(struct hasher *hasher, const char *tag, const struct hash *session_digest,
 		 const struct secp_key *key, uint8_t *bytes, size_t len)
 {

@@ -58,6 +58,7 @@ AGAIN(root)
 AGAIN(seal)
 AGAIN(commit)
 AGAIN(result)
+AGAIN(reveal)
 
 static const struct kind kinds[] = {
 	{ NCOMMIT_SIZE, ncommit_again, .member_at = 16 },
@@ -67,6 +68,7 @@ static const struct kind kinds[] = {
 	{ SEAL_SIZE, seal_again, .tag_at = 16, .tag_least = 2, .tag_most = 3 },
 	{ COMMIT_SIZE, commit_again, .member_at = 16 },
 	{ RESULT_SIZE, result_again, .member_at = 16 },
+	{ REVEAL_SIZE, reveal_again, .member_at = 16 },
 };
 
 static void good_of(const struct kind *kind, uint8_t *ret_bytes)
@@ -162,6 +164,48 @@ static void result_fields_have_their_places(void **state _unused_)
 	assert_int_equal(result.up_kbps, 1005);
 	assert_int_equal(result.salt[0], 0xbb);
 	assert_int_equal(result.signature[0], 0xcc);
+}
+
+static void commits_are_as_many_as_their_set(void **state _unused_)
+{
+	static const uint32_t sets[] = { 1, 0x80000000, 0x80000005, UINT32_MAX };
+
+	for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
+		uint8_t bytes[COMMITS_SIZE_MAX + 1] = { 0 }, again[COMMITS_SIZE_MAX];
+		size_t size = commits_size(sets[i]), at = COMMITS_HEAD_SIZE;
+		struct commits message;
+
+		put_u32(bytes + 16, sets[i]);
+		for (uint32_t member = 0; member < SESSION_PANEL_MAX; member++) {
+			if (!(sets[i] >> member & 1))
+				continue;
+			fill(bytes + at, COMMIT_SIZE);
+			memset(bytes + at, 0, 16);
+			put_u32(bytes + at + 16, member);
+			at += COMMIT_SIZE;
+		}
+		assert_int_equal(at, size);
+		assert_int_equal(commits_decode(bytes, size, &message), 0);
+		assert_int_equal(message.set, sets[i]);
+		assert_int_equal(commits_encode(&message, again), size);
+		assert_memory_equal(again, bytes, size);
+		assert_int_equal(commits_decode(bytes, size - 1, &message), MESSAGE_E_MALFORMED);
+		assert_int_equal(commits_decode(bytes, size + 1, &message), MESSAGE_E_MALFORMED);
+		bytes[COMMITS_HEAD_SIZE + 16] ^= 1; /* another's in its place */
+		assert_int_equal(commits_decode(bytes, size, &message), MESSAGE_E_MALFORMED);
+		bytes[COMMITS_HEAD_SIZE + 16] ^= 1;
+		bytes[COMMITS_HEAD_SIZE] ^= 1; /* of another session */
+		assert_int_equal(commits_decode(bytes, size, &message), MESSAGE_E_MALFORMED);
+	}
+}
+
+static void nobodys_commits_are_none(void **state _unused_)
+{
+	uint8_t bytes[COMMITS_HEAD_SIZE] = { 0 };
+	struct commits message;
+
+	assert_int_equal(commits_decode(bytes, sizeof(bytes), &message), MESSAGE_E_MALFORMED);
+	assert_int_equal(commits_decode(bytes, 3, &message), MESSAGE_E_MALFORMED);
 }
 
 static void nonces_are_as_long_as_their_set(void **state _unused_)
@@ -321,6 +365,8 @@ int main(void)
 		cmocka_unit_test(decoders_bound_members_and_tags),
 		cmocka_unit_test(bounds_a_roots_index),
 		cmocka_unit_test(result_fields_have_their_places),
+		cmocka_unit_test(commits_are_as_many_as_their_set),
+		cmocka_unit_test(nobodys_commits_are_none),
 		cmocka_unit_test(nonces_are_as_long_as_their_set),
 		cmocka_unit_test(nonces_have_a_set_and_a_number),
 		cmocka_unit_test(open_holds_what_the_session_asks),

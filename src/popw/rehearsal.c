@@ -317,3 +317,38 @@ int rehearsal_sign_result(struct rehearsal *rehearsal, uint32_t member, struct r
 		return r;
 	return result_decode(bytes, sizeof(bytes), result) == 0 ? 0 : -EBADMSG;
 }
+
+static int sign_commit(struct rehearsal *rehearsal, uint32_t member, const struct result *result,
+		       struct commit *ret_commit)
+{
+	struct commit commit = { .session = rehearsal->transcript.session.id, .member = member };
+	uint8_t bytes[RESULT_SIZE], signed_bytes[COMMIT_SIZE];
+	int r;
+
+	result_encode(result, bytes);
+	hasher_once(rehearsal->hasher, bytes, sizeof(bytes), &commit.result);
+	commit_encode(&commit, signed_bytes);
+	r = message_sign(rehearsal->hasher, TAG_COMMIT, &rehearsal->transcript.session_digest,
+			 rehearsal->members[member], signed_bytes, sizeof(signed_bytes));
+	if (r < 0)
+		return r;
+	return commit_decode(signed_bytes, sizeof(signed_bytes), ret_commit) == 0 ? 0 : -EBADMSG;
+}
+
+int rehearsal_testify(struct rehearsal *rehearsal, uint32_t committed, struct testimony *testimony)
+{
+	struct commits *commits = &testimony->commits;
+	struct hash seen;
+	int r = 0;
+
+	*commits = (struct commits){ .session = rehearsal->transcript.session.id,
+				     .set = committed };
+	for (uint32_t i = 0; r == 0 && i < SESSION_PANEL_MAX; i++)
+		if (committed >> i & 1)
+			r = sign_commit(rehearsal, i, &testimony->results[i], &commits->commits[i]);
+	reveal_digest(rehearsal->hasher, &rehearsal->transcript.session_digest, commits, &seen);
+	for (uint32_t i = 0; r == 0 && i < SESSION_PANEL_MAX; i++)
+		if (testimony->set >> i & 1)
+			r = secp_sign(rehearsal->members[i], seen.bytes, testimony->seen[i]);
+	return r;
+}

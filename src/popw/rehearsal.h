@@ -5,6 +5,7 @@
  * transcript is complete, and members can judge it. */
 #pragma once
 
+#include "popw/judge.h"
 #include "popw/prover.h"
 #include "popw/transcript.h"
 
@@ -47,6 +48,11 @@ _must_check_ int rehearsal_transcript(const struct rehearsal *rehearsal, struct 
 /* Signs @result as @member's: session, member, salt and signature are filled in. */
 _must_check_ int rehearsal_sign_result(struct rehearsal *rehearsal, uint32_t member,
 				       struct result *result);
+
+/* Of the results that are there, signed: those in @committed are committed to, and those of testimony->set
+ * revealed behind it. */
+_must_check_ int rehearsal_testify(struct rehearsal *rehearsal, uint32_t committed,
+				   struct testimony *testimony);
 
 static inline void rehearsal_freep(struct rehearsal **rehearsal)
 {

@@ -112,6 +112,16 @@ static inline unsigned int session_quorum(unsigned int panel_size)
 	return (2 * panel_size + 2) / 3;
 }
 
+/* The nonces that the opening's seed needs, of the @before that began the phase before it: all but one, and a
+ * quorum. Whoever composes that set could otherwise draw the openings as often as there are sets. */
+static inline unsigned int session_least_open(unsigned int panel_size, uint32_t before)
+{
+	unsigned int quorum = session_quorum(panel_size),
+		     all = (unsigned int)__builtin_popcount(before);
+
+	return all > quorum ? all - 1 : quorum;
+}
+
 static inline uint32_t session_tiles(const struct session_work *work)
 {
 	return work->m / TILE_ROWS * (work->n / TILE_COLUMNS);

@@ -87,11 +87,14 @@ static char *session_text(const struct session *session, struct arena *arena)
 static char *panel_text(const struct verdict *verdict, struct arena *arena)
 {
 	char agreeing[SET_TEXT_SIZE], wrong[SET_TEXT_SIZE];
-	char silent[SET_TEXT_SIZE], deviating[SET_TEXT_SIZE];
+	char silent[SET_TEXT_SIZE], unrevealed[SET_TEXT_SIZE], deviating[SET_TEXT_SIZE];
 
-	return arena_printf(arena, "\"agreeing\":%s,\"wrong\":%s,\"silent\":%s,\"deviating\":%s",
+	return arena_printf(arena,
+			    "\"agreeing\":%s,\"wrong\":%s,\"silent\":%s,\"unrevealed\":%s,"
+			    "\"deviating\":%s",
 			    set_text(verdict->agreeing, agreeing), set_text(verdict->wrong, wrong),
 			    set_text(verdict->silent, silent),
+			    set_text(verdict->unrevealed, unrevealed),
 			    set_text(verdict->deviating, deviating));
 }
 

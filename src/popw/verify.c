@@ -150,14 +150,19 @@ static bool nonces_hold(struct check *check, unsigned int k)
 }
 
 /* Who could leave members out of the last set alone, having seen the roots, could draw the openings
- * again and again; members that fell silent in between may be missing. */
+ * again and again; one member that fell silent in between may be missing. */
 static bool opening_set_holds(struct check *check)
 {
 	const struct nonces_message *nonces = check->transcript->nonces;
-	unsigned int before = has(check, SESSION_HAS_MATRIX) ? NONCE_MATRIX : NONCE_WALK;
+	unsigned int k = has(check, SESSION_HAS_MATRIX) ? NONCE_MATRIX : NONCE_WALK;
+	uint32_t before = nonces[k - 1].nonces.set, set = nonces[NONCE_OPEN - 1].nonces.set;
+	unsigned int least = session_least_open(check->transcript->session.panel_size, before);
 
-	if (nonces[NONCE_OPEN - 1].nonces.set & ~nonces[before - 1].nonces.set)
-		return wrong(check, "NONCES %d: from members not in NONCES %u", NONCE_OPEN, before);
+	if (set & ~before)
+		return wrong(check, "NONCES %d: from members not in NONCES %u", NONCE_OPEN, k);
+	if ((unsigned int)__builtin_popcount(set) < least)
+		return wrong(check, "NONCES %d: more than one of NONCES %u is missing", NONCE_OPEN,
+			     k);
 	return true;
 }
 

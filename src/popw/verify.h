@@ -9,8 +9,8 @@ enum { /* what holds; a phase that the session does not have holds */
        PROOF_SESSION = 1, /* the network signed it, and the panel is the one it names */
        PROOF_NONCES =
 	       2, /* committed by members, revealed as committed, a quorum each time, the sets
-			 * signed by the network, and the opening's nonces from those only whose nonces the
-			 * phase before it began with */
+			 * signed by the network, and the opening's nonces from those whose nonces the
+			 * phase before it began with, all but one at least */
        PROOF_SEALS = 4, /* the machine signed everything, over the roots that are shown */
        PROOF_WALK = 8,
        PROOF_TILES = 16,

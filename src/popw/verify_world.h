@@ -14,18 +14,24 @@ struct verify_world {
 	struct arena *arena;
 };
 
-static inline void verify_world_init(struct verify_world *world, uint64_t seed)
+static inline void verify_world_init_panel(struct verify_world *world, uint64_t seed,
+					   unsigned int panel_size)
 {
 	const char *detail = "";
 
 	*world = (struct verify_world){ 0 };
 	random_seeded_init(&world->random, seed);
-	assert_int_equal(rehearsal_new(&world->random.random, WORLD_PANEL, &world->rehearsal), 0);
+	assert_int_equal(rehearsal_new(&world->random.random, panel_size, &world->rehearsal), 0);
 	world->transcript = &world->rehearsal->transcript;
 	if (prover_cpu_open(1, &world->device, &detail) != 0)
 		fail_msg("%s", detail);
 	assert_int_equal(verifier_new(&world->verifier), 0);
 	assert_int_equal(arena_new(WORLD_ARENA, &world->arena), 0);
+}
+
+static inline void verify_world_init(struct verify_world *world, uint64_t seed)
+{
+	verify_world_init_panel(world, seed, WORLD_PANEL);
 }
 
 static inline void verify_world_done(struct verify_world *world)

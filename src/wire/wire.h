@@ -18,7 +18,7 @@ enum {
 	WIRE_CHUNK_MAX = 32768, /* bytes of one StreamData */
 	WIRE_STREAM_WINDOW = 262144,
 	WIRE_PROOF_MAX = 768 << 10, /* bytes of one message of a proof */
-	WIRE_PROOF_KIND_MAX = 10,
+	WIRE_PROOF_KIND_MAX = 11,
 	WIRE_WATCHED_MAX = 4096, /* workers that one checker polls */
 	WIRE_MEMORY_MAX = 16 << 20, /* what decoding one message may take from its arena */
 };

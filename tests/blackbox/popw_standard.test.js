@@ -51,6 +51,19 @@ test('its transcript', async () => {
   assert.equal(JSON.parse(stdout).transcript, JSON.parse((await bothSay('again', record)).stdout).transcript)
 })
 
+// Between the transcript and the results: what they were committed to, and who saw it.
+test('a commitment changed, left out, or another put in its place', async () => {
+  const at = 12 + record.readUInt32LE(8), members = record.readUInt32LE(at + 16).toString(2).replaceAll('0', '').length
+  const results = at + 20 + 117 * members + 4
+  for (const place of [at, at + 16, at + 20 + 16, at + 20 + 25, at + 20 + 60, results - 4, results + 159 + 3, results + 60]) {
+    const bytes = Buffer.from(record)
+    bytes[place] ^= 1
+    const { code, stdout } = await bothSay(`commit-${place}`, bytes)
+    assert.equal(code, 1)
+    assert.equal(stdout, '')
+  }
+})
+
 // In a signature, in the opened walks and tiles, in a path: what does not hold is found by both.
 test('changed in one byte', async () => {
   const end = 12 + record.readUInt32LE(8)

@@ -27,7 +27,18 @@ AGAIN(filled, FILLED_SIZE)
 AGAIN(root, ROOT_SIZE)
 AGAIN(seal, SEAL_SIZE)
 AGAIN(commit, COMMIT_SIZE)
-AGAIN(result, RESULT_SIZE)
+AGAIN(reveal, REVEAL_SIZE)
+
+static void commits_again(const uint8_t *bytes, size_t len)
+{
+	struct commits message;
+	uint8_t again[COMMITS_SIZE_MAX];
+
+	if (commits_decode(bytes, len, &message) != 0)
+		return;
+	assert(commits_encode(&message, again) == len);
+	assert(memcmp(again, bytes, len) == 0);
+}
 
 static void nonces_again(const uint8_t *bytes, size_t len)
 {
@@ -121,8 +132,11 @@ static void simple_again(enum message_kind kind, const uint8_t *bytes, size_t le
 	case MESSAGE_COMMIT:
 		commit_again(bytes, len);
 		break;
-	case MESSAGE_RESULT:
-		result_again(bytes, len);
+	case MESSAGE_REVEAL:
+		reveal_again(bytes, len);
+		break;
+	case MESSAGE_COMMITS:
+		commits_again(bytes, len);
 		break;
 	default:
 		break;

@@ -110,9 +110,9 @@ static int tx_decide(struct tx *tx, void *arg)
 
 static bool was_right(const struct replay *replay, int64_t member)
 {
-	const struct result *result = &replay->record.results[member];
+	const struct result *result = &replay->record.testimony.results[member];
 
-	return replay->record.set >> member & 1 && result->bits == replay->finding.bits &&
+	return replay->record.testimony.set >> member & 1 && result->bits == replay->finding.bits &&
 	       hash_equal(&result->transcript, &replay->record.transcript_hash);
 }
 

@@ -88,8 +88,8 @@ static void enter(struct conductor *conductor, enum step step, int64_t wait_ms, 
 
 static void enough_nonces(struct conductor *conductor, int64_t now_ms);
 
-/* The clock of the next phase starts with these. The opening's are of members whose nonces began the
- * last phase. */
+/* The clock of the next phase starts with these. The opening's are of the members whose nonces began the
+ * last phase, all but one at least. */
 static void ask_nonces(struct conductor *conductor, uint8_t k, int64_t now_ms)
 {
 	const struct nonces_message *sets = conductor->transcript.nonces;
@@ -101,10 +101,13 @@ static void ask_nonces(struct conductor *conductor, uint8_t k, int64_t now_ms)
 	enter(conductor, NONCES, conductor->plan.nonce_ms, now_ms);
 	conductor->k = k;
 	conductor->asked = conductor->transcript.committed;
-	if (k == NONCE_OPEN)
-		conductor->asked &=
+	conductor->least = session_quorum(conductor->n);
+	if (k == NONCE_OPEN) {
+		conductor->asked =
 			sets[(has(conductor, SESSION_HAS_MATRIX) ? NONCE_MATRIX : NONCE_WALK) - 1]
 				.nonces.set;
+		conductor->least = session_least_open(conductor->n, conductor->asked);
+	}
 	nonce_encode(&word, bytes);
 	to_members(conductor, conductor->asked, MESSAGE_NONCE, bytes, sizeof(bytes));
 	/* Some that are asked may be gone. */
@@ -170,14 +173,15 @@ static bool complete(const struct conductor *conductor, unsigned int least, int6
 
 static void enough_nonces(struct conductor *conductor, int64_t now_ms)
 {
-	unsigned int quorum = session_quorum(conductor->n);
+	unsigned int least = conductor->least;
 
-	if (count(conductor->given) >= quorum &&
+	/* No clock runs for the opening: all that may still come are waited for. */
+	if (conductor->k != NONCE_OPEN && count(conductor->given) >= least &&
 	    conductor->deadline_ms > now_ms + CONDUCTOR_LATE_MS)
 		conductor->deadline_ms = now_ms + CONDUCTOR_LATE_MS;
-	if (!complete(conductor, quorum, now_ms))
+	if (!complete(conductor, least, now_ms))
 		return;
-	if (count(conductor->given) < quorum)
+	if (count(conductor->given) < least)
 		end_because(conductor, END_NO_QUORUM, "members left before their nonces came");
 	else
 		close_nonces(conductor, now_ms);
@@ -209,16 +213,17 @@ static void judge_now(struct conductor *conductor)
 	size_t len;
 	int r;
 
+	conductor->testimony.set = conductor->given;
 	r = transcript_encode(&conductor->transcript, conductor->arena, &transcript, &len);
 	if (r == 0)
-		r = record_encode(transcript, len, conductor->results, conductor->given,
-				  conductor->arena, &record, &end->record_len);
+		r = record_encode(transcript, len, &conductor->testimony, conductor->arena, &record,
+				  &end->record_len);
 	if (r != 0) {
 		end_because(conductor, END_FAULT, "the record cannot be made");
 		return;
 	}
 	end->record = record;
-	judge(conductor_session(conductor), conductor->results, conductor->given, &end->verdict);
+	judge_testimony(conductor_session(conductor), &conductor->testimony, &end->verdict);
 	end_because(conductor, END_JUDGED, NULL);
 }
 
@@ -234,17 +239,18 @@ static void enough_reveals(struct conductor *conductor, int64_t now_ms)
 
 static void show_commits(struct conductor *conductor, int64_t now_ms)
 {
-	uint8_t bytes[COMMIT_SIZE];
+	struct commits *commits = &conductor->testimony.commits;
+	uint8_t bytes[COMMITS_SIZE_MAX];
+	size_t len;
 
-	conductor->committed = conductor->given;
+	commits->session = conductor_session(conductor)->id;
+	commits->set = conductor->given;
 	enter(conductor, REVEALS, conductor->plan.result_ms, now_ms);
-	conductor->asked = conductor->committed;
-	for (unsigned int i = 0; i < conductor->n; i++) {
-		if (!(conductor->committed >> i & 1))
-			continue;
-		commit_encode(&conductor->commits[i], bytes);
-		to_members(conductor, UINT32_MAX, MESSAGE_COMMIT, bytes, sizeof(bytes));
-	}
+	conductor->asked = commits->set;
+	len = commits_encode(commits, bytes);
+	reveal_digest(conductor->hasher, &conductor->transcript.session_digest, commits,
+		      &conductor->seen);
+	to_members(conductor, UINT32_MAX, MESSAGE_COMMITS, bytes, len);
 	enough_reveals(conductor, now_ms);
 }
 

@@ -6,7 +6,8 @@
  * silent), a worker's ends the session. Each wait is bounded, so that it ends whatever anybody does:
  *
  *	commits   nonce_ms                        no_quorum
- *	nonces    nonce_ms, before each phase     no_quorum; CONDUCTOR_LATE_MS behind a quorum
+ *	nonces    nonce_ms, before each phase     no_quorum; CONDUCTOR_LATE_MS behind a quorum, but
+ *						for the opening's, of which one may be missing
  *	phases    the session's own               worker_silent
  *	held      together_ms, once filled        it goes on
  *	opening   CONDUCTOR_OPEN_MS               worker_silent

@@ -15,14 +15,14 @@ struct conductor {
 	enum step step;
 	int64_t deadline_ms;
 	uint8_t k; /* the nonces asked for last */
+	unsigned int least; /* of these nonces, for the session to go on */
 	uint32_t asked; /* who is waited for in this step */
 	uint32_t given; /* and has given it */
 	uint32_t gone;
 	uint32_t roots; /* of this phase, taken so far */
 	uint8_t heard[SESSION_PANEL_MAX];
-	uint32_t committed; /* to a result */
-	struct commit commits[SESSION_PANEL_MAX];
-	struct result results[SESSION_PANEL_MAX];
+	struct testimony testimony;
+	struct hash seen; /* what members sign when they reveal */
 	struct conductor_end end;
 };
 

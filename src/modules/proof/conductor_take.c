@@ -57,24 +57,28 @@ static bool take_commit(struct conductor *conductor, unsigned int member, const 
 	    !is_of(conductor, message.session, message.member, member) ||
 	    !is_signed(conductor, TAG_COMMIT, member, bytes, len))
 		return false;
-	conductor->commits[member] = message;
+	conductor->testimony.commits.commits[member] = message;
 	return true;
 }
 
-static bool take_result(struct conductor *conductor, unsigned int member, const void *bytes,
+static bool take_reveal(struct conductor *conductor, unsigned int member, const void *bytes,
 			size_t len)
 {
-	struct result message;
+	struct testimony *testimony = &conductor->testimony;
+	struct reveal message;
 	struct hash hash;
 
-	if (conductor->step != REVEALS || result_decode(bytes, len, &message) != 0 ||
-	    !is_of(conductor, message.session, message.member, member))
+	if (conductor->step != REVEALS || reveal_decode(bytes, len, &message) != 0 ||
+	    !is_of(conductor, message.result.session, message.result.member, member))
 		return false;
-	hasher_once(conductor->hasher, bytes, len, &hash);
-	if (!hash_equal(&hash, &conductor->commits[member].result) ||
-	    !is_signed(conductor, TAG_RESULT, member, bytes, len))
+	hasher_once(conductor->hasher, bytes, RESULT_SIZE, &hash);
+	if (!hash_equal(&hash, &testimony->commits.commits[member].result) ||
+	    !is_signed(conductor, TAG_RESULT, member, bytes, RESULT_SIZE) ||
+	    !digest_signed_by(&conductor->seen, message.signature,
+			      &conductor->transcript.members[member]))
 		return false;
-	conductor->results[member] = message;
+	testimony->results[member] = message.result;
+	memcpy(testimony->seen[member], message.signature, sizeof(message.signature));
 	return true;
 }
 
@@ -88,8 +92,8 @@ bool conductor_take(struct conductor *conductor, unsigned int member, enum messa
 		return take_nonce(conductor, member, bytes, len);
 	case MESSAGE_COMMIT:
 		return take_commit(conductor, member, bytes, len);
-	case MESSAGE_RESULT:
-		return take_result(conductor, member, bytes, len);
+	case MESSAGE_REVEAL:
+		return take_reveal(conductor, member, bytes, len);
 	default:
 		return false;
 	}

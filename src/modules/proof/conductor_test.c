@@ -112,6 +112,18 @@ static void test_a_result_is_what_was_committed_to(void **state _unused_)
 	world_free(world);
 }
 
+static void test_who_saw_other_commitments_reveals_nothing(void **state _unused_)
+{
+	struct world *world = world_new(6);
+	const struct conductor_end *end = run_with(world, HASTY, 2);
+
+	assert_int_equal(end->end, END_JUDGED);
+	assert_int_equal(end->silent, 3);
+	assert_int_equal(end->verdict.unrevealed, 3);
+	conductor_free(world->conductor);
+	world_free(world);
+}
+
 static void test_half_a_panel_decides_nothing(void **state _unused_)
 {
 	struct world *world = world_new(4);
@@ -125,6 +137,39 @@ static void test_half_a_panel_decides_nothing(void **state _unused_)
 	end = run_with(world, LATE, 2);
 	assert_int_equal(end->end, END_NO_QUORUM);
 	assert_string_equal(end->phase, "commit");
+	assert_int_equal(end->silent, 3);
+	conductor_free(world->conductor);
+	world_free(world);
+}
+
+/* ---- who may be missing when it is drawn what is opened ---- */
+
+/* @n of seven say all but their last nonce. */
+static const struct conductor_end *run_until_opening(struct world *world, unsigned int n)
+{
+	const struct conductor_end *end;
+
+	world->n = 7;
+	for (;;) {
+		world->quiet = (1u << n) - 1;
+		end = run_with(world, HONEST, 0);
+		world->quiet = 0;
+		if (world->session.flags == (SESSION_HAS_WALK | SESSION_HAS_MATRIX))
+			return end;
+		conductor_free(world->conductor);
+	}
+}
+
+static void test_two_missing_draw_no_openings(void **state _unused_)
+{
+	struct world *world = world_new(7);
+	const struct conductor_end *end = run_until_opening(world, 1);
+
+	assert_int_equal(end->end, END_JUDGED);
+	assert_int_equal(end->verdict.bits, PROOF_ALL);
+	conductor_free(world->conductor);
+	end = run_until_opening(world, 2);
+	assert_int_equal(end->end, END_NO_QUORUM);
 	assert_int_equal(end->silent, 3);
 	conductor_free(world->conductor);
 	world_free(world);
@@ -206,6 +251,8 @@ int main(void)
 		cmocka_unit_test(test_liars_are_wrong_and_the_silent_silent),
 		cmocka_unit_test(test_copies_come_too_late),
 		cmocka_unit_test(test_a_result_is_what_was_committed_to),
+		cmocka_unit_test(test_who_saw_other_commitments_reveals_nothing),
+		cmocka_unit_test(test_two_missing_draw_no_openings),
 		cmocka_unit_test(test_half_a_panel_decides_nothing),
 		cmocka_unit_test(test_a_silent_member_costs_little_time),
 		cmocka_unit_test(test_whatever_anybody_does),

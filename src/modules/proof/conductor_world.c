@@ -102,6 +102,8 @@ static void member_gives_nonce(struct world *world, unsigned int i, const void *
 
 	assert_int_equal(nonce_decode(bytes, len, &asked), 0);
 	assert_int_equal(asked.member, NONCE_ASKED);
+	if (asked.k == NONCE_OPEN && world->quiet >> i & 1)
+		return;
 	message = (struct nonce){ .session = asked.session, .k = asked.k, .member = i };
 	memcpy(message.bytes, world->members[i].nonces[asked.k - 1], SESSION_NONCE_SIZE);
 	nonce_encode(&message, out);
@@ -147,20 +149,32 @@ static void member_finds(struct world *world, unsigned int i)
 	member_says_commit(world, i);
 }
 
-/* Another's commitment, as its own. */
-static void member_copies(struct world *world, unsigned int i, const void *bytes, size_t len)
+static void member_reveals(struct world *world, unsigned int i, const struct commits *commits,
+			   const uint8_t result[static RESULT_SIZE])
 {
-	struct commit message;
+	uint8_t bytes[REVEAL_SIZE];
+	struct hash seen;
+
+	reveal_digest(world->hasher, &world->digest, commits, &seen);
+	memcpy(bytes, result, RESULT_SIZE);
+	assert_int_equal(secp_sign(world->keys[i], seen.bytes, bytes + RESULT_SIZE), 0);
+	member_says(world, i, MESSAGE_REVEAL, bytes, sizeof(bytes));
+}
+
+/* Another's commitment, as its own. */
+static void member_copies(struct world *world, unsigned int i, const struct commits *commits)
+{
+	unsigned int first = (unsigned int)__builtin_ctz(commits->set);
+	struct commit message = commits->commits[first];
 	uint8_t out[COMMIT_SIZE];
 
-	assert_int_equal(commit_decode(bytes, len, &message), 0);
 	message.member = i;
 	commit_encode(&message, out);
 	assert_int_equal(message_sign(world->hasher, TAG_COMMIT, &world->digest, world->keys[i],
 				      out, sizeof(out)),
 			 0);
 	member_says(world, i, MESSAGE_COMMIT, out, sizeof(out));
-	member_says(world, i, MESSAGE_RESULT, world->members[message.member].result, RESULT_SIZE);
+	member_reveals(world, i, commits, world->members[first].result);
 }
 
 /* Signed, and of this session, but not what it committed to. */
@@ -177,17 +191,21 @@ static void member_switches(struct world *world, unsigned int i)
 			 0);
 }
 
-static void member_sees_commit(struct world *world, unsigned int i, const void *bytes, size_t len)
+static void member_sees_commits(struct world *world, unsigned int i, const void *bytes, size_t len)
 {
 	struct member *member = &world->members[i];
+	struct commits commits;
 
+	assert_int_equal(commits_decode(bytes, len, &commits), 0);
 	if (member->manner == COPYING) {
-		member_copies(world, i, bytes, len);
+		member_copies(world, i, &commits);
 	} else if (member->committed && !member->revealed && member->manner != DEFECTING) {
 		member->revealed = true;
 		if (member->manner == SWITCHING)
 			member_switches(world, i);
-		member_says(world, i, MESSAGE_RESULT, member->result, RESULT_SIZE);
+		if (member->manner == HASTY)
+			commits.set &= ~(commits.set & -commits.set); /* one it did not wait for */
+		member_reveals(world, i, &commits, member->result);
 	}
 }
 
@@ -212,8 +230,8 @@ static void member_hears(struct world *world, unsigned int i, enum message_kind 
 		member_gives_nonce(world, i, bytes, len);
 	else if (kind == MESSAGE_OPEN && !missed && member->manner != COPYING)
 		member_finds(world, i);
-	else if (kind == MESSAGE_COMMIT)
-		member_sees_commit(world, i, bytes, len);
+	else if (kind == MESSAGE_COMMITS)
+		member_sees_commits(world, i, bytes, len);
 }
 
 /* ---- the worker ---- */

@@ -19,6 +19,7 @@ enum manner { /* of members */
 	      COPYING, /* commits and reveals what it sees of others */
 	      DEFECTING, /* commits, never reveals */
 	      SWITCHING, /* reveals another result than it committed to */
+	      HASTY, /* says that it saw other commitments than all */
 	      BABBLING, /* bytes of any kind and length */
 	      LEAVING, /* its link breaks */
 	      DEAF, /* misses a message, knows it, and abstains */
@@ -70,6 +71,7 @@ struct world {
 	uint64_t order;
 	unsigned int n;
 	struct member members[MEMBERS];
+	uint32_t quiet; /* members that tell no nonce for the opening */
 	enum craft craft;
 	unsigned int worker_said, worker_breaks;
 	uint32_t next_set;
