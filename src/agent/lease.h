@@ -106,15 +106,6 @@ void lease_see(struct lease *lease, const struct container_state *container);
 /* The engine is away: nothing is known. */
 void lease_unsee(struct lease *lease);
 
-/* Asks the engine about the container, now or after the call in flight. */
-void lease_look(struct lease *lease);
-
-/* Takes the next step if there is one. */
-void lease_step(struct lease *lease);
-
-/* A round of the owner's begins: steps that went in circles may be tried again. */
-void lease_round(struct lease *lease);
-
 /* Ends a lease that does not run yet. */
 void lease_fail(struct lease *lease, const char *reason, const char *detail);
 
@@ -141,6 +132,26 @@ static inline bool lease_done(const struct lease *lease)
 	return lease->dropped && !lease->call && lease->seen == SEEN_ABSENT &&
 	       !meter_owes(&lease->meter);
 }
+
+/* ---- lease_step.c: the calls to the engine, and the next of them ---- */
+
+/* Asks the engine about the container, now or after the call in flight. */
+void lease_look(struct lease *lease);
+
+/* Takes the next step if there is one. */
+void lease_step(struct lease *lease);
+
+/* A round of the owner's begins: steps that went in circles may be tried again. */
+void lease_round(struct lease *lease);
+
+/* ---- for the lease's other files ---- */
+
+/* A line of our own in the log. */
+void lease_say(struct lease *lease, const char *what, const char *detail);
+void lease_enter(struct lease *lease, Wire__Phase phase);
+/* Once; the first end counts. */
+void lease_end(struct lease *lease, Wire__Phase phase, const char *reason, const char *detail);
+bool lease_wants_run(const struct lease *lease);
 
 /* ---- lease_record.c ---- */
 
