@@ -1,8 +1,5 @@
 #include "modules/worker/agents.h"
 
-#include <pthread.h>
-
-#include "base/log.h"
 #include "io/loop.h"
 #include "io/pool.h"
 #include "modules/node/node.h"
@@ -10,46 +7,37 @@
 #include "modules/worker/streams.h"
 #include "modules/worker/worker_state.h"
 
-enum {
-	BUCKETS = 4096,
-	INCOMING_BYTES = 16 << 20,
-	OUTGOING_BYTES = 4 << 20,
-	RETRY_MS = 50, /* until a full pool is tried again */
-};
-
-enum session_state { GREETING, CHECKING, LIVE, ENDING };
+enum { RETRY_MS = 50 /* until a full pool is tried again */ };
 
 struct session {
-	struct agents *agents;
-	struct session *next, **at; /* among all */
-	struct session *next_in_bucket;
-	struct http_conn_id conn;
-	enum session_state state;
-	bool gone; /* the socket; the session waits for its errand and what is posted */
-	unsigned int posted; /* calls on their way to the loop */
-	uint8_t nonce[32];
-	struct machine_id machine; /* LIVE */
-	int64_t challenged_mono_ms, latency_ms, asked_mono_ms;
-	struct loop_timer *hello_timer;
+	struct node_session node; /* first */
+	int64_t asked_mono_ms;
 	struct letter *letters, **last;
 	size_t n_letters, letters_bytes;
-	struct errand *errand; /* in flight */
+	struct errand *errand; /* in flight; holds the session */
 	struct streams streams;
 };
 
 struct agents {
+	struct node_sessions nodes; /* first */
 	const struct context *context;
 	struct fleet *fleet;
-	struct session *sessions; /* on the loop, like all but the buckets */
-	size_t n, greeting;
-	struct arena *incoming, *outgoing;
 	struct loop_timer *retry;
 	struct charging *charging;
 	struct worker_proof_listener proofs;
-	pthread_mutex_t mutex; /* guards the buckets and what they lead to: conn, machine */
-	struct session *buckets[BUCKETS];
-	size_t live;
 };
+
+static struct session *session_of(struct node_session *node)
+{
+	return (struct session *)node;
+}
+
+static struct agents *agents_of(const struct session *session)
+{
+	return (struct agents *)session->node.all;
+}
+
+static const struct node_manner manner;
 
 int agents_new(const struct context *context, struct fleet *fleet, struct agents **ret_agents)
 {
@@ -59,9 +47,7 @@ int agents_new(const struct context *context, struct fleet *fleet, struct agents
 		return -ENOMEM;
 	agents->context = context;
 	agents->fleet = fleet;
-	pthread_mutex_init(&agents->mutex, NULL);
-	if (arena_new(INCOMING_BYTES, &agents->incoming) < 0 ||
-	    arena_new(OUTGOING_BYTES, &agents->outgoing) < 0 ||
+	if (node_sessions_init(&agents->nodes, context, &manner) < 0 ||
 	    charging_new(context, errand_charged, &agents->charging) < 0) {
 		agents_free(agents);
 		return -ENOMEM;
@@ -70,92 +56,20 @@ int agents_new(const struct context *context, struct fleet *fleet, struct agents
 	return 0;
 }
 
-static void session_free(struct session *session)
-{
-	struct agents *agents = session->agents;
-
-	*session->at = session->next;
-	if (session->next)
-		session->next->at = session->at;
-	agents->n--;
-	letters_free(session->letters);
-	free(session);
-}
-
 void agents_free(struct agents *agents)
 {
 	if (!agents)
 		return;
-	while (agents->sessions)
-		session_free(agents->sessions);
+	node_sessions_done(&agents->nodes);
 	charging_free(agents->charging);
-	arena_free(agents->incoming);
-	arena_free(agents->outgoing);
-	pthread_mutex_destroy(&agents->mutex);
 	free(agents);
 }
 
 /* ---- by machine ---- */
 
-static struct session **bucket_of(struct agents *agents, struct machine_id machine)
-{
-	uint16_t key;
-
-	memcpy(&key, machine.address.bytes, sizeof(key));
-	return &agents->buckets[key % BUCKETS];
-}
-
-/* With the mutex held. */
-static struct session *find(struct agents *agents, struct machine_id machine)
-{
-	struct session *session = *bucket_of(agents, machine);
-
-	while (session && !machine_equal(session->machine, machine))
-		session = session->next_in_bucket;
-	return session;
-}
-
-static void enter(struct session *session)
-{
-	struct agents *agents = session->agents;
-	struct session **bucket = bucket_of(agents, session->machine);
-
-	pthread_mutex_lock(&agents->mutex);
-	session->next_in_bucket = *bucket;
-	*bucket = session;
-	agents->live++;
-	pthread_mutex_unlock(&agents->mutex);
-}
-
-static void leave(struct session *session)
-{
-	struct agents *agents = session->agents;
-	struct session **at = bucket_of(agents, session->machine);
-
-	pthread_mutex_lock(&agents->mutex);
-	while (*at != session)
-		at = &(*at)->next_in_bucket;
-	*at = session->next_in_bucket;
-	agents->live--;
-	pthread_mutex_unlock(&agents->mutex);
-}
-
-static struct http_conn_id conn_of(struct agents *agents, struct machine_id machine)
-{
-	struct http_conn_id conn = { 0 };
-	struct session *session;
-
-	pthread_mutex_lock(&agents->mutex);
-	session = find(agents, machine);
-	if (session)
-		conn = session->conn;
-	pthread_mutex_unlock(&agents->mutex);
-	return conn;
-}
-
 void agents_send(struct agents *agents, struct machine_id machine, const void *bytes, size_t len)
 {
-	struct http_conn_id conn = conn_of(agents, machine);
+	struct http_conn_id conn = node_conn(&agents->nodes, machine);
 
 	if (conn.value)
 		ws_send(agents->context->http, conn, WS_BINARY, bytes, len);
@@ -163,107 +77,34 @@ void agents_send(struct agents *agents, struct machine_id machine, const void *b
 
 void agents_drop(struct agents *agents, struct machine_id machine, const char *reason)
 {
-	struct http_conn_id conn = conn_of(agents, machine);
-
-	if (conn.value)
-		ws_close(agents->context->http, conn, 1008, reason);
+	node_drop(&agents->nodes, machine, reason);
 }
 
 size_t agents_count(struct agents *agents)
 {
 	size_t n;
 
-	pthread_mutex_lock(&agents->mutex);
-	n = agents->live;
-	pthread_mutex_unlock(&agents->mutex);
+	pthread_mutex_lock(&agents->nodes.mutex);
+	n = agents->nodes.live;
+	pthread_mutex_unlock(&agents->nodes.mutex);
 	return n;
 }
 
 struct streams *agents_streams(struct agents *agents, struct machine_id machine)
 {
-	struct session *session;
+	struct node_session *node = node_find(&agents->nodes, machine);
 
-	pthread_mutex_lock(&agents->mutex);
-	session = find(agents, machine);
-	pthread_mutex_unlock(&agents->mutex);
-	return session ? &session->streams : NULL;
+	return node ? &session_of(node)->streams : NULL;
 }
 
 bool agents_linked(struct agents *agents, struct machine_id machine)
 {
-	return conn_of(agents, machine).value != 0;
+	return node_conn(&agents->nodes, machine).value != 0;
 }
 
 void agents_listen(struct agents *agents, const struct worker_proof_listener *listener)
 {
 	agents->proofs = *listener;
-}
-
-/* ---- the end of a session ---- */
-
-static void stop_waiting(struct session *session)
-{
-	if (!session->hello_timer)
-		return;
-	loop_timer_free(session->hello_timer);
-	session->hello_timer = NULL;
-	session->agents->greeting--;
-}
-
-static void quit(struct session *session)
-{
-	struct agents *agents = session->agents;
-	bool was_live = session->state == LIVE;
-
-	stop_waiting(session);
-	if (was_live)
-		leave(session);
-	session->state = ENDING;
-	if (was_live && agents->proofs.on_down)
-		agents->proofs.on_down(agents->proofs.arg, session->machine);
-}
-
-static void end(struct session *session, uint16_t code, const char *reason)
-{
-	if (session->state == ENDING)
-		return;
-	quit(session);
-	streams_end(&session->streams, "worker_offline");
-	ws_close(session->agents->context->http, session->conn, code, reason);
-}
-
-static void free_if_done(struct session *session)
-{
-	if (session->gone && !session->errand && session->posted == 0)
-		session_free(session);
-}
-
-static void on_finish(void *arg)
-{
-	struct session *session = arg;
-
-	session->posted--;
-	streams_end(&session->streams, "worker_offline");
-	free_if_done(session);
-}
-
-/* A send that fails closes the connection before it returns: whoever is sending still holds the
- * session and its streams, so they go in a turn of their own. */
-static void on_closed(void *state, uint16_t code _unused_)
-{
-	struct session *session = state;
-
-	if (session->state != ENDING)
-		quit(session);
-	session->gone = true;
-	session->posted++;
-	if (loop_post(session->agents->context->loop, on_finish, session) < 0)
-		on_finish(session);
-}
-
-static void on_late(void *arg)
-{
-	end(arg, 1008, "no hello in time");
 }
 
 /* ---- errands ---- */
@@ -276,8 +117,8 @@ static void on_retry(void *arg)
 
 	loop_timer_free(agents->retry);
 	agents->retry = NULL;
-	for (struct session *s = agents->sessions; s; s = s->next)
-		set_out(s);
+	for (struct node_session *node = agents->nodes.first; node; node = node->next)
+		set_out(session_of(node));
 }
 
 static bool post_letter(struct session *session, const void *bytes, size_t len)
@@ -286,12 +127,12 @@ static bool post_letter(struct session *session, const void *bytes, size_t len)
 
 	if (session->n_letters >= AGENT_LETTERS_MAX ||
 	    session->letters_bytes + len > AGENT_LETTERS_BYTES_MAX) {
-		end(session, 1008, "more messages than can be worked through");
+		node_end(&session->node, 1008, "more messages than can be worked through");
 		return false;
 	}
 	letter = malloc(sizeof(*letter) + len);
 	if (!letter) {
-		end(session, 1011, "not possible now; try again later");
+		node_end(&session->node, 1011, "not possible now; try again later");
 		return false;
 	}
 	*letter = (struct letter){ .len = len };
@@ -302,35 +143,6 @@ static bool post_letter(struct session *session, const void *bytes, size_t len)
 	session->n_letters++;
 	session->letters_bytes += len;
 	return true;
-}
-
-/* The machine's own: the session before it is replaced, and from now on commits find this one, so
- * that the set read next misses nothing. */
-static void adopt(struct session *session, struct machine_id machine)
-{
-	struct agents *agents = session->agents;
-	struct session *older;
-	int64_t generation;
-
-	pthread_mutex_lock(&agents->mutex);
-	older = find(agents, machine);
-	pthread_mutex_unlock(&agents->mutex);
-	if (older)
-		end(older, 1008, "replaced by a newer session of this machine");
-	/* The welcome goes first: once entered, a commit may send at any moment. */
-	if (!node_welcome(agents->context, session->conn, agents->outgoing)) {
-		end(session, 1011, "not possible now; try again later");
-		return;
-	}
-	if (session->state == ENDING)
-		return;
-	session->machine = machine;
-	session->state = LIVE;
-	enter(session);
-	fleet_latency(agents->fleet, machine, session->latency_ms);
-	(void)fleet_heard(agents->fleet, machine, true, &generation);
-	session->asked_mono_ms = clock_mono_ms(agents->context->clock);
-	(void)post_letter(session, NULL, 0);
 }
 
 /* What waited for charges goes before what came meanwhile. It was counted when it came. */
@@ -353,14 +165,14 @@ static void on_back(void *arg)
 
 	session->errand = NULL;
 	if (errand->close_code)
-		end(session, errand->close_code, errand->close_reason);
-	else if (session->state == CHECKING)
-		adopt(session, errand->machine);
+		node_end(&session->node, errand->close_code, errand->close_reason);
+	else if (session->node.state == NODE_CHECKING)
+		node_adopt(&session->node, errand->machine);
 	if (errand->letters)
 		put_back(session, errand->letters);
 	free(errand);
 	set_out(session);
-	free_if_done(session);
+	node_release(&session->node);
 }
 
 /* On any thread: of the session only its place on the loop is used. */
@@ -383,26 +195,26 @@ static void go(void *arg)
 /* Gives what waits to the pool, if nothing of this session is there. */
 static void set_out(struct session *session)
 {
-	struct agents *agents = session->agents;
+	struct agents *agents = agents_of(session);
 	struct errand *errand;
 
-	if (session->errand || !session->letters || session->state == ENDING)
+	if (session->errand || !session->letters || session->node.state == NODE_ENDING)
 		return;
 	errand = calloc(1, sizeof(*errand));
 	if (!errand) {
-		end(session, 1011, "not possible now; try again later");
+		node_end(&session->node, 1011, "not possible now; try again later");
 		return;
 	}
 	*errand = (struct errand){
 		.context = agents->context,
 		.charging = agents->charging,
-		.conn = session->conn,
-		.machine = session->machine,
+		.conn = session->node.conn,
+		.machine = session->node.node,
 		.letters = session->letters,
 		.back = post_back,
 		.owner = session,
 	};
-	memcpy(errand->nonce, session->nonce, sizeof(errand->nonce));
+	memcpy(errand->nonce, session->node.nonce, sizeof(errand->nonce));
 	session->errand = errand;
 	if (pool_submit(agents->context->agents, go, session) < 0) {
 		session->errand = NULL;
@@ -412,6 +224,7 @@ static void set_out(struct session *session)
 					      &agents->retry);
 		return;
 	}
+	node_hold(&session->node);
 	session->letters = NULL;
 	session->last = &session->letters;
 	session->n_letters = session->letters_bytes = 0;
@@ -419,27 +232,20 @@ static void set_out(struct session *session)
 
 /* ---- messages ---- */
 
-static void on_hello(struct session *session, const void *bytes, size_t len)
+static void on_hello(struct node_session *node, const Wire__Hello *hello _unused_,
+		     const void *bytes, size_t len)
 {
-	if (session->state != GREETING) {
-		end(session, 1002, "a second hello");
-		return;
-	}
-	stop_waiting(session);
-	session->state = CHECKING;
-	session->latency_ms = clock_mono_ms(session->agents->context->clock) -
-			      session->challenged_mono_ms;
-	if (post_letter(session, bytes, len))
-		set_out(session);
+	if (post_letter(session_of(node), bytes, len))
+		set_out(session_of(node));
 }
 
 static void on_heartbeat(struct session *session, const Wire__Heartbeat *heartbeat)
 {
-	struct agents *agents = session->agents;
+	struct agents *agents = agents_of(session);
 	int64_t generation, now_ms = clock_mono_ms(agents->context->clock);
 
-	if (!fleet_heard(agents->fleet, session->machine, heartbeat->engine_up, &generation)) {
-		end(session, 1008, "this machine was removed");
+	if (!fleet_heard(agents->fleet, session->node.node, heartbeat->engine_up, &generation)) {
+		node_end(&session->node, 1008, "this machine was removed");
 		return;
 	}
 	if ((int64_t)heartbeat->desired_generation >= generation ||
@@ -452,25 +258,18 @@ static void on_heartbeat(struct session *session, const Wire__Heartbeat *heartbe
 
 static void on_proof(struct session *session, const Wire__ToServer *message)
 {
-	const struct worker_proof_listener *proofs = &session->agents->proofs;
+	const struct worker_proof_listener *proofs = &agents_of(session)->proofs;
 
 	if (proofs->on_message)
-		proofs->on_message(proofs->arg, session->machine, message);
+		proofs->on_message(proofs->arg, session->node.node, message);
 }
 
-static void dispatch(struct session *session, const Wire__ToServer *message, const void *bytes,
-		     size_t len)
+static void on_message(struct node_session *node, const Wire__ToServer *message, const void *bytes,
+		       size_t len)
 {
+	struct session *session = session_of(node);
 	bool kept = true;
 
-	if (message->body_case == WIRE__TO_SERVER__BODY_HELLO) {
-		on_hello(session, bytes, len);
-		return;
-	}
-	if (session->state != LIVE) {
-		end(session, 1002, "wait for the welcome");
-		return;
-	}
 	switch (message->body_case) {
 	case WIRE__TO_SERVER__BODY_HEARTBEAT:
 		on_heartbeat(session, message->heartbeat);
@@ -494,99 +293,72 @@ static void dispatch(struct session *session, const Wire__ToServer *message, con
 			set_out(session);
 	}
 	if (!kept)
-		end(session, 1002, "a stream went past its credit");
+		node_end(node, 1002, "a stream went past its credit");
 }
 
-static void on_message(void *state, enum ws_kind kind, const void *bytes, size_t len)
+/* ---- beginnings and ends ---- */
+
+static void on_open(struct node_session *node)
 {
-	struct session *session = state;
-	struct arena *arena = session->agents->incoming;
-	Wire__ToServer *message;
-	int r;
+	struct session *session = session_of(node);
 
-	if (session->state == ENDING)
-		return;
-	if (kind != WS_BINARY) {
-		end(session, 1003, "messages are binary");
-		return;
-	}
-	r = wire_decode_to_server(bytes, len, arena, &message);
-	if (r == 0)
-		dispatch(session, message, bytes, len);
-	else if (r == WIRE_E_MALFORMED)
-		end(session, 1002, "not a message of the protocol");
-	else
-		end(session, 1011, "not possible now; try again later");
-	arena_reset(arena);
-}
-
-/* ---- the beginning ---- */
-
-static void insert(struct agents *agents, struct session *session)
-{
-	session->next = agents->sessions;
-	session->at = &agents->sessions;
-	if (session->next)
-		session->next->at = &session->next;
-	agents->sessions = session;
-	agents->n++;
-}
-
-static struct session *session_new(struct agents *agents, struct http_conn_id conn)
-{
-	struct session *session = calloc(1, sizeof(*session));
-
-	if (!session)
-		return NULL;
-	session->agents = agents;
-	session->conn = conn;
 	session->last = &session->letters;
-	session->streams = (struct streams){ .http = agents->context->http,
-					     .conn = conn,
-					     .scratch = agents->outgoing };
-	if (random_fill(agents->context->random, session->nonce, sizeof(session->nonce)) < 0 ||
-	    loop_timer_new(agents->context->loop, AGENT_HELLO_MS, 0, on_late, session,
-			   &session->hello_timer) < 0) {
-		free(session);
-		return NULL;
-	}
-	return session;
+	session->streams = (struct streams){ .http = node->all->context->http,
+					     .conn = node->conn,
+					     .scratch = node->all->outgoing };
 }
 
-/* After the socket has taken the session over: see on_closed. */
-static void on_challenge(void *arg)
+/* From now on commits find this session, so that the set read next misses nothing. */
+static void on_up(struct node_session *node)
 {
-	struct session *session = arg;
-	struct agents *agents = session->agents;
+	struct session *session = session_of(node);
+	struct agents *agents = agents_of(session);
+	int64_t generation;
 
-	session->posted--;
-	session->challenged_mono_ms = clock_mono_ms(agents->context->clock);
-	if (session->state == GREETING &&
-	    !node_challenge(agents->context, session->conn, agents->outgoing, session->nonce))
-		end(session, 1011, "not possible now; try again later");
-	free_if_done(session);
+	fleet_latency(agents->fleet, node->node, node->latency_ms);
+	(void)fleet_heard(agents->fleet, node->node, true, &generation);
+	session->asked_mono_ms = clock_mono_ms(agents->context->clock);
+	(void)post_letter(session, NULL, 0);
 }
 
-static void *on_open(const struct context *context, struct http_conn_id conn, void *prepared)
+static void on_down(struct node_session *node)
 {
-	struct agents *agents = worker_state.agents;
-	struct session *session;
+	const struct worker_proof_listener *proofs = &agents_of(session_of(node))->proofs;
 
+	if (proofs->on_down)
+		proofs->on_down(proofs->arg, node->node);
+}
+
+static void on_end(struct node_session *node)
+{
+	streams_end(&session_of(node)->streams, "worker_offline");
+}
+
+static void on_free(struct node_session *node)
+{
+	letters_free(session_of(node)->letters);
+}
+
+static const struct node_manner manner = {
+	.size = sizeof(struct session),
+	.sessions_max = AGENTS_MAX,
+	.greeting_max = AGENTS_GREETING_MAX,
+	.hello_ms = AGENT_HELLO_MS,
+	.replaced = "replaced by a newer session of this machine",
+	.on_open = on_open,
+	.on_hello = on_hello,
+	.on_message = on_message,
+	.on_up = on_up,
+	.on_down = on_down,
+	.on_end = on_end,
+	.on_free = on_free,
+};
+
+static void *on_socket(const struct context *context _unused_, struct http_conn_id conn,
+		       void *prepared)
+{
 	free(prepared);
-	if (agents->n >= AGENTS_MAX || agents->greeting >= AGENTS_GREETING_MAX)
-		return NULL;
-	session = session_new(agents, conn);
-	if (!session)
-		return NULL;
-	if (loop_post(context->loop, on_challenge, session) < 0) {
-		loop_timer_free(session->hello_timer);
-		free(session);
-		return NULL;
-	}
-	session->posted++;
-	insert(agents, session);
-	agents->greeting++;
-	return session;
+	return node_open(&worker_state.agents->nodes, conn);
 }
 
-const struct ws_route agents_route = { on_open, on_message, on_closed, free };
+const struct ws_route agents_route = { on_socket, node_on_message, node_on_closed, free };
