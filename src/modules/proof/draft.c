@@ -198,6 +198,7 @@ int draft_session(const struct context *context, struct tx *tx, const struct dra
 	d.hasher = hasher;
 	d.row.parent = draft->parent;
 	d.row.kind = draft->kind;
+	d.row.cohort = d.order.cohort = draft->cohort;
 	d.row.slot = draft->beacon->slot;
 	d.row.beacon = draft->beacon->value;
 	d.row.chain = draft->beacon->chain.first;

@@ -9,6 +9,7 @@ struct draft {
 	const struct worker_proof_device
 		*device; /* NULL: a planted one, of a machine made up here */
 	enum session_kind kind;
+	bool cohort; /* with those of other machines */
 	struct proof_id parent; /* of an appeal; zeros: none */
 	const struct beacon *beacon;
 	const struct checker_member *checkers; /* that may be drawn */

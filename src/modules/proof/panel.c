@@ -86,15 +86,41 @@ void panel_uuid(struct hasher *hasher, const char *text, uint8_t ret_uuid[static
 	memcpy(ret_uuid, hash.bytes, SESSION_UUID_SIZE);
 }
 
+static void tagged(struct hasher *hasher, const char *tag, const struct hash *beacon,
+		   const struct address *machine, struct hash *ret_hash)
+{
+	hasher_start(hasher);
+	hasher_add(hasher, tag, strlen(tag));
+	hasher_add(hasher, beacon->bytes, HASH_SIZE);
+	if (machine)
+		hasher_add(hasher, machine->bytes, sizeof(machine->bytes));
+	hasher_end(hasher, ret_hash);
+}
+
 bool panel_cohort(struct hasher *hasher, const struct hash *beacon, const struct address *machine)
 {
-	static const char tag[] = "popw1/cohort";
 	struct hash hash;
 
-	hasher_start(hasher);
-	hasher_add(hasher, tag, sizeof(tag) - 1);
-	hasher_add(hasher, beacon->bytes, HASH_SIZE);
-	hasher_add(hasher, machine->bytes, sizeof(machine->bytes));
-	hasher_end(hasher, &hash);
+	tagged(hasher, "popw1/cohort", beacon, machine, &hash);
 	return hash.bytes[0] & 1;
+}
+
+bool panel_cohort_slot(struct hasher *hasher, const struct hash *beacon, int64_t slot_ms,
+		       int64_t standby_ms)
+{
+	struct hash hash;
+	uint64_t x = 0;
+
+	if (2 * slot_ms >= standby_ms)
+		return true;
+	tagged(hasher, "popw1/cohort-slot", beacon, NULL, &hash);
+	for (int i = 0; i < 4; i++)
+		x = x << 8 | hash.bytes[i];
+	return x * (uint64_t)standby_ms < (uint64_t)slot_ms << 33;
+}
+
+void panel_cohort_ticket(struct hasher *hasher, const struct hash *beacon,
+			 const struct address *machine, struct hash *ret_ticket)
+{
+	tagged(hasher, "popw1/cohort-turn", beacon, machine, ret_ticket);
 }

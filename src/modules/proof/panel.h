@@ -42,3 +42,13 @@ void panel_uuid(struct hasher *hasher, const char *text,
 /* Which half of the machines is checked in a slot: a bit of H("popw1/cohort" || value || machine). All
  * devices of one machine are on one side. */
 bool panel_cohort(struct hasher *hasher, const struct hash *beacon, const struct address *machine);
+
+/* Whether that half is checked at one instant in this slot: with the first 4 bytes of H("popw1/cohort-slot" ||
+ * value) as a number x, big-endian, where x * standby_ms < 2 * slot_ms * 2^32. So each machine's turn comes once
+ * in standby_ms on average; in each slot of its cohort where slots are too long for that. standby_ms < 2^32. */
+bool panel_cohort_slot(struct hasher *hasher, const struct hash *beacon, int64_t slot_ms,
+		       int64_t standby_ms);
+
+/* Where there is no room for all of them, the lowest of H("popw1/cohort-turn" || value || machine) go. */
+void panel_cohort_ticket(struct hasher *hasher, const struct hash *beacon,
+			 const struct address *machine, struct hash *ret_ticket);

@@ -128,6 +128,46 @@ static void test_cohorts_halve_the_machines(void **state _unused_)
 	assert_in_range(n, DRAWS / 3, DRAWS * 2 / 3);
 }
 
+/* Each machine's turn comes once in standby_ms: half of the slots that have one are its own. */
+static void test_how_often_a_slot_has_a_cohort(void **state _unused_)
+{
+	static const struct address machine = { { 7 } };
+	const int64_t slot_ms = 600000, standby_ms = 36 * 600000;
+	struct hash beacon = { { 0 } };
+	size_t slots = 0, turns = 0;
+
+	for (int i = 0; i < 36000; i++) {
+		hasher_once(hasher, beacon.bytes, sizeof(beacon.bytes), &beacon);
+		if (!panel_cohort_slot(hasher, &beacon, slot_ms, standby_ms))
+			continue;
+		slots++;
+		turns += panel_cohort(hasher, &beacon, &machine);
+	}
+	assert_in_range(slots, 1850, 2150); /* 2000, and 43 is the deviation */
+	assert_in_range(turns, 880, 1120);
+	for (int i = 0; i < 100; i++) {
+		hasher_once(hasher, beacon.bytes, sizeof(beacon.bytes), &beacon);
+		assert_true(panel_cohort_slot(hasher, &beacon, slot_ms, 2 * slot_ms));
+		assert_false(panel_cohort_slot(hasher, &beacon, 100, UINT32_MAX));
+	}
+}
+
+/* Anybody must find the same: H by another program. */
+static void test_the_cohort_rule_is_what_the_document_says(void **state _unused_)
+{
+	static const uint8_t ticket[] = { 0x66, 0x70, 0x66, 0x4a, 0x56, 0x80, 0x26, 0x55 };
+	const struct hash beacon = { { 1, 2, 3 } };
+	const struct address machine = { { 9, 8, 7 } };
+	struct hash mine;
+
+	panel_cohort_ticket(hasher, &beacon, &machine, &mine);
+	assert_memory_equal(mine.bytes, ticket, sizeof(ticket));
+	/* The slot's number is 0x94f7eea9. */
+	assert_true(panel_cohort_slot(hasher, &beacon, 581908147, 2000000000));
+	assert_false(panel_cohort_slot(hasher, &beacon, 581908146, 2000000000));
+	assert_int_equal(panel_cohort(hasher, &beacon, &machine), 0);
+}
+
 /* ---- the beacon ---- */
 
 struct world {
@@ -242,6 +282,8 @@ int main(void)
 		cmocka_unit_test(test_licences_are_chances),
 		cmocka_unit_test(test_uuids_as_bytes),
 		cmocka_unit_test(test_cohorts_halve_the_machines),
+		cmocka_unit_test(test_how_often_a_slot_has_a_cohort),
+		cmocka_unit_test(test_the_cohort_rule_is_what_the_document_says),
 		cmocka_unit_test(test_each_value_leads_to_the_head),
 	};
 

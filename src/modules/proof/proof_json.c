@@ -1,5 +1,6 @@
 #include "modules/proof/proof_json.h"
 
+#include "api/settings.h"
 #include "base/codec.h"
 #include "popw/class.h"
 
@@ -46,17 +47,18 @@ static const char *state_of(const struct proof_row *row)
 json_t *proof_json(const struct proof_row *row, size_t n_members)
 {
 	return json_pack(
-		"{s:o, s:o, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:b, s:b, s:I, s:I, "
+		"{s:o, s:o, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:I, "
+		"s:I, "
 		"s:o, s:o, s:o, s:s}",
 		"id", id_or_null(row->id), "machine", encode_address(&row->machine.address),
 		"device", WORD(device_words, row->device), "gpu", row->uuid, "model", row->model,
 		"class", class_of(row), "kind", WORD(kind_words, row->kind), "attempt",
 		(json_int_t)row->attempt, "state", state_of(row), "reason", row->reason, "phase",
-		row->phase, "detail", row->detail, "planted", row->planted && !row->live,
-		"disagreement", row->disagreement, "panel_wanted", (json_int_t)row->wanted,
-		"panel_size", (json_int_t)n_members, "started_at", encode_time(row->started_ms),
-		"ended_at", encode_time(row->ended_ms), "parent", id_or_null(row->parent), "appeal",
-		WORD(appeal_words, row->appeal));
+		row->phase, "detail", row->detail, "planted", row->planted && !row->live, "cohort",
+		row->cohort, "disagreement", row->disagreement, "panel_wanted",
+		(json_int_t)row->wanted, "panel_size", (json_int_t)n_members, "started_at",
+		encode_time(row->started_ms), "ended_at", encode_time(row->ended_ms), "parent",
+		id_or_null(row->parent), "appeal", WORD(appeal_words, row->appeal));
 }
 
 static json_t *members_json(const struct proof_member *members, size_t n)
@@ -123,10 +125,12 @@ static json_t *chain_json(const struct beacon_chain *chain)
 			 encode_time(chain->published_ms));
 }
 
-json_t *proof_json_beacon(const struct beacon *beacon, int64_t slot_ms)
+json_t *proof_json_beacon(const struct beacon *beacon, const struct settings *settings)
 {
-	return json_pack("{s:I, s:I, s:o, s:o, s:o}", "slot", (json_int_t)beacon->slot, "slot_ms",
-			 (json_int_t)slot_ms, "value", encode_bytes(beacon->value.bytes, HASH_SIZE),
-			 "chain", chain_json(&beacon->chain), "next",
+	return json_pack("{s:I, s:I, s:I, s:o, s:o, s:o}", "slot", (json_int_t)beacon->slot,
+			 "slot_ms", (json_int_t)settings->beacon_slot_ms, "standby_ms",
+			 (json_int_t)settings->proof_standby_ms, "value",
+			 encode_bytes(beacon->value.bytes, HASH_SIZE), "chain",
+			 chain_json(&beacon->chain), "next",
 			 beacon->has_next ? chain_json(&beacon->next) : json_null());
 }

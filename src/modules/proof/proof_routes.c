@@ -211,8 +211,7 @@ static int get_beacon(struct request *request, struct tx *tx, struct reply *repl
 
 	if (r != 0)
 		return r;
-	return reply_with(reply, 200,
-			  proof_json_beacon(&beacon, request->context->settings->beacon_slot_ms));
+	return reply_with(reply, 200, proof_json_beacon(&beacon, request->context->settings));
 }
 
 static const struct route routes[] = {

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-enum { CHECKERS = 4 };
+enum { CHECKERS = 4, CROWD_MAX = 12 };
 
 enum manner { HONEST, LYING, MUTE /* never answers */ };
 
@@ -29,6 +29,9 @@ struct stage {
 	enum manner manners[CHECKERS];
 	enum phantom_flaw flaw; /* of what the machine proves */
 	const char *refusal; /* the machine's ProofEnd to every session; NULL: it proves */
+	struct machine_id
+		crowd[CROWD_MAX]; /* other linked machines; they pretend, or say nothing */
+	size_t n_crowd;
 	bool refuses_late; /* with the first nonces, not at once */
 	bool pretends; /* to have filled for the first @fills sessions, and does nothing more for any */
 	atomic_int fills;
@@ -43,6 +46,10 @@ int stage_open(void **state);
 int stage_close(void **state);
 int stage_run(const struct CMUnitTest *tests, size_t n);
 #define STAGE_TEST(test) cmocka_unit_test_setup_teardown(test, stage_open, stage_close)
+
+/* Another linked machine, with @gpus that are proved and not due. Their uuids begin with "GPU-" and the first
+ * byte of its address, by which machines must differ. Hosts and disks, of all machines, are forgotten. */
+void stage_crowd(struct stage *stage, struct machine_id machine, int gpus);
 
 /* Stops the module and starts it again, with whatever went on lost. */
 void stage_restart(struct stage *stage);

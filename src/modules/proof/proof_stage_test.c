@@ -49,7 +49,7 @@ static pthread_t thread;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* the marks */
 
 struct letter { /* on its way to a node, or from one */
-	size_t node; /* CHECKERS: the machine */
+	size_t node; /* CHECKERS: the machine; behind it the crowd */
 	int body; /* as Wire__ToNode counts */
 	struct proof_id session;
 	uint32_t kind;
@@ -82,6 +82,26 @@ static struct address *address_of(size_t node)
 	return (struct address *)(uintptr_t)secp_key_address(nodes[node].key);
 }
 
+static struct machine_id machine_of(size_t node)
+{
+	return node == CHECKERS ? stage->machine : stage->crowd[node - CHECKERS - 1];
+}
+
+/* Behind the last one if it is none of ours. */
+static size_t node_of_machine(struct machine_id machine)
+{
+	size_t node = CHECKERS;
+
+	while (node <= CHECKERS + stage->n_crowd && !machine_equal(machine_of(node), machine))
+		node++;
+	return node;
+}
+
+static bool is_ours(struct machine_id machine)
+{
+	return node_of_machine(machine) <= CHECKERS + stage->n_crowd;
+}
+
 /* Says it to the control plane as it would come over a link. */
 static void say_proof(size_t node, struct proof_id session, uint32_t kind, const void *bytes,
 		      size_t len)
@@ -94,8 +114,8 @@ static void say_proof(size_t node, struct proof_id session, uint32_t kind, const
 	proof.body = data_of(bytes, len);
 	message.body_case = WIRE__TO_SERVER__BODY_PROOF;
 	message.proof = &proof;
-	if (node == CHECKERS)
-		workers.on_message(workers.arg, stage->machine, &message);
+	if (node >= CHECKERS)
+		workers.on_message(workers.arg, machine_of(node), &message);
 	else
 		checkers.on_message(checkers.arg, address_of(node), &message);
 }
@@ -317,7 +337,7 @@ static void pretend(const struct letter *letter)
 	stage->fills--;
 	filled.set = message.nonces.set;
 	filled_encode(&filled, bytes);
-	say_proof(CHECKERS, letter->session, MESSAGE_FILLED, bytes, sizeof(bytes));
+	say_proof(letter->node, letter->session, MESSAGE_FILLED, bytes, sizeof(bytes));
 }
 
 /* Whether it goes at this letter, rather than do what is asked. */
@@ -340,12 +360,14 @@ static bool leaves(const struct letter *letter)
 
 static void to_machine(const struct letter *letter)
 {
-	if (leaves(letter))
+	if (letter->node == CHECKERS && leaves(letter))
 		return;
 	if (stage->pretends && letter->body == WIRE__TO_NODE__BODY_PROOF) {
 		pretend(letter);
 		return;
 	}
+	if (letter->node > CHECKERS)
+		return;
 	if (letter->body == WIRE__TO_NODE__BODY_POLL) {
 		answer_poll(letter);
 	} else if (letter->body == WIRE__TO_NODE__BODY_PROOF && letter->kind == MESSAGE_SESSION) {
@@ -491,7 +513,7 @@ static void on_letter(void *arg)
 {
 	struct letter *letter = arg;
 
-	if (letter->node == CHECKERS)
+	if (letter->node >= CHECKERS)
 		to_machine(letter);
 	else
 		to_checker(&nodes[letter->node], letter);
@@ -539,12 +561,12 @@ static size_t node_of(const struct address *checker)
 
 int worker_proof_send(struct machine_id machine, const Wire__ToNode *message)
 {
-	return machine_equal(machine, stage->machine) ? post(CHECKERS, message) : -ENOTCONN;
+	return is_ours(machine) ? post(node_of_machine(machine), message) : -ENOTCONN;
 }
 
 bool worker_linked(struct machine_id machine)
 {
-	return machine_equal(machine, stage->machine);
+	return is_ours(machine);
 }
 
 void worker_proof_listen(const struct worker_proof_listener *listener)
@@ -628,6 +650,56 @@ static int tx_join(struct tx *tx, void *arg _unused_)
 	inventory.disk_bytes = 512 << 20;
 	r = worker_store_add(tx, stage->machine, stage->owner, "m", clock_now_ms(&clock_system));
 	return r == 0 ? report_inventory(tx, stage->machine, &inventory) : r;
+}
+
+/* ---- a crowd ---- */
+
+struct joining {
+	struct machine_id machine;
+	int gpus;
+};
+
+static int tx_crowd(struct tx *tx, void *arg)
+{
+	Wire__Inventory inventory = WIRE__INVENTORY__INIT;
+	struct joining *joining = arg;
+	Wire__Gpu gpus[8], *pointers[8];
+	char uuids[8][48];
+	int r;
+
+	assert_in_range(joining->gpus, 1, 8);
+	for (int i = 0; i < joining->gpus; i++) {
+		wire__gpu__init(&gpus[i]);
+		snprintf(uuids[i], sizeof(uuids[i]), "GPU-%02x000000-%04d-0000-0000-000000000000",
+			 joining->machine.address.bytes[0], i);
+		gpus[i].uuid = uuids[i];
+		gpus[i].model = (char *)(uintptr_t) "Tesla T4";
+		gpus[i].memory_bytes = UINT64_C(16) << 30;
+		pointers[i] = &gpus[i];
+	}
+	inventory.cpu_count = 4;
+	inventory.memory_bytes = inventory.disk_bytes = 512 << 20;
+	inventory.gpus = pointers;
+	inventory.n_gpus = (size_t)joining->gpus;
+	r = worker_store_add(tx, joining->machine, stage->owner, "c", clock_now_ms(&clock_system));
+	return r == 0 ? report_inventory(tx, joining->machine, &inventory) : r;
+}
+
+void stage_crowd(struct stage *of, struct machine_id machine, int gpus)
+{
+	struct joining joining = { machine, gpus };
+	char sql[200];
+
+	assert_true(of->n_crowd < CROWD_MAX);
+	assert_int_equal(store_run(&of->store, TX_WRITE, tx_crowd, &joining), 0);
+	store_exec(&of->store, "DELETE FROM worker_devices WHERE kind <> 1");
+	snprintf(sql, sizeof(sql),
+		 "UPDATE worker_devices SET state = 1, due_at = 9000000000000 "
+		 "WHERE device LIKE 'GPU-%02x%%'",
+		 machine.address.bytes[0]);
+	store_exec(&of->store, sql);
+	of->crowd[of->n_crowd] = machine;
+	of->n_crowd++;
 }
 
 static void start_loop(void)

@@ -6,7 +6,7 @@
 	"id, machine, owner, device, uuid, model, kind, attempt, planted, parent, lease, slot, "   \
 	"beacon, chain, wanted, candidates, session, live, reason, phase, detail, outcome, "       \
 	"verdict, own_bits, disagreement, started_at, ended_at, appeal, appeal_member, appeal_by," \
-	" appealed_at"
+	" appealed_at, cohort"
 
 static const char *const appeal_words[] = { "", "queued", "done", "expired" };
 
@@ -65,6 +65,7 @@ static int read_row(const struct sql_rows *rows, size_t i, struct proof_row *ret
 		.uuid = rows_text(rows, i, "uuid"),
 		.model = rows_text(rows, i, "model"),
 		.planted = rows_int(rows, i, "planted") != 0,
+		.cohort = rows_int(rows, i, "cohort") != 0,
 		.rented = !rows_null(rows, i, "lease"),
 		.slot = rows_int(rows, i, "slot"),
 		.chain = rows_int(rows, i, "chain"),
@@ -267,8 +268,9 @@ int proof_store_add(struct tx *tx, const struct proof_row *row, const struct pro
 		"INSERT INTO proofs (id, machine, owner, device, uuid, model, kind, attempt, "
 		"planted, parent, lease, slot, beacon, chain, wanted, candidates, session, live, "
 		"reason, phase, detail, outcome, verdict, own_bits, disagreement, started_at, "
-		"appeal, appeal_member) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
-		"$13, $14, $15, $16, $17, 1, '', '', '', '', '', 0, 0, $18, '', -1)",
+		"appeal, appeal_member, cohort) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
+		"$11, $12, "
+		"$13, $14, $15, $16, $17, 1, '', '', '', '', '', 0, 0, $18, '', -1, $19)",
 		SQL_PARAMS(id_value(&row->id), sql_address(&row->machine.address),
 			   sql_address(&row->owner.address), sql_int(row->device),
 			   sql_text(row->uuid), sql_text(row->model), sql_int(row->kind),
@@ -279,7 +281,8 @@ int proof_store_add(struct tx *tx, const struct proof_row *row, const struct pro
 			   sql_int(row->slot), sql_blob(row->beacon.bytes, HASH_SIZE),
 			   sql_int(row->chain), sql_int(row->wanted),
 			   sql_blob(row->candidates, row->candidates_len),
-			   sql_blob(row->session, SESSION_SIZE), sql_int(row->started_ms)),
+			   sql_blob(row->session, SESSION_SIZE), sql_int(row->started_ms),
+			   sql_int(row->cohort)),
 		NULL);
 
 	return r != 0 ? fault_of(r) : add_members(tx, row->id, members, n);

@@ -16,7 +16,7 @@ struct proof_row {
 	struct account_id owner;
 	int64_t device, kind, attempt; /* as popw/session.h counts them */
 	const char *uuid, *model;
-	bool planted, rented;
+	bool planted, rented, cohort;
 	struct lease_id lease; /* rented */
 	int64_t slot, chain, wanted;
 	struct hash beacon;
@@ -98,6 +98,10 @@ _must_check_ int proof_store_chain_add(struct tx *tx, const struct beacon_chain 
 _must_check_ int proof_store_chains(struct tx *tx, int64_t slot, int64_t slots,
 				    struct beacon_chain ret_chains[static 2], struct hash *ret_seed,
 				    size_t *ret_n);
+
+/* Whether the cohort of @slot began; and that it does, in place of what began before. */
+_must_check_ int proof_store_cohort(struct tx *tx, int64_t slot, bool *ret_begun);
+_must_check_ int proof_store_cohort_begin(struct tx *tx, int64_t slot, int64_t now_ms);
 
 /* ---- uptime ---- */
 

@@ -38,3 +38,25 @@ int proof_store_chains(struct tx *tx, int64_t slot, int64_t slots,
 		*ret_n = rows_count(rows);
 	return r;
 }
+
+int proof_store_cohort(struct tx *tx, int64_t slot, bool *ret_begun)
+{
+	struct sql_rows *rows;
+	int r = tx_query(tx, "SELECT slot FROM proof_cohorts WHERE slot = $1",
+			 SQL_PARAMS(sql_int(slot)), &rows);
+
+	if (r == 0)
+		*ret_begun = rows_count(rows) > 0;
+	return r;
+}
+
+int proof_store_cohort_begin(struct tx *tx, int64_t slot, int64_t now_ms)
+{
+	int r = tx_exec(tx, "DELETE FROM proof_cohorts WHERE slot <> $1", SQL_PARAMS(sql_int(slot)),
+			NULL);
+
+	if (r == 0)
+		r = tx_exec(tx, "INSERT INTO proof_cohorts (slot, begun_at) VALUES ($1, $2)",
+			    SQL_PARAMS(sql_int(slot), sql_int(now_ms)), NULL);
+	return r > 0 ? -EIO : r;
+}

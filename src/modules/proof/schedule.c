@@ -2,6 +2,7 @@
 
 #include "api/settings.h"
 #include "base/log.h"
+#include "modules/proof/cohort.h"
 #include "modules/proof/draft.h"
 #include "modules/proof/panel.h"
 #include "modules/proof/plan.h"
@@ -22,6 +23,7 @@ struct turn {
 	size_t room;
 	bool full; /* what comes next waits for more of it */
 	bool planted; /* one is due */
+	bool cohort; /* what is added is of one */
 	bool work; /* there is something to write */
 	struct sessions_order *orders;
 	size_t n;
@@ -39,8 +41,9 @@ static void forget(struct turn *turn)
 static int add(struct turn *turn, struct tx *tx, const struct worker_proof_device *device,
 	       enum session_kind kind, struct proof_id parent)
 {
-	const struct draft draft = { device,        kind,           parent,
-				     &turn->beacon, turn->checkers, turn->n_checkers };
+	const struct draft draft = {
+		device, kind, turn->cohort, parent, &turn->beacon, turn->checkers, turn->n_checkers,
+	};
 	int r;
 
 	if (turn->n >= turn->room)
@@ -97,12 +100,16 @@ static const struct worker_proof_device *first_of(const struct worker_proof_devi
 	return due;
 }
 
+/* What there is room for when nothing goes on. */
+static size_t most_room(const struct turn *turn)
+{
+	return size_min((size_t)turn->context->settings->proof_at_once, BEGIN_MAX);
+}
+
 /* Whether all of them can begin in this turn; or it can never be more of them. */
 static bool fits(const struct turn *turn, size_t wanted)
 {
-	size_t most = size_min((size_t)turn->context->settings->proof_at_once, BEGIN_MAX);
-
-	return turn->n + wanted <= turn->room || (turn->n == 0 && turn->room >= most);
+	return turn->n + wanted <= turn->room || (turn->n == 0 && turn->room >= most_room(turn));
 }
 
 static int add_machine(struct turn *turn, struct tx *tx, const struct worker_proof_device *due,
@@ -153,6 +160,76 @@ static int add_due(struct turn *turn, struct tx *tx, int64_t now_ms)
 		else if (may_begin(turn, &devices[i]))
 			r = add_machine(turn, tx, &devices[i], now_ms);
 	return r;
+}
+
+/* ---- a cohort ---- */
+
+/* Whether this slot has one that has not begun. */
+static int cohort_due(const struct turn *turn, struct tx *tx, bool *ret_due)
+{
+	const struct settings *settings = turn->context->settings;
+	bool begun;
+	int r;
+
+	*ret_due = panel_cohort_slot(turn->hasher, &turn->beacon.value, settings->beacon_slot_ms,
+				     settings->proof_standby_ms);
+	if (!*ret_due)
+		return 0;
+	r = proof_store_cohort(tx, turn->beacon.slot, &begun);
+	if (r == 0)
+		*ret_due = !begun;
+	return r;
+}
+
+/* What went on before the slot ends, and what is due waits behind the cohort: soon there is room for it. In the
+ * slot's second half it begins with what there is. */
+static bool cohort_waits(const struct turn *turn, const struct cohort_machine *machines, size_t n,
+			 int64_t now_ms)
+{
+	int64_t slot_ms = turn->context->settings->beacon_slot_ms;
+	size_t wanted = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (!is_taken(turn, machines[i].machine))
+			wanted += machines[i].n;
+	return turn->n + size_min(wanted, most_room(turn)) > turn->room &&
+	       now_ms - turn->beacon.slot * slot_ms < slot_ms / 2;
+}
+
+/* Whole machines, in the order of their tickets, as long as there is room. */
+static int add_cohort_machine(struct turn *turn, struct tx *tx,
+			      const struct cohort_machine *machine)
+{
+	static const struct proof_id none;
+	int r = 0;
+
+	if (is_taken(turn, machine->machine) || turn->n + machine->n > turn->room)
+		return 0;
+	for (size_t i = 0; r == 0 && i < machine->n; i++)
+		r = add(turn, tx, &machine->gpus[i], SESSION_STANDBY, none);
+	return r;
+}
+
+static int add_cohort(struct turn *turn, struct tx *tx, int64_t now_ms)
+{
+	struct cohort_machine *machines;
+	size_t n;
+	bool due;
+	int r = cohort_due(turn, tx, &due);
+
+	if (r != 0 || !due)
+		return r;
+	r = cohort_list(turn->context, tx, turn->hasher, &turn->beacon.value, &machines, &n);
+	if (r != 0)
+		return r;
+	turn->full = cohort_waits(turn, machines, n, now_ms);
+	if (turn->full)
+		return 0;
+	turn->cohort = true;
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = add_cohort_machine(turn, tx, &machines[i]);
+	turn->cohort = false;
+	return r == 0 ? proof_store_cohort_begin(tx, turn->beacon.slot, now_ms) : r;
 }
 
 /* ---- appeals that ask for a fresh session ---- */
@@ -237,11 +314,14 @@ static int tx_look(struct tx *tx, void *arg)
 	struct worker_proof_device *devices = NULL;
 	struct proof_row *appeals;
 	size_t n = 0, n_appeals;
+	bool due = false;
 	int r = beacon_now(turn->context, tx, &turn->beacon);
 
 	turn->work = r == ROUTE_E_UNAVAILABLE || turn->planted;
 	if (turn->work)
 		return 0;
+	if (r == 0)
+		r = cohort_due(turn, tx, &due);
 	if (r == 0)
 		r = checker_eligible(turn->context, tx, &turn->checkers, &turn->n_checkers);
 	if (r != 0 || !has_panel(turn))
@@ -250,7 +330,7 @@ static int tx_look(struct tx *tx, void *arg)
 	if (r == 0)
 		r = worker_proof_due(turn->context, tx, clock_now_ms(turn->context->clock), DUE_MAX,
 				     &devices, &n);
-	turn->work = r == 0 && n_appeals > 0;
+	turn->work = r == 0 && (due || n_appeals > 0);
 	for (size_t i = 0; r == 0 && i < n && !turn->work; i++)
 		turn->work = may_begin(turn, &devices[i]);
 	return r;
@@ -264,13 +344,15 @@ static int tx_turn(struct tx *tx, void *arg)
 	int r;
 
 	forget(turn); /* of a try that is run again */
-	turn->full = false;
+	turn->full = turn->cohort = false;
 	r = gather(turn, tx);
 	if (r != 0 || !has_panel(turn))
 		return r;
 	r = add_appeals(turn, tx, now_ms);
 	if (r == 0 && turn->planted)
 		r = add(turn, tx, NULL, SESSION_STANDBY, none);
+	if (r == 0)
+		r = add_cohort(turn, tx, now_ms);
 	return r == 0 ? add_due(turn, tx, now_ms) : r;
 }
 

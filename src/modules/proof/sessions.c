@@ -220,8 +220,15 @@ static struct live *find(const ProtobufCBinaryData *id)
 	return NULL;
 }
 
-/* A machine's GPUs walk at the same time: what is filled waits for the others, and those that take too long
- * are silent. Whoever is ended here is looked at behind it. */
+static bool go_together(const struct live *a, const struct live *b)
+{
+	return address_equal(&a->order.session.machine, &b->order.session.machine) ||
+	       (a->order.cohort && b->order.cohort &&
+		a->order.session.block_number == b->order.session.block_number);
+}
+
+/* The GPUs of a machine, and of a cohort, walk at the same time: what is filled waits for the others, and those
+ * that take too long are silent. Whoever is ended here is looked at behind it. */
 static void let_walk(struct live *live)
 {
 	int64_t now_ms = mono_ms();
@@ -230,13 +237,12 @@ static void let_walk(struct live *live)
 	if (!conductor_is_held(live->conductor))
 		return;
 	for (struct live *other = next_live(NULL); other; other = next_live(other)) {
-		if (!address_equal(&other->order.session.machine, &live->order.session.machine) ||
-		    !conductor_awaits_fill(other->conductor))
+		if (!go_together(live, other) || !conductor_awaits_fill(other->conductor))
 			continue;
 		awaited = true;
 		if (late)
 			conductor_worker_ended(other->conductor, END_WORKER_SILENT,
-					       "the machine's other GPUs were filled long before");
+					       "the GPUs checked with it were filled long before");
 	}
 	if (!awaited || late)
 		conductor_release(live->conductor, now_ms);
@@ -249,7 +255,6 @@ static void tick(void *arg _unused_)
 	for (live = next_live(NULL); live; live = next_live(live))
 		let_walk(live);
 	live = next_live(NULL);
-
 	if (!live) {
 		loop_timer_free(all.timer);
 		all.timer = NULL;

@@ -14,6 +14,7 @@ struct sessions_order {
 	struct address members[SESSION_PANEL_MAX];
 	char host[256];
 	uint16_t port; /* 0: bandwidth is not measured */
+	bool cohort; /* walks together with the others of its cohort */
 	bool planted; /* the worker is a phantom with @key */
 	struct secp_key *key; /* taken over on success */
 	enum phantom_flaw flaw;
