@@ -27,6 +27,7 @@ struct agent {
 	struct loop_timer *heartbeat;
 	struct load load;
 	unsigned int beats;
+	char refusal[LINK_REFUSAL_SIZE];
 };
 
 static void note_send(const char *what, int r)
@@ -315,6 +316,19 @@ static void on_down(void *arg)
 	proofs_drop(agent->proofs);
 }
 
+static void on_refused(void *arg, const char *reason)
+{
+	struct agent *agent = arg;
+
+	snprintf(agent->refusal, sizeof(agent->refusal), "%s", reason);
+	loop_stop(agent->config.loop);
+}
+
+const char *agent_refusal(const struct agent *agent)
+{
+	return agent->refusal[0] ? agent->refusal : NULL;
+}
+
 /* ---- beginning and end ---- */
 
 static int start_reconcile(struct agent *agent)
@@ -380,6 +394,7 @@ static int start_link(struct agent *agent)
 		.on_welcome = on_welcome,
 		.on_message = on_message,
 		.on_down = on_down,
+		.on_refused = on_refused,
 		.arg = agent,
 	};
 

@@ -32,5 +32,8 @@ struct agent_config {
  * of the proof port (-EADDRINUSE, ...), -ENOMEM. The configuration's texts and objects outlive the agent. */
 _must_check_ int agent_new(const struct agent_config *config, struct agent **ret_agent);
 
+/* Why the control plane will not have this machine, for which the loop was stopped; NULL: it was not. */
+const char *agent_refusal(const struct agent *agent);
+
 /* Leaves the containers running. */
 void agent_free(struct agent *agent);

@@ -98,7 +98,9 @@ static void on_late(void *arg)
 		proof_end(proof, NULL, "nobody said that it was judged");
 	else if (proof->working)
 		proof_end(proof, WIRE_PROOF_BROKEN,
-			  "the prover did not finish within the phase's time");
+			  "the prover did not finish within the phase's time: is the machine busy "
+			  "with "
+			  "something else? `kaisar popw self-test` measures it");
 	else
 		proof_end(proof, WIRE_PROOF_NO_NONCES, "the panel's nonces did not come in time");
 }
@@ -290,7 +292,10 @@ static void on_child_end(void *arg, int status, const char *detail)
 		log_proof(LOG_INFO, "proof.child_gone", proof, "", detail);
 	else if (!proof->opened)
 		proof_end(proof, reason_of(status),
-			  detail[0] ? detail : "the prover ended before its openings");
+			  detail[0] ? detail
+				    : "the prover ended before its openings: `kaisar popw "
+				      "self-test` on the "
+				      "machine may show why");
 	else if (status != 0)
 		log_proof(LOG_WARN, "proof.child_failed", proof, reason_of(status), detail);
 	proof_child_free(child);
@@ -325,6 +330,17 @@ static int start_child(struct proof *proof, const char *backend)
 	return proof_child_say(proof->child, MESSAGE_SESSION, bytes, sizeof(bytes));
 }
 
+static void end_unstarted(struct proof *proof, int fault)
+{
+	char detail[160];
+
+	snprintf(detail, sizeof(detail),
+		 "the prover cannot be started: %s; look at --prover, and whether the machine has "
+		 "memory and processes left",
+		 strerror(-fault));
+	proof_end(proof, WIRE_PROOF_BROKEN, detail);
+}
+
 int proof_new(const struct proof_host *host, const struct summons *summons,
 	      const struct nvml_gpu *gpu, const char *backend, struct proof **ret_proof)
 {
@@ -340,7 +356,7 @@ int proof_new(const struct proof_host *host, const struct summons *summons,
 	log_proof(LOG_INFO, "proof.begin", proof, "", backend);
 	r = start_child(proof, backend);
 	if (r < 0)
-		proof_end(proof, WIRE_PROOF_BROKEN, strerror(-r));
+		end_unstarted(proof, r);
 	else
 		wait_for_nonces(proof, has(proof, SESSION_HAS_WALK) ? NONCE_FILL : NONCE_MATRIX);
 	*ret_proof = proof;

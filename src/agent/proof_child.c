@@ -1,5 +1,7 @@
 #include "agent/proof_child.h"
 
+#include <signal.h>
+
 #include "base/log.h"
 #include "io/loop.h"
 #include "io/process.h"
@@ -127,11 +129,23 @@ static void on_output(void *arg, const void *bytes, size_t len)
 		show(child);
 }
 
+static const char *remedy_of(int signal)
+{
+	switch (signal) {
+	case SIGKILL:
+		return ": dmesg says whether memory ran out";
+	case SIGILL:
+		return ": this build of kaisar is for another processor";
+	default:
+		return ": `kaisar popw self-test` on the machine may show why";
+	}
+}
+
 static void on_end(void *arg, const struct process_end *end)
 {
 	struct proof_child *child = arg;
 	const char *detail = end->last_line;
-	char text[64];
+	char text[160];
 
 	/* Who says it goes without saying. */
 	if (strncmp(detail, "kaisar: ", 8) == 0)
@@ -139,7 +153,8 @@ static void on_end(void *arg, const struct process_end *end)
 	if (child->nonsense) {
 		detail = child->nonsense;
 	} else if (end->signal && !detail[0]) {
-		snprintf(text, sizeof(text), "it was ended by signal %d", end->signal);
+		snprintf(text, sizeof(text), "the prover was ended by signal %d%s", end->signal,
+			 remedy_of(end->signal));
 		detail = text;
 	}
 	if (!child->deaf)

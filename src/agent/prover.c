@@ -190,7 +190,7 @@ static void begin(struct prover *prover, const struct summons *summons)
 	if (!reason &&
 	    proof_new(&prover->host, summons, gpu, backend_for(prover, session), &proof) < 0) {
 		reason = WIRE_PROOF_BROKEN;
-		detail = "the agent has no memory for it";
+		detail = "the agent has no memory for it: end what else uses memory on the machine";
 	}
 	if (reason) {
 		log_warn("proof.refused", log_text("reason", reason), log_text("detail", detail));

@@ -77,7 +77,7 @@ struct field_pairs {
 /* What was wrong: the path of the field ("ports[2].container") and the rule it broke. */
 struct field_error {
 	char field[96];
-	char rule[192];
+	char rule[320];
 };
 
 enum field_outcome {

@@ -19,6 +19,7 @@ struct checker {
 	struct seats seats;
 	struct lookout lookout;
 	struct users users;
+	char refusal[LINK_REFUSAL_SIZE];
 };
 
 static ProtobufCBinaryData data_of(const void *bytes, size_t len)
@@ -138,6 +139,19 @@ static void on_down(void *arg)
 	lookout_down(&checker->lookout);
 }
 
+static void on_refused(void *arg, const char *reason)
+{
+	struct checker *checker = arg;
+
+	snprintf(checker->refusal, sizeof(checker->refusal), "%s", reason);
+	loop_stop(checker->config.loop);
+}
+
+const char *checker_refusal(const struct checker *checker)
+{
+	return checker->refusal[0] ? checker->refusal : NULL;
+}
+
 static void on_tick(void *arg)
 {
 	struct checker *checker = arg;
@@ -164,6 +178,7 @@ static int start_link(struct checker *checker)
 		.on_welcome = on_welcome,
 		.on_message = on_message,
 		.on_down = on_down,
+		.on_refused = on_refused,
 		.arg = checker,
 	};
 

@@ -26,6 +26,9 @@ struct checker_config {
  * -ENOMEM. The configuration's texts and objects outlive the checker. */
 _must_check_ int checker_new(const struct checker_config *config, struct checker **ret_checker);
 
+/* Why the control plane will not have this checker, for which the loop was stopped; NULL: it was not. */
+const char *checker_refusal(const struct checker *checker);
+
 /* On the loop, when it is about to be stopped: reports what was counted, and keeps it. */
 void checker_stop(struct checker *checker);
 

@@ -267,6 +267,7 @@ int cmd_admin(int argc, char **argv)
 		{ "checkers", "list every checker", admin_checkers },
 		{ "licence", "set how many licences a checker has", admin_licence },
 		{ "proofs", "list every proof, planted ones and disagreements", popw_admin_list },
+		{ "probes", "list the test containers that checkers talked to", popw_admin_probes },
 		{ "ledger", "check that the books balance", admin_ledger },
 		{ 0 },
 	};

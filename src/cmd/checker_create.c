@@ -7,6 +7,7 @@
 #include "cmd/client.h"
 #include "cmd/file.h"
 #include "cmd/home.h"
+#include "cmd/node.h"
 #include "cmd/options.h"
 #include "link/state.h"
 #include "wire/sign.h"
@@ -102,7 +103,7 @@ static int keep(struct state *state, const char *folder, struct client *client,
 	const char *name = json_string_value(json_object_get(checker, "name"));
 	const char *address = json_string_value(json_object_get(checker, "checker"));
 	const char *status = json_string_value(json_object_get(checker, "status"));
-	struct state_config config = { .network = place->network };
+	struct state_config config = { .node = STATE_CHECKER, .network = place->network };
 	int r;
 
 	snprintf(config.url, sizeof(config.url), "%s", client_url(client));
@@ -171,5 +172,8 @@ int cmd_checker_create(int argc, char **argv)
 				folder);
 	if (r < 0)
 		return cli_fault(r, folder);
+	status = node_check_folder(state, folder, STATE_CHECKER);
+	if (status != 0)
+		return status;
 	return create(client, state, folder, options_get(&options, "name", host));
 }

@@ -6,6 +6,7 @@
 #include "checker/checker.h"
 #include "cmd/client.h"
 #include "cmd/home.h"
+#include "cmd/node.h"
 #include "cmd/options.h"
 #include "io/loop.h"
 
@@ -65,7 +66,7 @@ static int say_fault(int r, const char *folder)
 static int run(struct checker_config *config, const char *folder)
 {
 	struct running running = { 0 };
-	int r;
+	int r, status = 0;
 
 	r = loop_new(&running.loop);
 	if (r < 0)
@@ -77,10 +78,12 @@ static int run(struct checker_config *config, const char *folder)
 	if (r == 0) {
 		log_info("checker.started", log_text("state", folder));
 		r = loop_run(running.loop);
+		if (checker_refusal(running.checker))
+			status = node_refused(folder, checker_refusal(running.checker));
 	}
 	checker_free(running.checker);
 	loop_free(running.loop);
-	return r < 0 ? say_fault(r, folder) : 0;
+	return r < 0 ? say_fault(r, folder) : status;
 }
 
 int cmd_checker_run(int argc, char **argv)
@@ -111,6 +114,9 @@ int cmd_checker_run(int argc, char **argv)
 		return cli_fail(CLI_FAILED, "a checker or worker is running on %s already", folder);
 	if (r < 0)
 		return cli_fault(r, folder);
+	status = node_check_folder(state, folder, STATE_CHECKER);
+	if (status != 0)
+		return status;
 	config.state = state;
 	return run(&config, folder);
 }

@@ -35,6 +35,18 @@ const char *cli_path(struct cli *cli, const char *before, const char *word, cons
 	return arena_printf(client_arena(cli->client), "%s%s%s", before, escaped, after);
 }
 
+const char *cli_query(struct cli *cli, const char *path, const char *name)
+{
+	const char *value = options_get(&cli->options, name, NULL);
+	const char *escaped = value ? client_escape(cli->client, value) : NULL;
+
+	if (!value)
+		return path;
+	if (!escaped)
+		return NULL;
+	return arena_printf(client_arena(cli->client), "%s&%s=%s", path, name, escaped);
+}
+
 int cli_print_list(struct cli *cli, const struct column *columns, const json_t *items)
 {
 	int r = table_list(cli->format, columns, items);

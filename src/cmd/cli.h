@@ -30,6 +30,9 @@ void cli_end(struct cli *cli);
 _must_check_ const char *cli_path(struct cli *cli, const char *before, const char *word,
 				  const char *after);
 
+/* @path, which has a query, with "&name=value" of the option where it was given; NULL without memory. */
+_must_check_ const char *cli_query(struct cli *cli, const char *path, const char *name);
+
 /* Prints and gives the exit code. */
 _must_check_ int cli_print_list(struct cli *cli, const struct column *columns, const json_t *items);
 _must_check_ int cli_print_object(struct cli *cli, const struct column *columns,

@@ -93,6 +93,23 @@ int file_write(const char *path, const void *bytes, size_t len, unsigned int mod
 	return sync_folder_of(path);
 }
 
+int file_can_write(const char *path)
+{
+	char temporary[FILE_PATH_MAX];
+	struct stat st;
+	int fd;
+
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (snprintf(temporary, sizeof(temporary), "%s.tmp", path) >= (int)sizeof(temporary))
+		return -ENAMETOOLONG;
+	fd = open(temporary, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return unlink(temporary) < 0 ? -errno : 0;
+}
+
 int file_make_dirs(const char *path, unsigned int mode)
 {
 	char partial[FILE_PATH_MAX];

@@ -10,5 +10,8 @@ _must_check_ int file_read(const char *path, size_t max, struct arena *arena, ch
 /* Writes PATH.tmp, syncs it, renames it, syncs the folder. @mode as open(2)'s. */
 _must_check_ int file_write(const char *path, const void *bytes, size_t len, unsigned int mode);
 
+/* Whether file_write would find its place, known before the work. 0, or why not: -EISDIR, -ENOENT, ... */
+_must_check_ int file_can_write(const char *path);
+
 /* Makes the folder and those above it, the last with @mode. */
 _must_check_ int file_make_dirs(const char *path, unsigned int mode);

@@ -71,6 +71,28 @@ int popw_choice_read(const struct options *options, struct popw_choice *ret_choi
 	return 0;
 }
 
+const char *popw_remedy(const char *backend, int fault)
+{
+	bool disk = strcmp(backend, "disk") == 0, cpu = strcmp(backend, "cpu") == 0;
+
+	switch (fault) {
+	case -ENOMEM:
+		return cpu || disk ? "end what else uses memory on the machine, or add some"
+				   : "end what else uses the GPU's memory, or the machine's";
+	case -EAGAIN:
+		return "allow more processes (ulimit -u, TasksMax)";
+	case -ENOSPC:
+	case -EDQUOT:
+		return "make room there, or choose another folder (--state, --folder)";
+	default:
+		break;
+	}
+	if (disk)
+		return "the folder must be there and writable (--state, --folder)";
+	return cpu ? "`kaisar popw self-test --backend cpu` may show more"
+		   : "dmesg and the GPU's driver may say more, and `kaisar popw self-test`";
+}
+
 int popw_device_open(const struct popw_choice *choice, struct prover_device **ret_device)
 {
 	const char *detail = "";
@@ -79,8 +101,10 @@ int popw_device_open(const struct popw_choice *choice, struct prover_device **re
 	r = find(choice->backend)->open(choice, ret_device, &detail);
 	if (r == 0)
 		return 0;
-	if (r < 0 && !*detail)
-		detail = strerror(-r);
-	return cli_fail(r == PROVER_E_NONE ? PROVER_EXIT_NO_DEVICE : CLI_FAILED,
-			"no prover on %s %u: %s", choice->backend, choice->device, detail);
+	if (r == PROVER_E_NONE)
+		return cli_fail(PROVER_EXIT_NO_DEVICE, "no prover on %s %u: %s", choice->backend,
+				choice->device, detail);
+	return cli_fail(r == -ENOMEM ? PROVER_EXIT_NO_MEMORY : CLI_FAILED,
+			"no prover on %s %u: %s; %s", choice->backend, choice->device,
+			*detail ? detail : strerror(-r), popw_remedy(choice->backend, r));
 }

@@ -32,6 +32,9 @@ struct popw_choice {
 /* 0 or an exit status. */
 _must_check_ int popw_choice_read(const struct options *options, struct popw_choice *ret_choice);
 
+/* What helps where the backend's prover ended with this fault; static. */
+const char *popw_remedy(const char *backend, int fault);
+
 /* Opens it. 0, or an exit status: it said why not. */
 _must_check_ int popw_device_open(const struct popw_choice *choice,
 				  struct prover_device **ret_device);

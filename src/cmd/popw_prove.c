@@ -115,15 +115,17 @@ static int run(struct prover *prover, struct prover_device *device)
 	if (r == 0)
 		return 0;
 	if (device->detail[0])
-		return cli_fail(r == -ENOMEM ? PROVER_EXIT_NO_MEMORY : CLI_FAILED, "%s: %s",
-				device->ops->backend, device->detail);
+		return cli_fail(r == -ENOMEM ? PROVER_EXIT_NO_MEMORY : CLI_FAILED, "%s: %s; %s",
+				device->ops->backend, device->detail,
+				popw_remedy(device->ops->backend, r));
 	if (prover->why)
 		return cli_fail(CLI_FAILED, "%s", prover->why);
 	if (r == -EPIPE)
 		return cli_fail(CLI_FAILED, "who asked for the proof has gone");
 	if (r == -ETIMEDOUT)
 		return cli_fail(CLI_FAILED, "nothing was heard for too long");
-	return cli_fault(r, device->ops->backend);
+	return cli_fail(r == -ENOMEM ? PROVER_EXIT_NO_MEMORY : CLI_FAILED, "%s: %s; %s",
+			device->ops->backend, strerror(-r), popw_remedy(device->ops->backend, r));
 }
 
 /* ---- the subcommand ---- */

@@ -394,17 +394,21 @@ int popw_self_test(int argc, char **argv)
 {
 	struct self_test test = { .class_ = -1 };
 	struct options options;
+	const char *path;
 	int r, status;
 
 	if (options_read(&table, argc, argv, &options, &status) != 0)
 		return status;
+	path = options_get(&options, "save", NULL);
+	r = path ? file_can_write(path) : 0;
+	if (r < 0)
+		return cli_fail(CLI_USAGE, "--save %s: %s", path, strerror(-r));
 	signal(SIGPIPE, SIG_IGN);
 	status = begin(&test, &options);
 	if (status != 0)
 		return status;
 	r = allocate(&test);
-	status = r < 0 ? cli_fault(r, "self-test")
-		       : run(&test, options_get(&options, "save", NULL));
+	status = r < 0 ? cli_fault(r, "self-test") : run(&test, path);
 	arena_free(test.arena);
 	verifier_free(test.verifier);
 	rehearsal_free(test.rehearsal);

@@ -2,6 +2,8 @@
 #include "cmd/cli.h"
 #include "cmd/popw.h"
 
+enum { LIMIT_MAX = 10000 };
+
 static const struct column list_columns[] = {
 	{ "PROOF", "id" },         { "STARTED", "started_at" },
 	{ "MACHINE", "machine" },  { "DEVICE", "device" },
@@ -77,33 +79,19 @@ static const struct option_table admin_table = {
 	.rows = admin_rows,
 };
 
-/* "?name=value" of the option, where it was given; NULL without memory. */
-static const char *with(struct cli *cli, const char *path, const char *name)
-{
-	const char *value = options_get(&cli->options, name, NULL);
-	const char *escaped = value ? client_escape(cli->client, value) : NULL;
-
-	if (!value || !path)
-		return path;
-	if (!escaped)
-		return NULL;
-	return arena_printf(client_arena(cli->client), "%s&%s=%s", path, name, escaped);
-}
-
 static int list(struct cli *cli, const char *path, const struct column *columns)
 {
 	_cleanup_(json_decrefp) json_t *items = NULL;
-	const char *limit = options_get(&cli->options, "limit", "50");
-	char *end;
-	unsigned long max = strtoul(limit, &end, 10);
+	int64_t max;
 	int r;
 
-	if (*end || max < 1 || max > 10000)
-		return cli_fail(CLI_USAGE, "--limit must be 1 to 10000");
-	path = with(cli, with(cli, path, "machine"), "outcome");
+	if (options_int(&cli->options, "limit", 1, LIMIT_MAX, 50, &max) != 0)
+		return EXIT_USAGE;
+	path = cli_query(cli, path, "machine");
+	path = path ? cli_query(cli, path, "outcome") : NULL;
 	if (!path)
 		return cli_fault(-ENOMEM, "list");
-	r = client_list(cli->client, path, max, &items);
+	r = client_list(cli->client, path, (size_t)max, &items);
 	return r == 0 ? cli_print_list(cli, columns, items) : r;
 }
 

@@ -1,6 +1,7 @@
 #include "cmd/provider.h"
 
 #include "cmd/cli.h"
+#include "cmd/popw_probes.h"
 
 #define WORKERS "/v1/workers/"
 
@@ -102,7 +103,9 @@ static int show_all(struct cli *cli)
 
 	if (r == 0)
 		r = cli_print_list(cli, columns, items);
-	return r == 0 ? show_checks(cli, items) : r;
+	if (r == 0)
+		r = show_checks(cli, items);
+	return r == 0 && cli->format == OUT_TABLE ? popw_show_last_probes(cli, items) : r;
 }
 
 int provider_status(int argc, char **argv)

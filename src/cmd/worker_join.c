@@ -10,6 +10,7 @@
 #include "cmd/client.h"
 #include "cmd/file.h"
 #include "cmd/home.h"
+#include "cmd/node.h"
 #include "cmd/options.h"
 #include "io/http_client.h"
 #include "security/token.h"
@@ -99,7 +100,7 @@ static int refused(const struct http_answer *answer)
 static int keep(struct state *state, const char *folder, const char *url,
 		const struct http_answer *answer, struct arena *arena)
 {
-	struct state_config config = { 0 };
+	struct state_config config = { .node = STATE_WORKER };
 	char machine[ADDRESS_TEXT_SIZE];
 	struct joined joined = { 0 };
 	struct field_error error;
@@ -183,6 +184,9 @@ int cmd_worker_join(int argc, char **argv)
 		return cli_fail(CLI_FAILED, "an agent is running on %s", folder);
 	if (r < 0)
 		return cli_fault(r, folder);
+	status = node_check_folder(state, folder, STATE_WORKER);
+	if (status != 0)
+		return status;
 	return join(state, folder, options.words[0], options.words[1],
 		    options_get(&options, "name", host), arena);
 }

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "cmd/client.h"
 #include "cmd/home.h"
+#include "cmd/node.h"
 #include "cmd/options.h"
 #include "io/loop.h"
 #include "wire/wire.h"
@@ -172,7 +173,7 @@ static int run(struct agent_config *config)
 {
 	struct loop_timer *settled;
 	struct agent *agent = NULL;
-	int r;
+	int r, status = 0;
 
 	r = loop_new(&config->loop);
 	if (r < 0)
@@ -186,10 +187,12 @@ static int run(struct agent_config *config)
 		log_info("worker.started", log_text("engine", config->socket),
 			 log_text("state", config->folder));
 		r = loop_run(config->loop);
+		if (agent_refusal(agent))
+			status = node_refused(config->folder, agent_refusal(agent));
 	}
 	agent_free(agent);
 	loop_free(config->loop);
-	return r < 0 ? say_fault(r, config->folder) : 0;
+	return r < 0 ? say_fault(r, config->folder) : status;
 }
 
 int cmd_worker_run(int argc, char **argv)
@@ -232,6 +235,9 @@ int cmd_worker_run(int argc, char **argv)
 		return cli_fail(CLI_FAILED, "another agent is running on %s", folder);
 	if (r < 0)
 		return cli_fault(r, folder);
+	status = node_check_folder(state, folder, STATE_WORKER);
+	if (status != 0)
+		return status;
 	config.state = state;
 	config.folder = folder;
 	return run(&config);

@@ -82,6 +82,12 @@ static void try_later(struct link *link)
 	set_timer(link, ms, connect_now);
 }
 
+static void rest(struct link *link)
+{
+	link->phase = LINK_DOWN;
+	set_timer(link, 0, NULL);
+}
+
 static void cut(struct link *link, const char *why)
 {
 	log_warn("link.cut", log_text("reason", why));
@@ -242,9 +248,14 @@ static void on_close(void *arg, int status, uint16_t code, const char *detail)
 	}
 	log_warn("link.down", log_int("status", status), log_int("code", code),
 		 log_text("detail", detail));
-	try_later(link);
+	if (code == WIRE_CLOSE_REFUSED)
+		rest(link);
+	else
+		try_later(link);
 	if (was_up)
 		link->config.on_down(link->config.arg);
+	if (code == WIRE_CLOSE_REFUSED)
+		link->config.on_refused(link->config.arg, detail);
 }
 
 static const struct ws_client_handler handler = { on_open, on_message, on_close };

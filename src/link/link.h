@@ -1,6 +1,7 @@
 /* link.h - a node's one connection to the control plane: connects, proves who it is, and connects
- * again for ever, with a jittered back-off of LINK_BACKOFF_MIN_MS to _MAX_MS. The same for a worker's
- * agent and a checker; knows messages, not what they are about. */
+ * again until it is refused for good (WIRE_CLOSE_REFUSED), with a jittered back-off of
+ * LINK_BACKOFF_MIN_MS to _MAX_MS. The same for a worker's agent and a checker; knows messages, not what
+ * they are about. */
 #pragma once
 
 #include "base/clock.h"
@@ -18,6 +19,7 @@ enum {
 	LINK_HELLO_MS = 10000, /* from there to Welcome */
 	LINK_PING_MS = 15000,
 	LINK_QUEUE_MAX = 4 << 20, /* unsent bytes */
+	LINK_REFUSAL_SIZE = 128, /* of a close reason */
 };
 
 struct link_config {
@@ -34,6 +36,9 @@ struct link_config {
 	void (*on_message)(void *arg, const Wire__ToNode *message);
 	/* The session ended; only behind on_welcome. */
 	void (*on_down)(void *arg);
+	/* Behind on_down, if that is due: the control plane will not have this node, and says why and what
+	 * helps. The link does not try again; it is not to be freed in here. */
+	void (*on_refused)(void *arg, const char *reason);
 	void *arg;
 };
 

@@ -22,7 +22,8 @@ struct fixture {
 	char url[64];
 	struct address network, offered; /* the agent's, and the one that the server shows */
 	bool refuse, silent;
-	int upgrades, hellos, welcomes, downs, messages, heartbeats;
+	int upgrades, hellos, welcomes, downs, messages, heartbeats, refusals;
+	char refusal[LINK_REFUSAL_SIZE];
 	uint16_t code;
 };
 
@@ -148,6 +149,14 @@ static void on_down(void *arg)
 	f->downs++;
 }
 
+static void on_refused(void *arg, const char *reason)
+{
+	struct fixture *f = arg;
+
+	snprintf(f->refusal, sizeof(f->refusal), "%s", reason);
+	f->refusals++;
+}
+
 static void start(struct fixture *f)
 {
 	const struct link_config config = {
@@ -161,6 +170,7 @@ static void start(struct fixture *f)
 		.on_welcome = on_welcome,
 		.on_message = on_message,
 		.on_down = on_down,
+		.on_refused = on_refused,
 		.arg = f,
 	};
 
@@ -271,6 +281,28 @@ static void a_refusal_is_tried_again(void **state)
 	assert_int_equal(f->downs, 0);
 }
 
+/* Longer than the longest first pause: it would have come back. */
+static void a_final_refusal_is_not(void **state)
+{
+	struct fixture *f = *state;
+	struct loop_timer *timer;
+	bool late = false;
+
+	start(f);
+	until(f, &f->welcomes, 1);
+	ws_close(f->server, f->conn, WIRE_CLOSE_REFUSED, "removed; join again");
+	until(f, &f->refusals, 1);
+	assert_int_equal(f->downs, 1);
+	assert_string_equal(f->refusal, "removed; join again");
+	assert_false(link_up(f->link));
+	assert_int_equal(
+		loop_timer_new(f->loop, 2 * LINK_BACKOFF_MIN_MS, 0, on_late, &late, &timer), 0);
+	while (!late)
+		uv_run(loop_uv(f->loop), UV_RUN_ONCE);
+	loop_timer_free(timer);
+	assert_int_equal(f->upgrades, 1);
+}
+
 /* Nothing is signed for another network. */
 static void another_network_is_cut(void **state)
 {
@@ -328,9 +360,13 @@ static void urls(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(proves_who_it_is),         TEST(comes_back),
-		TEST(a_refusal_is_tried_again), TEST(another_network_is_cut),
-		TEST(nonsense_is_cut),          cmocka_unit_test(back_off_grows_and_differs),
+		TEST(proves_who_it_is),
+		TEST(comes_back),
+		TEST(a_refusal_is_tried_again),
+		TEST(a_final_refusal_is_not),
+		TEST(another_network_is_cut),
+		TEST(nonsense_is_cut),
+		cmocka_unit_test(back_off_grows_and_differs),
 		cmocka_unit_test(urls),
 	};
 

@@ -290,6 +290,18 @@ int state_each(struct state *state, const char *folder, int (*fn)(void *arg, con
 	return r < 0 ? r : 0;
 }
 
+static const char *const node_words[] = {
+	[STATE_ANY] = NULL, [STATE_WORKER] = "worker", [STATE_CHECKER] = "checker"
+};
+
+static enum state_node node_of(const char *word)
+{
+	for (int node = STATE_WORKER; word && node <= STATE_CHECKER; node++)
+		if (strcmp(word, node_words[node]) == 0)
+			return (enum state_node)node;
+	return STATE_ANY;
+}
+
 int state_write_config(struct state *state, const struct state_config *config)
 {
 	_cleanup_(freep) char *text = NULL;
@@ -297,15 +309,15 @@ int state_write_config(struct state *state, const struct state_config *config)
 	json_t *json;
 
 	address_text(&config->network, network);
-	json = json_pack("{s:s, s:s, s:s}", "url", config->url, "name", config->name, "network",
-			 network);
+	json = json_pack("{s:s, s:s, s:s, s:s*}", "url", config->url, "name", config->name,
+			 "network", network, "node", node_words[config->node]);
 	text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
 	json_decref(json);
 	return text ? state_write(state, "config", text, strlen(text)) : -ENOMEM;
 }
 
 struct config_fields {
-	const char *url, *name;
+	const char *url, *name, *node;
 	struct address network;
 };
 
@@ -314,6 +326,7 @@ static const struct field config_table[] = {
 	  .max = 511 },
 	{ "name", FIELD_TEXT, offsetof(struct config_fields, name), .max = 64 },
 	{ "network", FIELD_ADDRESS, offsetof(struct config_fields, network), .required = true },
+	{ "node", FIELD_TEXT, offsetof(struct config_fields, node), .max = 16 },
 	{ 0 },
 };
 
@@ -333,7 +346,8 @@ int state_read_config(struct state *state, struct state_config *ret_config)
 		r = field_decode(bytes, len, config_table, arena, &fields, &error);
 	if (r != 0)
 		return r < 0 ? r : -EBADMSG;
-	*ret_config = (struct state_config){ .network = fields.network };
+	*ret_config = (struct state_config){ .node = node_of(fields.node),
+					     .network = fields.network };
 	snprintf(ret_config->url, sizeof(ret_config->url), "%s", fields.url);
 	snprintf(ret_config->name, sizeof(ret_config->name), "%s", fields.name ? fields.name : "");
 	return 0;

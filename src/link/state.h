@@ -40,7 +40,15 @@ _must_check_ int state_remove(struct state *state, const char *name);
 _must_check_ int state_each(struct state *state, const char *folder,
 			    int (*fn)(void *arg, const char *name), void *arg);
 
+/* Whose folder it is. */
+enum state_node {
+	STATE_ANY,
+	/* not known: written before folders said so */ STATE_WORKER,
+	STATE_CHECKER
+};
+
 struct state_config {
+	enum state_node node;
 	char url[512]; /* of the control plane: http(s)://host[:port] */
 	char name[65]; /* of the node, for people */
 	struct address network; /* the network key's */

@@ -169,7 +169,10 @@ static void a_death_at_each_step_leaves_the_old_or_the_new(void **state)
 
 static void keeps_key_and_config(void **state)
 {
-	struct state_config config = { .url = "http://127.0.0.1:1", .name = "box" }, read;
+	struct state_config config = { .node = STATE_CHECKER,
+				       .url = "http://127.0.0.1:1",
+				       .name = "box" },
+			    read;
 	struct fixture *f = *state;
 	struct secp_key *key, *again;
 	struct stat st;
@@ -180,7 +183,13 @@ static void keeps_key_and_config(void **state)
 	assert_int_equal(state_read_config(f->state, &read), 0);
 	assert_string_equal(read.url, config.url);
 	assert_string_equal(read.name, config.name);
+	assert_int_equal(read.node, STATE_CHECKER);
 	assert_true(address_equal(&read.network, &config.network));
+	/* One from before folders said whose they are. */
+	config.node = STATE_ANY;
+	assert_int_equal(state_write_config(f->state, &config), 0);
+	assert_int_equal(state_read_config(f->state, &read), 0);
+	assert_int_equal(read.node, STATE_ANY);
 	assert_int_equal(secp_key_generate(&random_system, &key), 0);
 	assert_int_equal(state_write_key(f->state, key), 0);
 	assert_int_equal(fstatat(state_fd(f->state), "key", &st, 0), 0);

@@ -442,7 +442,7 @@ static int device_open(struct cuda *cuda)
 
 static int device_find(struct cuda *cuda, unsigned int index, const char **ret_detail)
 {
-	static _Thread_local char text[80];
+	static _Thread_local char text[128];
 	int count = 0;
 
 	if (cuda_kernels_size == 0) {
@@ -450,12 +450,14 @@ static int device_find(struct cuda *cuda, unsigned int index, const char **ret_d
 		return PROVER_E_NONE;
 	}
 	if (cuda_driver_open(&cuda->driver) != 0) {
-		*ret_detail = "no libcuda.so.1 on this machine: no driver of NVIDIA's";
+		*ret_detail = "no libcuda.so.1 on this machine: install NVIDIA's driver";
 		return PROVER_E_NONE;
 	}
 	if (cuda->driver.init(0) != 0 || cuda->driver.device_count(&count) != 0 ||
 	    index >= (unsigned int)count || cuda->driver.device(&cuda->device, (int)index) != 0) {
-		snprintf(text, sizeof(text), "no CUDA device %u: the machine has %d", index, count);
+		snprintf(text, sizeof(text),
+			 "no CUDA device %u: the machine has %d; does nvidia-smi list it?", index,
+			 count);
 		*ret_detail = text;
 		return PROVER_E_NONE;
 	}

@@ -59,7 +59,8 @@ int host_init(struct host_prover *host, const struct prover_ops *ops, unsigned i
 	}
 	r = crew_new(threads, &host->crew);
 	if (r < 0)
-		*ret_detail = "the threads cannot be started";
+		*ret_detail =
+			"the threads cannot be started: allow more processes (ulimit -u, TasksMax)";
 	return r;
 }
 

@@ -353,17 +353,21 @@ static int info_read(struct opencl *opencl)
 
 static int device_find(struct opencl *opencl, unsigned int index, const char **ret_detail)
 {
-	static _Thread_local char text[80];
+	static _Thread_local char text[128];
 	cl_device_id devices[DEVICES_MAX];
 	size_t n;
 
 	if (opencl_library_open(&opencl->library) != 0) {
-		*ret_detail = "no libOpenCL.so.1 on this machine";
+		*ret_detail = "no libOpenCL.so.1 on this machine: install an OpenCL loader "
+			      "(ocl-icd-libopencl1) and the GPU's driver for it";
 		return PROVER_E_NONE;
 	}
 	n = opencl_library_devices(&opencl->library, devices, DEVICES_MAX);
 	if (index >= n) {
-		snprintf(text, sizeof(text), "no OpenCL device %u: the machine has %zu", index, n);
+		snprintf(
+			text, sizeof(text),
+			"no OpenCL device %u: the machine has %zu; install the GPU's OpenCL driver",
+			index, n);
 		*ret_detail = text;
 		return PROVER_E_NONE;
 	}

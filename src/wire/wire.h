@@ -23,6 +23,10 @@ enum {
 	WIRE_MEMORY_MAX = 16 << 20, /* what decoding one message may take from its arena */
 };
 
+/* The control plane will not have this node, now or later: the close reason says why and what helps. Any
+ * other end of a link is worth another try. */
+enum { WIRE_CLOSE_REFUSED = 4403 };
+
 /* Reason codes of LeaseState: lower-case words joined by '_', stable, for programs. */
 #define WIRE_REASON_IMAGE_NOT_FOUND "image_not_found"
 #define WIRE_REASON_PULL_FAILED "pull_failed"

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { concat, hexToBytes, keccak256, pad, stringToBytes } from 'viem'
-import { Network, until } from './lib/network.js'
+import { Network, Program, sleep, until } from './lib/network.js'
 
 let network, owner, checker
 
@@ -74,4 +74,53 @@ test('what belongs to others is not there', async () => {
   assert.equal((await owner.get('/v1/checkers')).items.length, 1)
   assert.equal((await network.operator.get('/v1/admin/checkers')).items.length, 1)
   await network.operator.refused('PUT', `/v1/admin/checkers/${checker.address}`, { licences: 29999 }, 422, 'invalid-field', 'licences')
+})
+
+async function ends(args, code, said) {
+  const program = new Program('kaisar', args, { KAISAR_HOME: network.dir })
+  const deadline = setTimeout(() => program.kill(), 30000)
+  const end = await program.ended
+  clearTimeout(deadline)
+  assert.equal(end.code, code, program.output)
+  assert.match(program.output, said)
+}
+
+test('a folder is its own kind of node\'s, and the other kind says so at once', async () => {
+  const agent = await network.worker()
+  await agent.program.stop()
+  const engine = ['--engine', `unix://${agent.socket}`]
+  await ends(['checker', 'run', '--state', agent.dir], 1, /is a worker's folder .*kaisar checker create/)
+  await ends(['checker', 'create', network.url, '--state', agent.dir], 1, /is a worker's folder/)
+  await checker.program.stop()
+  await ends(['worker', 'run', '--state', checker.dir, ...engine], 1, /is a checker's folder .*kaisar worker join/)
+  await ends(['worker', 'join', network.url, 'wtk_x', '--state', checker.dir], 1, /is a checker's folder/)
+  network.runChecker(checker)
+})
+
+test('a node that the control plane does not know ends with the reason and what helps', async () => {
+  const agent = await network.worker()
+  await agent.provider.delete(`/v1/workers/${agent.machine}`)
+  assert.equal((await agent.program.ended).code, 7, agent.program.output)
+  assert.match(agent.program.output, /refused it for good: this machine has not joined, or was removed: kaisar worker join/)
+  const gone = await network.checker({ licences: 0 })
+  await gone.owner.delete(`/v1/checkers/${gone.address}`)
+  assert.equal((await gone.program.ended).code, 7, gone.program.output)
+  assert.match(gone.program.output, /refused it for good: this checker is not registered, or was removed: kaisar checker create/)
+})
+
+test('a checker is seen as long as it is linked, and was seen last when its link ended', async () => {
+  const seen = async () => Date.parse((await owner.get(`/v1/checkers/${checker.address}`)).seen_at)
+  await until('it to be linked', async () => (await network.statusOf(checker)) !== 'offline')
+  const first = await seen()
+  await until('SEEN to move', async () => (await seen()) > first)
+  await sleep(1100)
+  const before = await seen()
+  await checker.program.stop()
+  await until('it to be offline', async () => (await network.statusOf(checker)) === 'offline')
+  await until('the end to be noted', async () => (await seen()) >= before)
+  const last = await seen()
+  await sleep(1100)
+  assert.equal(await seen(), last)
+  network.runChecker(checker)
+  await checker.program.says('checker.started')
 })

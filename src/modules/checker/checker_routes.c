@@ -37,6 +37,13 @@ static json_t *ban_json(const struct context *context, const struct checker_row 
 			 "reason", row->ban_reason);
 }
 
+/* A checker that is linked is seen now; its row says when a link began or ended. */
+static int64_t seen_ms(const struct context *context, const struct checker_row *row)
+{
+	return links_state(&row->checker) == LINK_STATE_NONE ? row->seen_at_ms
+							     : clock_now_ms(context->clock);
+}
+
 static json_t *checker_json(const struct context *context, const struct checker_row *row)
 {
 	return json_pack(
@@ -46,7 +53,7 @@ static json_t *checker_json(const struct context *context, const struct checker_
 		(json_int_t)row->licences, "valid", (json_int_t)row->valid, "wrong",
 		(json_int_t)row->wrong, "error_ppm", error_ppm(row), "ban", ban_json(context, row),
 		"registered_at", encode_time(row->registered_at_ms), "seen_at",
-		encode_time(row->seen_at_ms), "version", row->version);
+		encode_time(seen_ms(context, row)), "version", row->version);
 }
 
 /* ---- registering ---- */
@@ -160,6 +167,22 @@ static int get_checker(struct request *request, struct tx *tx, struct reply *rep
 	return r != 0 ? r : reply_with(reply, 200, checker_json(request->context, &row));
 }
 
+static void drop(void *arg)
+{
+	links_drop(arg, "this checker was removed");
+}
+
+static int remove_row(struct tx *tx, const struct address *checker)
+{
+	struct address *removed = arena_alloc(tx_arena(tx), sizeof(*removed));
+	int r = removed ? checker_store_remove(tx, checker) : -ENOMEM;
+
+	if (r != 0)
+		return r == ROUTE_E_NOT_FOUND ? CHECKER_E_HAS_RECORD : r;
+	*removed = *checker;
+	return tx_on_commit(tx, drop, removed);
+}
+
 static int delete_checker(struct request *request, struct tx *tx, struct reply *reply)
 {
 	struct checker_row row;
@@ -167,9 +190,7 @@ static int delete_checker(struct request *request, struct tx *tx, struct reply *
 
 	r = owned(request, tx, &row);
 	if (r == 0)
-		r = checker_store_remove(tx, &row.checker);
-	if (r == ROUTE_E_NOT_FOUND)
-		r = CHECKER_E_HAS_RECORD;
+		r = remove_row(tx, &row.checker);
 	if (r == 0)
 		reply->status = 204;
 	return r;

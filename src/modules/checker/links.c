@@ -121,8 +121,8 @@ static void on_found(void *arg)
 	if (link->node.state == NODE_CHECKING && link->found == 0)
 		node_adopt(&link->node, link->checker);
 	else if (link->found == ROUTE_E_NOT_FOUND)
-		node_end(&link->node, 1008,
-			 "this checker is not registered; use kaisar checker create");
+		node_end(&link->node, WIRE_CLOSE_REFUSED,
+			 "this checker is not registered, or was removed: kaisar checker create");
 	else if (link->found != 0)
 		node_end(&link->node, 1011, "not possible now; try again later");
 	node_release(&link->node);
@@ -163,6 +163,45 @@ static void on_hello(struct node_session *node, const Wire__Hello *hello,
 
 /* ---- up, and down ---- */
 
+struct sighting {
+	struct address checker;
+	char version[VERSION_SIZE];
+};
+
+static int tx_sighting(struct tx *tx, void *arg)
+{
+	const struct sighting *sighting = arg;
+
+	return checker_store_seen(tx, &sighting->checker, sighting->version,
+				  clock_now_ms(all.nodes.context->clock));
+}
+
+/* On a pool's thread. */
+static void write_sighting(void *arg)
+{
+	_cleanup_(freep) struct sighting *sighting = arg;
+	_cleanup_(arena_freep) struct arena *arena = NULL;
+	int r = arena_new(LOOKUP_BYTES, &arena);
+
+	if (r == 0)
+		r = db_run(all.nodes.context->db, TX_WRITE, arena, tx_sighting, sighting);
+	if (r < 0)
+		log_warn("checker.seen", log_fault(r));
+}
+
+/* The row says when a link ended, once none is there to be asked. Without it, when it began. */
+static void note_seen(const struct link *link)
+{
+	struct sighting *sighting = malloc(sizeof(*sighting));
+
+	if (!sighting)
+		return;
+	sighting->checker = link->checker.address;
+	memcpy(sighting->version, link->version, sizeof(sighting->version));
+	if (pool_submit(all.nodes.context->agents, write_sighting, sighting) < 0)
+		free(sighting);
+}
+
 static void on_message(struct node_session *node, const Wire__ToServer *message,
 		       const void *bytes _unused_, size_t len _unused_)
 {
@@ -178,6 +217,7 @@ static void on_up(struct node_session *node)
 
 static void on_down(struct node_session *node)
 {
+	note_seen(link_of(node));
 	if (all.listener.on_down)
 		all.listener.on_down(all.listener.arg, &node->node.address);
 }

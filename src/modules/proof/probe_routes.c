@@ -3,8 +3,14 @@
 
 #include "modules/proof/probe_store.h"
 
+/* Those of probes.h. */
+static const char *const outcome_words[] = { "passed",  "failed",      "no_majority", "worker_gone",
+					     "not_run", "interrupted", NULL };
+
 const struct field probes_fields[] = {
 	{ "machine", FIELD_ADDRESS, offsetof(struct probes_query, machine) },
+	{ "outcome", FIELD_WORD, offsetof(struct probes_query, outcome), .words = outcome_words,
+	  .fallback = -1 },
 	{ "cursor", FIELD_ID, offsetof(struct probes_query, cursor), .prefix = "prb" },
 	{ "limit", FIELD_INT, offsetof(struct probes_query, limit), .min = 1, .max = 100,
 	  .fallback = 50 },
@@ -61,6 +67,7 @@ int probes_get(struct request *request, struct tx *tx, struct reply *reply)
 	char next[ID_TEXT_SIZE];
 	json_t *list;
 	int r = probe_store_list(tx, address_equal(&query->machine, &any) ? NULL : &machine,
+				 query->outcome < 0 ? "" : outcome_words[query->outcome],
 				 query->cursor, query->limit + 1, &rows, &n);
 
 	if (r != 0)

@@ -64,8 +64,9 @@ int probe_store_live(struct tx *tx, struct probe_row **ret_rows, size_t *ret_n)
 	return r != 0 ? fault_of(r) : read_rows(tx, rows, ret_rows, ret_n);
 }
 
-int probe_store_list(struct tx *tx, const struct machine_id *machine, struct probe_id before,
-		     int64_t limit, struct probe_row **ret_rows, size_t *ret_n)
+int probe_store_list(struct tx *tx, const struct machine_id *machine, const char *outcome,
+		     struct probe_id before, int64_t limit, struct probe_row **ret_rows,
+		     size_t *ret_n)
 {
 	static const struct probe_id none;
 	static const struct machine_id any;
@@ -76,10 +77,11 @@ int probe_store_list(struct tx *tx, const struct machine_id *machine, struct pro
 		memset(before.bytes, 0xff, sizeof(before.bytes));
 	r = tx_query(tx,
 		     "SELECT " COLUMNS " FROM probes WHERE id < $1 AND outcome <> ''"
-		     " AND ($2 = 0 OR machine = $3) ORDER BY id DESC LIMIT $4",
+		     " AND ($2 = 0 OR machine = $3) AND ($5 = '' OR outcome = $5)"
+		     " ORDER BY id DESC LIMIT $4",
 		     SQL_PARAMS(id_value(&before), sql_int(machine != NULL),
 				sql_address(machine ? &machine->address : &any.address),
-				sql_int(limit)),
+				sql_int(limit), sql_text(outcome)),
 		     &rows);
 	return r != 0 ? fault_of(r) : read_rows(tx, rows, ret_rows, ret_n);
 }

@@ -40,9 +40,9 @@ _must_check_ int probe_store_end(struct tx *tx, const struct probe_row *row);
 /* Probes that the machine had. */
 _must_check_ int probe_store_count(struct tx *tx, struct machine_id machine, int64_t *ret_n);
 
-/* Those that are over, newest first. @machine NULL: any; @before zeros: from the newest on. */
+/* Those that are over, newest first. @machine NULL, @outcome "": any; @before zeros: from the newest on. */
 _must_check_ int probe_store_list(struct tx *tx, const struct machine_id *machine,
-				  struct probe_id before, int64_t limit,
+				  const char *outcome, struct probe_id before, int64_t limit,
 				  struct probe_row **ret_rows, size_t *ret_n);
 
 /* Whether the machine failed the last of its probes that were decided. */

@@ -32,6 +32,7 @@ void probes_on_checker(const struct address *checker, const Wire__ToServer *mess
 /* GET /v1/probes */
 struct probes_query {
 	struct address machine;
+	int outcome;
 	struct probe_id cursor;
 	int64_t limit;
 };

@@ -28,10 +28,13 @@ static json_t *id_or_null(struct proof_id id)
 	return json_string(text);
 }
 
+/* A disk has none. */
 static const char *class_of(const struct proof_row *row)
 {
 	struct session session;
 
+	if (row->device == SESSION_DISK)
+		return "";
 	if (session_decode(row->session, SESSION_SIZE, &session, NULL) != 0 ||
 	    session.class_ >= class_rows_n)
 		return "unknown";
@@ -94,6 +97,8 @@ static json_t *verdict_json(const struct proof_row *row)
 {
 	json_t *verdict = *row->verdict ? json_loads(row->verdict, 0, NULL) : NULL;
 
+	if (verdict && row->device == SESSION_DISK)
+		(void)json_object_set_new(verdict, "earned", json_null());
 	return verdict ? verdict : json_null();
 }
 

@@ -3,6 +3,7 @@
 #include "api/settings.h"
 #include "modules/proof/appeals.h"
 #include "modules/proof/probes.h"
+#include "modules/proof/proof_end.h"
 #include "modules/proof/proof_json.h"
 #include "modules/proof/schedule.h"
 #include "modules/proof/sessions.h"
@@ -21,17 +22,43 @@ int proof_uptime_hours(struct tx *tx, struct machine_id machine, int64_t from_ms
 
 /* ---- lists ---- */
 
+/* "live", then verdicts, then why sessions ended (proof_end.c). */
+static const char *const outcome_words[] = {
+	"live",
+	"passed",
+	"lower",
+	"failed",
+	"no_majority",
+	"judged",
+	"no_quorum",
+	"no_results",
+	"worker_silent",
+	"worker_gone",
+	"malformed",
+	WIRE_PROOF_YIELDED,
+	WIRE_PROOF_NO_DEVICE,
+	WIRE_PROOF_NO_MEMORY,
+	WIRE_PROOF_BUSY,
+	WIRE_PROOF_NO_NONCES,
+	WIRE_PROOF_BROKEN,
+	WIRE_PROOF_REFUSED,
+	"interrupted",
+	"fault",
+	NULL,
+};
+static_assert(ARRAY_SIZE(outcome_words) == 5 + END_COUNT, "each end can be asked for");
+
 struct list_query {
 	struct address machine;
-	const char *outcome;
+	int outcome;
 	bool disagreements;
 	struct proof_id cursor;
 	int64_t limit;
 };
 
 #define PAGE_FIELDS                                                                                \
-	{ "outcome", FIELD_TEXT, offsetof(struct list_query, outcome),                             \
-	  .min = 1,  .max = 32,  .charset = "abcdefghijklmnopqrstuvwxyz_" },                       \
+	{ "outcome", FIELD_WORD, offsetof(struct list_query, outcome), .words = outcome_words,     \
+	  .fallback = -1 },                                                                        \
 		{ "cursor", FIELD_ID, offsetof(struct list_query, cursor), .prefix = "prf" },      \
 	{                                                                                          \
 		"limit", FIELD_INT, offsetof(struct list_query, limit), .min = 1, .max = PAGE_MAX, \
@@ -99,7 +126,7 @@ static struct proof_page page_of(const struct list_query *query, struct machine_
 	*machine = (struct machine_id){ query->machine };
 	return (struct proof_page){
 		.machine = address_equal(&query->machine, &any) ? NULL : machine,
-		.outcome = query->outcome,
+		.outcome = query->outcome < 0 ? NULL : outcome_words[query->outcome],
 		.disagreements = query->disagreements,
 		.before = query->cursor,
 		.limit = query->limit,

@@ -114,7 +114,7 @@ static void test_only_the_machines_key_says_hello(void **state)
 	agent_open(&agent, &stage);
 	agent_challenged(&agent);
 	agent_hello(&agent, 1, 1, agent.nonce);
-	agent_expect_closed(&agent, 1008, "has not joined");
+	agent_expect_closed(&agent, WIRE_CLOSE_REFUSED, "has not joined");
 	agent_done(&agent);
 	assert_int_equal(agents_count(worker_state.agents), 0);
 	stage_close(&stage);

@@ -80,7 +80,10 @@ static int greet(struct work *work, struct arena *arena)
 	}
 	r = db_run(errand->context->db, TX_WRITE, arena, tx_greet, work);
 	if (r == ROUTE_E_NOT_FOUND) {
-		refuse(errand, 1008, "this machine has not joined; use kaisar worker join");
+		refuse(errand, WIRE_CLOSE_REFUSED,
+		       "this machine has not joined, or was removed: kaisar worker join, with "
+		       "another "
+		       "--state");
 		return 0;
 	}
 	return r;
