@@ -8,7 +8,7 @@ enum { LIMIT_MAX = 10000, SUMMARY_SIZE = 32, SHOWN_MACHINES_MAX = 32 };
 static const struct option_row rows[] = {
 	{ "machine", 0, "MACHINE", "of this machine only" },
 	{ "outcome", 0, "WORD",
-	  "passed, failed, no_majority, worker_gone, not_run or interrupted only" },
+	  "passed, failed, no_majority, worker_gone, yielded, not_run or interrupted only" },
 	{ "limit", 0, "N", "at most so many, the newest first (50)" },
 	CLI_URL_ROW,
 	CLI_OUTPUT_ROW,

@@ -4,8 +4,8 @@
 #include "modules/proof/probe_store.h"
 
 /* Those of probes.h. */
-static const char *const outcome_words[] = { "passed",  "failed",      "no_majority", "worker_gone",
-					     "not_run", "interrupted", NULL };
+static const char *const outcome_words[] = { "passed",  "failed",  "no_majority", "worker_gone",
+					     "yielded", "not_run", "interrupted", NULL };
 
 const struct field probes_fields[] = {
 	{ "machine", FIELD_ADDRESS, offsetof(struct probes_query, machine) },
