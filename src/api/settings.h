@@ -49,7 +49,7 @@ struct settings {
 	int64_t proof_nonce_ms; /* each round of nonces is closed after so long; 5,000 */
 	int64_t proof_result_ms; /* for committing, and for revealing; 30,000 */
 	int64_t proof_bandwidth_ms; /* how long checkers pull and push; 5,000; 0: not measured */
-	int64_t proof_at_once; /* sessions; 32 */
+	int64_t proof_at_once; /* sessions; 64 */
 	int64_t poll_every_ms; /* mean time between the polls of a worker by all its checkers; 60,000 */
 
 	/* Probes: checkers as users. */

@@ -53,7 +53,7 @@ static const struct parameter parameters[] = {
 	PARAMETER(proof_result_ms, 30000, 500, HOUR_MS,
 		  "for the checkers to commit, and to reveal"),
 	PARAMETER(proof_bandwidth_ms, 5000, 0, MINUTE_MS, "length of a bandwidth test; 0: none"),
-	PARAMETER(proof_at_once, 32, 1, 1024, "sessions at the same time"),
+	PARAMETER(proof_at_once, 64, 1, 1024, "sessions at the same time"),
 	PARAMETER(poll_every_ms, MINUTE_MS, 100, HOUR_MS,
 		  "mean time between all checkers' polls of a machine"),
 	PARAMETER(proof_probe_ms, 12 * HOUR_MS, 500, 30 * DAY_MS,

@@ -95,6 +95,7 @@ static void fill_device(struct drafting *d)
 	session->device = (uint8_t)device->device;
 	row->machine = device->machine;
 	row->owner = device->owner;
+	d->order.owner = device->owner.address;
 	row->device = device->device;
 	row->uuid = device->uuid;
 	row->model = device->model;

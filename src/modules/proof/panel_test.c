@@ -7,6 +7,7 @@
 #include "io/db_fixture.h"
 #include "io/migrate.h"
 #include "modules/proof/beacon.h"
+#include "modules/proof/plan.h"
 
 #include <cmocka.h>
 
@@ -274,6 +275,35 @@ static void test_each_value_leads_to_the_head(void **state _unused_)
 	assert_int_equal(store_each(follow_on), 0);
 }
 
+/* A stalling worker's place is free again soon; an honest one of the class has several times what it needs. */
+static void test_deadlines_follow_the_class(void **state _unused_)
+{
+	struct worker_proof_device device = { .device = WORKER_DEVICE_GPU,
+					      .memory_bytes = INT64_C(80) << 30 };
+	struct session session = { .kind = SESSION_REGISTRATION, .device = SESSION_GPU };
+
+	for (size_t i = CLASS_CPU + 1; i < class_rows_n; i++) {
+		snprintf(device.model, sizeof(device.model), "%s", class_rows[i].name);
+		plan_device(&device, &session);
+		assert_int_equal(session.class_, i);
+		assert_int_equal(session.fill_ms, 60000);
+		assert_in_range(session.walk_ms, 30000, 32000);
+		assert_in_range(session.matrix_ms, 30000, 32000);
+	}
+	snprintf(device.model, sizeof(device.model), "nobody-knows-it");
+	plan_device(&device, &session);
+	assert_int_equal(session.class_, CLASS_UNKNOWN);
+	assert_int_equal(session.fill_ms, 240000);
+	assert_int_equal(session.walk_ms, 120000);
+	assert_int_equal(session.matrix_ms, 120000);
+	device.device = WORKER_DEVICE_HOST;
+	session.device = SESSION_HOST;
+	plan_device(&device, &session);
+	assert_int_equal(session.fill_ms, 60000);
+	assert_int_equal(session.walk_ms, 120000);
+	assert_in_range(session.matrix_ms, 30000, 120000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,6 +314,7 @@ int main(void)
 		cmocka_unit_test(test_cohorts_halve_the_machines),
 		cmocka_unit_test(test_how_often_a_slot_has_a_cohort),
 		cmocka_unit_test(test_the_cohort_rule_is_what_the_document_says),
+		cmocka_unit_test(test_deadlines_follow_the_class),
 		cmocka_unit_test(test_each_value_leads_to_the_head),
 	};
 

@@ -3,9 +3,11 @@
 #include "api/settings.h"
 
 enum {
-	FILL_MS = 240000,
-	WALK_MS = 120000,
-	MATRIX_MS = 120000,
+	FILL_MS = 240000, /* of a disk, or a model that nobody knows */
+	FILL_KNOWN_MS = 60000,
+	PHASE_MS = 120000, /* at most, and of what has no class */
+	PHASE_LEAST_MS = 30000,
+	PHASE_TIMES = 8, /* what it takes at the class's floor */
 	RENTED_MS = 10000,
 	TOGETHER_ROUNDS = 8, /* of nonces */
 	TOGETHER_MAX_MS = 60000, /* members and worker wait for nonces, but not for ever */
@@ -45,16 +47,42 @@ static void plan_rented(const struct worker_proof_device *device, struct session
 	session->matrix_ms = RENTED_MS;
 }
 
+static uint32_t phase_ms(uint64_t floor_ms)
+{
+	uint64_t wait_ms = PHASE_TIMES * floor_ms;
+
+	if (wait_ms < PHASE_LEAST_MS)
+		return PHASE_LEAST_MS;
+	return wait_ms < PHASE_MS ? (uint32_t)wait_ms : PHASE_MS;
+}
+
+/* A worker that stalls holds its place for all of these, so that they are not longer than an honest one can need. */
+static void plan_deadlines(struct session *session)
+{
+	const struct session_work *work = &session->work;
+	uint64_t bytes = (uint64_t)work->walks * work->steps * work->epochs * ITEM_BYTES;
+	uint64_t products = (uint64_t)work->n * work->m * work->rounds * 2, mega;
+	const struct class_row *row;
+
+	session->fill_ms = FILL_MS;
+	session->walk_ms = session->matrix_ms = PHASE_MS;
+	if (session->class_ >= class_rows_n || session->device == SESSION_DISK)
+		return;
+	row = &class_rows[session->class_];
+	mega = products * work->k / 1000000;
+	session->fill_ms = FILL_KNOWN_MS;
+	session->walk_ms = phase_ms(bytes * 1000 / (row->walk_kbps * CLASS_PASS_PERMILLE));
+	session->matrix_ms = phase_ms(mega * 1000000 / (row->matrix_mops * CLASS_PASS_PERMILLE));
+}
+
 void plan_device(const struct worker_proof_device *device, struct session *session)
 {
 	int row = device->device == WORKER_DEVICE_GPU ? class_find(device->model) : CLASS_CPU;
 
 	session->class_ = row < 0 ? CLASS_UNKNOWN : (uint16_t)row;
 	session->flags = SESSION_HAS_WALK | SESSION_HAS_MATRIX;
-	session->fill_ms = FILL_MS;
-	session->walk_ms = WALK_MS;
-	session->matrix_ms = MATRIX_MS;
 	class_work(session->class_, (uint64_t)device->memory_bytes, &session->work);
+	plan_deadlines(session);
 	if (device->device == WORKER_DEVICE_DISK)
 		leave_matrix(session);
 	else if (session->kind == SESSION_RENTED)
@@ -65,10 +93,8 @@ void plan_planted(struct session *session)
 {
 	session->class_ = CLASS_CPU;
 	session->flags = SESSION_HAS_WALK | SESSION_HAS_MATRIX;
-	session->fill_ms = FILL_MS;
-	session->walk_ms = WALK_MS;
-	session->matrix_ms = MATRIX_MS;
 	class_work(CLASS_CPU, 0, &session->work);
+	plan_deadlines(session);
 }
 
 int64_t plan_together(const struct settings *settings, const struct session *session)

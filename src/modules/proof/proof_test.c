@@ -7,6 +7,7 @@
 #include "modules/proof/panel.h"
 #include "modules/proof/proof.h"
 #include "modules/proof/schedule.h"
+#include "modules/proof/sessions.h"
 #include "modules/proof/settle.h"
 #include "modules/proof/watch.h"
 #include "modules/worker/reports.h"
@@ -396,6 +397,37 @@ static void test_all_gpus_begin_or_none(void **state)
 	assert_int_equal(stage_proofs(stage, &rows), 3 + GPUS);
 }
 
+static bool fair(const struct sessions_order *drafted, size_t n, const char *owner,
+		 enum session_kind kind, size_t wanted)
+{
+	struct address address = { 0 };
+
+	memcpy(address.bytes, owner, 1);
+	return sessions_fair(drafted, n, &address, kind, wanted);
+}
+
+/* Of sixteen places: four of an owner, eight of machines that are not proved. */
+static void test_nobody_takes_all_places(void **state)
+{
+	struct sessions_order drafted[12] = { 0 };
+	struct stage *stage = *state;
+
+	stage->settings.proof_at_once = 16;
+	for (size_t i = 0; i < ARRAY_SIZE(drafted); i++) {
+		drafted[i].owner.bytes[0] = (uint8_t)("aaabbcdefghi"[i]);
+		drafted[i].session.kind = i < 7 ? SESSION_REGISTRATION : SESSION_STANDBY;
+	}
+	assert_true(fair(drafted, 3, "a", SESSION_STANDBY, 1));
+	assert_false(fair(drafted, 3, "a", SESSION_STANDBY, 2));
+	assert_true(fair(drafted, 3, "b", SESSION_STANDBY, 12)); /* one large machine */
+	assert_true(fair(drafted, 12, "z", SESSION_REGISTRATION, 1));
+	assert_false(fair(drafted, 12, "z", SESSION_REGISTRATION, 2));
+	assert_true(fair(drafted, 12, "z", SESSION_STANDBY, 4));
+	assert_true(fair(NULL, 0, "z", SESSION_REGISTRATION, 16));
+	stage->settings.proof_at_once = 1;
+	assert_true(fair(NULL, 0, "z", SESSION_REGISTRATION, 1));
+}
+
 /* One that fills for two, and would go on to the third afterwards: the two are not asked to walk before. */
 static void test_gpus_walk_together(void **state)
 {
@@ -647,6 +679,7 @@ int main(void)
 		STAGE_TEST(test_a_liar_appeals_in_vain),
 		STAGE_TEST(test_who_looks_at_nothing_is_found_out),
 		STAGE_TEST(test_all_gpus_begin_or_none),
+		STAGE_TEST(test_nobody_takes_all_places),
 		STAGE_TEST(test_gpus_walk_together),
 		STAGE_TEST(test_who_yields_to_nobody_fails),
 		STAGE_TEST(test_who_leaves_before_its_openings_fails),

@@ -126,6 +126,9 @@ static int add_machine(struct turn *turn, struct tx *tx, const struct worker_pro
 	first = first_of(devices, n, due, now_ms);
 	for (size_t i = 0; i < n; i++)
 		along += goes_along(first, &devices[i], now_ms);
+	if (along == 0 ||
+	    !sessions_fair(turn->orders, turn->n, &first->owner.address, kind_of(first), along))
+		return 0;
 	if (!fits(turn, along)) {
 		/* The room that comes is its own: machines behind it do not take it away. */
 		turn->full = true;

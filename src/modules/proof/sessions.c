@@ -8,7 +8,7 @@
 #include "modules/checker/checker.h"
 #include "modules/proof/plan.h"
 
-enum { TICK_MS = 50 };
+enum { TICK_MS = 50, OWNERS_PART = 4, UNPROVED_PART = 2 };
 
 enum state { STARTING, LIVE, ENDED, SETTLING };
 
@@ -71,6 +71,39 @@ size_t sessions_room(void)
 	n = all.n;
 	pthread_mutex_unlock(&all.mutex);
 	return n < most ? most - n : 0;
+}
+
+struct shares {
+	const struct address *owner;
+	size_t owners, unproved;
+};
+
+static void count_share(struct shares *shares, const struct sessions_order *order)
+{
+	shares->owners += address_equal(&order->owner, shares->owner);
+	shares->unproved += order->session.kind == SESSION_REGISTRATION;
+}
+
+static bool is_fair(size_t taken, size_t wanted, size_t share)
+{
+	return taken == 0 || taken + wanted <= share;
+}
+
+bool sessions_fair(const struct sessions_order *drafted, size_t n, const struct address *owner,
+		   enum session_kind kind, size_t wanted)
+{
+	size_t most = (size_t)all.context->settings->proof_at_once;
+	struct shares shares = { .owner = owner };
+
+	for (size_t i = 0; i < n; i++)
+		count_share(&shares, &drafted[i]);
+	pthread_mutex_lock(&all.mutex);
+	for (const struct live *live = all.list; live; live = live->next)
+		count_share(&shares, &live->order);
+	pthread_mutex_unlock(&all.mutex);
+	return is_fair(shares.owners, wanted, most / OWNERS_PART) &&
+	       (kind != SESSION_REGISTRATION ||
+		is_fair(shares.unproved, wanted, most / UNPROVED_PART));
 }
 
 bool sessions_busy(const struct address *machine)

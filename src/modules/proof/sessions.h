@@ -12,6 +12,7 @@
 struct sessions_order {
 	struct session session; /* signed */
 	struct address members[SESSION_PANEL_MAX];
+	struct address owner; /* of the machine */
 	char host[256];
 	uint16_t port; /* 0: bandwidth is not measured */
 	bool cohort; /* walks together with the others of its cohort */
@@ -31,6 +32,11 @@ void sessions_stop(void);
 
 /* Places that are free. */
 size_t sessions_room(void);
+/* Whether, beside what goes on and the @n of @drafted, a machine of @owner may have @wanted places: an owner's
+ * machines have a quarter of all, and all machines that are not proved together half, or one machine what
+ * it needs. Whoever stalls, on however many accounts, keeps no proved machine from its checks. */
+bool sessions_fair(const struct sessions_order *drafted, size_t n, const struct address *owner,
+		   enum session_kind kind, size_t wanted);
 /* Whether one of this machine goes on, or is not settled. */
 bool sessions_busy(const struct address *machine);
 /* Whether a session of @machine with the member @checker goes on. */
