@@ -207,6 +207,7 @@ static int start_seats(struct checker *checker)
 		.loop = checker->config.loop,
 		.random = checker->config.random,
 		.network = checker->registered.network,
+		.url = checker->registered.url,
 		.key = checker->key,
 		.twist = checker->config.twist,
 		.send = send_message,

@@ -68,6 +68,7 @@ static int measure_member(void *arg, const struct member *member)
 		.loop = seat->seats->config.loop,
 		.random = seat->seats->config.random,
 		.summons = member_summons(member),
+		.url = seat->seats->config.url,
 		.member = member_index(member),
 		.on_done = on_throughput,
 		.arg = seat,

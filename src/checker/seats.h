@@ -18,6 +18,7 @@ struct seats_config {
 	struct loop *loop;
 	struct random *random;
 	struct address network;
+	const char *url; /* of it; outlives the seats */
 	const struct secp_key *key; /* the checker's; outlives the seats */
 	int (*twist)(struct finding *finding); /* finder.h */
 	/* To the control plane; both negative where it was not sent. */

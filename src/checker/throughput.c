@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "checker/target.h"
 #include "io/loop.h"
 #include "io/ws_client.h"
 
@@ -236,6 +237,8 @@ static int begin(struct throughput *throughput)
 	uint8_t secret[BANDWIDTH_KEY_SIZE];
 	int r;
 
+	if (!target_allowed(summons->host, throughput->config.url))
+		return -EACCES;
 	throughput->hello.session = summons->session.id;
 	throughput->hello.member = throughput->config.member;
 	r = random_fill(throughput->config.random, throughput->hello.nonce,

@@ -19,13 +19,14 @@ struct throughput_config {
 	struct loop *loop;
 	struct random *random;
 	const struct summons *summons; /* its port is not 0; borrowed while it begins */
+	const char *url; /* of the network: what it bounds is said in target.h; as borrowed */
 	uint32_t member;
 	/* Once, on the loop, and never from within throughput_new; 0: not measured. */
 	void (*on_done)(void *arg, uint32_t down_kbps, uint32_t up_kbps);
 	void *arg;
 };
 
-/* Faults: -ENOMEM, -EINVAL (the host), the randomness'. */
+/* Faults: -ENOMEM, -EACCES (a host to which this network's workers may not send it), the randomness'. */
 _must_check_ int throughput_new(const struct throughput_config *config,
 				struct throughput **ret_throughput);
 

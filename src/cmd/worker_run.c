@@ -52,12 +52,18 @@ static const char *find_socket(const struct options *options)
 	return NULL;
 }
 
+static bool is_numeric(const char *host)
+{
+	struct in6_addr address;
+
+	return inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
+}
+
 /* False: it is no HOST:PORT, HOST numeric. */
 static bool read_listen(const char *listen, char ret_host[static LISTEN_HOST_MAX],
 			uint16_t *ret_port)
 {
 	const char *colon = strrchr(listen, ':');
-	struct in6_addr address;
 	unsigned long port;
 	char *end;
 
@@ -68,8 +74,7 @@ static bool read_listen(const char *listen, char ret_host[static LISTEN_HOST_MAX
 		return false;
 	snprintf(ret_host, LISTEN_HOST_MAX, "%.*s", (int)(colon - listen), listen);
 	*ret_port = (uint16_t)port;
-	return inet_pton(AF_INET, ret_host, &address) == 1 ||
-	       inet_pton(AF_INET6, ret_host, &address) == 1;
+	return is_numeric(ret_host);
 }
 
 /* @ret_backend: NULL for auto. False: there is none of that name. */
@@ -102,9 +107,9 @@ static int read_proofs(const struct options *options, struct agent_config *confi
 	/* One that listens everywhere is reached where tenants reach the machine. */
 	if (strcmp(host, "0.0.0.0") != 0 && strcmp(host, "::") != 0)
 		config->proof_address = host;
-	else if (!config->address)
-		return options_refuse(&table, "--proof-listen on all addresses needs "
-					      "--public-address: which one is told");
+	else if (!config->address || !is_numeric(config->address))
+		return options_refuse(&table, "--proof-listen on all addresses needs a numeric "
+					      "--public-address: checkers connect to no name");
 	config->proof_host = host;
 	return 0;
 }
