@@ -1,62 +1,43 @@
 /* What answers hold, read strictly, and what refusals mean (rpc.h). */
-#include "base/codec.h"
+#include "chain/hex.h"
 #include "chain/rpc.h"
 
-/* The digits behind "0x"; NULL for anything else. */
-static const char *digits(const json_t *value, size_t *ret_len)
+/* A text's length; 0, which is neither data nor a quantity, for what is none. */
+static const char *text_of(const json_t *value, size_t *ret_len)
 {
-	const char *text = json_string_value(value);
-	size_t len = json_string_length(value);
-
-	if (!text || len < 2 || text[0] != '0' || text[1] != 'x' || strlen(text) != len)
-		return NULL;
-	*ret_len = len - 2;
-	return text + 2;
+	*ret_len = json_string_length(value);
+	return json_is_string(value) ? json_string_value(value) : "";
 }
 
 int rpc_quantity(const json_t *value, uint64_t *ret_value)
 {
 	size_t len;
-	const char *text = digits(value, &len);
-	char padded[17] = "0000000000000000";
-	uint8_t bytes[8];
-	uint64_t number = 0;
+	const char *text = text_of(value, &len);
 
-	if (!text || len == 0 || len > 16 || (text[0] == '0' && len > 1))
-		return -EBADMSG;
-	memcpy(padded + 16 - len, text, len);
-	if (hex_decode(padded, 16, bytes, sizeof(bytes)) < 0)
-		return -EBADMSG;
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		number = number << 8 | bytes[i];
-	*ret_value = number;
-	return 0;
+	return hex_quantity_u64(text, len, ret_value) < 0 ? -EBADMSG : 0;
 }
 
 int rpc_bytes(const json_t *value, void *ret_bytes, size_t len)
 {
-	size_t n;
-	const char *text = digits(value, &n);
+	size_t text_len;
+	const char *text = text_of(value, &text_len);
 
-	return text && hex_decode(text, n, ret_bytes, len) == 0 ? 0 : -EBADMSG;
+	return hex_data_exact(text, text_len, ret_bytes, len) < 0 ? -EBADMSG : 0;
 }
 
 int rpc_data(const json_t *value, size_t max, void *ret_bytes, size_t *ret_len)
 {
-	size_t n;
-	const char *text = digits(value, &n);
+	size_t text_len;
+	const char *text = text_of(value, &text_len);
 
-	if (!text || n % 2 != 0 || n / 2 > max || hex_decode(text, n, ret_bytes, n / 2) < 0)
-		return -EBADMSG;
-	*ret_len = n / 2;
-	return 0;
+	return hex_data_parse(text, text_len, ret_bytes, max, ret_len) < 0 ? -EBADMSG : 0;
 }
 
 json_t *rpc_of_quantity(uint64_t value)
 {
-	char text[19];
+	char text[HEX_QUANTITY_SIZE];
 
-	snprintf(text, sizeof(text), "0x%" PRIx64, value);
+	hex_quantity(u256_from(value), text);
 	return json_string(text);
 }
 
@@ -67,8 +48,7 @@ json_t *rpc_of_bytes(const void *bytes, size_t len)
 
 	if (!text)
 		return NULL;
-	memcpy(text, "0x", 2);
-	hex_encode(bytes, len, text + 2);
+	hex_data(bytes, len, text);
 	json = json_string(text);
 	free(text);
 	return json;
