@@ -7,6 +7,7 @@ import { httpPing } from './http_ping.js'
 import {
   chargingPostgres, chargingSqlite, ledgerPostgres, ledgerPostgresSingle, ledgerSqlite, ledgerSqliteSingle,
 } from './ledger.js'
+import { merkleMillion } from './merkle.js'
 import { popwProve, popwRatio, popwVerify } from './popw.js'
 import { rewardsEpoch } from './rewards.js'
 import { startLatency } from './start_latency.js'
@@ -16,6 +17,7 @@ const benches = {
   charging_sqlite: chargingSqlite, charging_postgres: chargingPostgres, ledger_sqlite: ledgerSqlite,
   ledger_sqlite_single: ledgerSqliteSingle, ledger_postgres: ledgerPostgres, ledger_postgres_single: ledgerPostgresSingle,
   http_ping: httpPing, agent_rss: agentRss, rewards_epoch: rewardsEpoch,
+  merkle_million: merkleMillion,
   popw_verify: popwVerify, popw_ratio: popwRatio, popw_prove: popwProve,
 }
 
