@@ -51,6 +51,8 @@ struct settings {
 	int64_t proof_bandwidth_ms; /* how long checkers pull and push; 5,000; 0: not measured */
 	int64_t proof_at_once; /* sessions; 64 */
 	int64_t poll_every_ms; /* mean time between the polls of a worker by all its checkers; 60,000 */
+	int64_t watch_hour_ms; /* what an "hour" of uptime is; 3,600,000, but in tests; never changed */
+	int64_t uptime_grace_ms; /* for the reports of an hour that is over; 900,000 */
 
 	/* Probes: checkers as users. */
 	const char *probe_image; /* what is deployed; "" or NULL: there are no probes */

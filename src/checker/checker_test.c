@@ -144,6 +144,7 @@ static void take_uptime(struct fixture *f, const Wire__Uptime *uptime)
 		.network = network_of(f),
 		.checker = *secp_key_address(f->rehearsal->members[0]),
 		.hour = uptime->hour,
+		.hour_ms = 3600000,
 		.polls = uptime->polls,
 		.answered = uptime->answered,
 	};
@@ -623,6 +624,7 @@ static void watch(struct fixture *f)
 	struct address machine = *secp_key_address(f->rehearsal->machine);
 
 	body.every_ms = 100;
+	body.hour_ms = 3600000;
 	body.machines = (ProtobufCBinaryData){ 20, machine.bytes };
 	message.body_case = WIRE__TO_NODE__BODY_WATCH;
 	message.watch = &body;
@@ -636,7 +638,7 @@ static void watches_and_counts_on(void **state)
 
 	start(f, NULL);
 	watch(f);
-	until(f, &f->polls, 4);
+	until(f, &f->polls, 5); /* the first of which does not count */
 	checker_stop(f->checker);
 	until(f, &f->uptimes, 1);
 	answered = f->uptime.answered;
@@ -646,7 +648,7 @@ static void watches_and_counts_on(void **state)
 	f->welcomed = 0;
 	start(f, NULL);
 	watch(f);
-	until(f, &f->polls, f->polls + 2);
+	until(f, &f->polls, f->polls + 4);
 	f->uptimes = 0;
 	checker_stop(f->checker);
 	until(f, &f->uptimes, 1);

@@ -14,18 +14,20 @@ static ProtobufCBinaryData data_of(const void *bytes, size_t len)
 	return (ProtobufCBinaryData){ len, (uint8_t *)bytes };
 }
 
-static int report_uptime(void *arg, const struct watch_tally *tally)
+static int report_uptime(void *arg, int64_t hour_ms, const struct watch_tally *tally)
 {
 	struct lookout *lookout = arg;
 	const struct uptime_statement statement = {
 		.network = lookout->config.network,
 		.machine.address = tally->machine,
 		.checker = *secp_key_address(lookout->config.key),
+		.hour_ms = hour_ms,
 		.hour = tally->hour,
 		.polls = tally->polls,
 		.answered = tally->answered,
+		.away = tally->away,
 	};
-	uint8_t digest[SIGN_DIGEST_SIZE], signature[SIGNATURE_SIZE];
+	uint8_t digest[SIGN_DIGEST_SIZE], signature[SIGNATURE_SIZE], away[SPANS_BYTES_MAX];
 	Wire__ToServer message = WIRE__TO_SERVER__INIT;
 	Wire__Uptime uptime = WIRE__UPTIME__INIT;
 	int r;
@@ -39,6 +41,7 @@ static int report_uptime(void *arg, const struct watch_tally *tally)
 	uptime.polls = tally->polls;
 	uptime.answered = tally->answered;
 	uptime.signature = data_of(signature, sizeof(signature));
+	uptime.away = data_of(away, spans_encode(&tally->away, away));
 	message.body_case = WIRE__TO_SERVER__BODY_UPTIME;
 	message.uptime = &uptime;
 	return lookout->config.send(lookout->config.arg, &message);
@@ -49,12 +52,13 @@ void lookout_watch(struct lookout *lookout, const Wire__Watch *watch)
 {
 	const size_t n = watch->machines.len / sizeof(struct address);
 	struct address *machines = calloc(n + 1, sizeof(*machines));
+	const struct watch_list list = { watch->every_ms, watch->hour_ms, machines, n };
 	int r = machines ? 0 : -ENOMEM;
 
 	if (r == 0 && n > 0)
 		memcpy(machines, watch->machines.data, n * sizeof(*machines));
 	if (r == 0)
-		r = watch_set(lookout->watch, watch->every_ms, machines, n, now(lookout));
+		r = watch_set(lookout->watch, &list, now(lookout));
 	if (r < 0)
 		log_error("checker.watch", log_fault(r));
 	free(machines);
@@ -120,7 +124,7 @@ void lookout_tick(struct lookout *lookout)
 
 void lookout_down(struct lookout *lookout)
 {
-	watch_down(lookout->watch);
+	watch_down(lookout->watch, now(lookout));
 }
 
 void lookout_report_all(struct lookout *lookout)

@@ -33,8 +33,8 @@ static const struct field usage_fields[] = {
 };
 
 static const struct field excuse_fields[] = {
-	{ "proof", FIELD_ID, offsetof(struct bill_excuse, proof), .required = true,
-	  .prefix = "prf" },
+	{ "proof", FIELD_ID, offsetof(struct bill_excuse, proof), .prefix = "prf" },
+	{ "hour", FIELD_INT, offsetof(struct bill_excuse, hour), .min = 1, .max = TIME_MAX_MS },
 	{ "from_ms", FIELD_INT, offsetof(struct bill_excuse, from_ms), .required = true, .min = 1,
 	  .max = TIME_MAX_MS },
 	{ "until_ms", FIELD_INT, offsetof(struct bill_excuse, until_ms), .required = true,
@@ -88,7 +88,7 @@ int bill_read(const char *json, size_t len, struct arena *arena, struct bill *re
 	int r;
 
 	if (len > BILL_JSON_MAX) {
-		field_error_set(ret_error, "", "a bill has at most 1 MiB");
+		field_error_set(ret_error, "", "a bill has at most 2 MiB");
 		return BILL_E_MALFORMED;
 	}
 	r = field_decode(json, len, bill_fields, arena, &bill, ret_error);
@@ -247,6 +247,7 @@ static int check_excuse(struct checker *c, const struct bill_lease *lease,
 	struct excuse_statement statement = {
 		.network = *c->network,
 		.lease = lease->lease,
+		.hour = excuse->hour,
 		.from_ms = excuse->from_ms,
 		.until_ms = excuse->until_ms,
 	};

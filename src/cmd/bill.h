@@ -9,9 +9,9 @@
 #include "wire/sign.h"
 
 enum {
-	BILL_JSON_MAX = 1 << 20,
+	BILL_JSON_MAX = 2 << 20,
 	BILL_LEASES_MAX = 64,
-	BILL_EXCUSES_MAX = 256,
+	BILL_EXCUSES_MAX = 4096, /* the network gives 2048 at most, and those that go on */
 	BILL_FINDINGS_MAX = 16 * BILL_LEASES_MAX
 };
 
@@ -22,11 +22,12 @@ struct bill_usage {
 	const char *signature; /* "0x" and 130 digits, as the bill has them */
 };
 
-/* A time that is not billed: a majority of checkers found the machine unusable. */
+/* A time that is not billed: a majority of checkers found the machine unusable, in a session or in an hour. */
 struct bill_excuse {
 	struct proof {
 		uint8_t bytes[16];
-	} proof;
+	} proof; /* zeros: none */
+	int64_t hour; /* 0: none */
 	int64_t from_ms, until_ms; /* until: 0 while it goes on */
 	const char *signature;
 };

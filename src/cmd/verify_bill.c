@@ -1,5 +1,6 @@
 #include "cmd/verify_bill.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "cmd/bill.h"
 #include "cmd/cli.h"
@@ -22,6 +23,27 @@ static void print_lease(const struct bill_lease *lease)
 	amount_text(lease->charged, charged);
 	printf("%-30s %10" PRId64 " %12s %12s %12s  %s\n", id, lease->seconds, rate, recomputed,
 	       charged, lease->signed_ ? "ok" : "WRONG");
+}
+
+/* Why so much less is charged. */
+static void print_excuses(const struct bill_lease *lease)
+{
+	char from[CLOCK_TEXT_SIZE], until[CLOCK_TEXT_SIZE] = "now", proof[ID_TEXT_SIZE];
+	const struct bill_excuse *excuse = lease->excuses.items;
+
+	for (size_t i = 0; i < lease->excuses.n; i++, excuse++) {
+		clock_text(excuse->from_ms, from);
+		if (excuse->until_ms)
+			clock_text(excuse->until_ms, until);
+		id_text("prf", excuse->proof.bytes, proof);
+		printf("  not charged from %s to %s: ", from, until);
+		if (excuse->hour)
+			printf("most of its watchers could not reach the machine, hour %" PRId64
+			       "\n",
+			       excuse->hour);
+		else
+			printf("the machine failed in %s\n", proof);
+	}
 }
 
 static void print_finding(const struct bill_finding *finding)
@@ -77,8 +99,10 @@ static int verify(const char *json, size_t len, const struct address *network, s
 		return r;
 	printf("%-30s %10s %12s %12s %12s  %s\n", "LEASE", "SECONDS", "RATE/HOUR", "RECOMPUTED",
 	       "CHARGED", "SIGNATURES");
-	for (size_t i = 0; i < bill.leases.n; i++)
+	for (size_t i = 0; i < bill.leases.n; i++) {
 		print_lease(&bill_leases(&bill)[i]);
+		print_excuses(&bill_leases(&bill)[i]);
+	}
 	*ret_status = print_verdict(&bill, findings);
 	return 0;
 }

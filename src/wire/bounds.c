@@ -1,5 +1,7 @@
 #include "wire/bounds.h"
 
+#include "wire/spans.h"
+
 struct bound {
 	const ProtobufCMessageDescriptor *message;
 	const char *field;
@@ -55,7 +57,9 @@ static const struct bound bounds[] = {
 	{ &wire__poll_answer__descriptor, "nonce", ID, ID },
 	{ &wire__poll_answer__descriptor, "signature", SIGNATURE, SIGNATURE },
 	{ &wire__watch__descriptor, "machines", 0, ADDRESS *WIRE_WATCHED_MAX },
+	{ &wire__watch__descriptor, "hour_ms", WIRE_HOUR_MS_MIN, WIRE_HOUR_MS_MAX },
 	{ &wire__uptime__descriptor, "machine", ADDRESS, ADDRESS },
+	{ &wire__uptime__descriptor, "away", 0, SPANS_BYTES_MAX },
 	{ &wire__uptime__descriptor, "signature", SIGNATURE, SIGNATURE },
 	{ &wire__probe__descriptor, "probe", ID, ID },
 	{ &wire__probe__descriptor, "token", 0, WIRE_ARGUMENT_MAX },

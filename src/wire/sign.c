@@ -4,7 +4,7 @@
 
 enum { TAG_SIZE = 16, LAYOUT_MAX = 256 };
 
-/* The bytes to be hashed, in a row. The longest statement (terms) takes 148. */
+/* The bytes to be hashed, in a row. The longest statement (uptime) takes 172. */
 struct layout {
 	uint8_t bytes[LAYOUT_MAX];
 	size_t len;
@@ -113,14 +113,17 @@ void poll_digest(const struct poll_statement *poll, uint8_t ret_digest[static SI
 void uptime_digest(const struct uptime_statement *uptime,
 		   uint8_t ret_digest[static SIGN_DIGEST_SIZE])
 {
-	struct layout layout = layout_start("kaisar-uptime-1");
+	struct layout layout = layout_start("kaisar-uptime-2");
+	uint8_t spans[SPANS_BYTES_MAX];
 
 	put_address(&layout, &uptime->network);
 	put_address(&layout, &uptime->machine.address);
 	put_address(&layout, &uptime->checker);
+	put_integer(&layout, (uint64_t)uptime->hour_ms);
 	put_integer(&layout, (uint64_t)uptime->hour);
 	put_integer(&layout, (uint64_t)uptime->polls);
 	put_integer(&layout, (uint64_t)uptime->answered);
+	put(&layout, spans, spans_encode(&uptime->away, spans));
 	keccak256(layout.bytes, layout.len, ret_digest);
 }
 
@@ -138,11 +141,12 @@ void checker_digest(const struct checker_statement *checker,
 void excuse_digest(const struct excuse_statement *excuse,
 		   uint8_t ret_digest[static SIGN_DIGEST_SIZE])
 {
-	struct layout layout = layout_start("kaisar-excuse-1");
+	struct layout layout = layout_start("kaisar-excuse-2");
 
 	put_address(&layout, &excuse->network);
 	put(&layout, excuse->lease.bytes, sizeof(excuse->lease.bytes));
 	put(&layout, excuse->proof, sizeof(excuse->proof));
+	put_integer(&layout, (uint64_t)excuse->hour);
 	put_integer(&layout, (uint64_t)excuse->from_ms);
 	put_integer(&layout, (uint64_t)excuse->until_ms);
 	keccak256(layout.bytes, layout.len, ret_digest);

@@ -8,6 +8,7 @@
 #include "base/address.h"
 #include "base/amount.h"
 #include "base/id.h"
+#include "wire/spans.h"
 
 enum { SIGN_DIGEST_SIZE = 32, SIGNATURE_SIZE = 65 };
 
@@ -64,13 +65,15 @@ struct poll_statement {
 	uint8_t nonce[16];
 };
 
-/* "kaisar-uptime-1": by the checker. */
+/* "kaisar-uptime-2": by the checker. The spans come last, as wire/spans.h encodes them. */
 struct uptime_statement {
 	struct address network;
 	struct machine_id machine;
 	struct address checker;
-	int64_t hour;
+	int64_t hour_ms; /* the length of an "hour" in this network */
+	int64_t hour; /* since 1970, in such hours */
 	int64_t polls, answered;
+	struct spans away;
 };
 
 /* "kaisar-checker-1": by a new checker's key, to show that @account may register it. */
@@ -80,12 +83,14 @@ struct checker_statement {
 	struct account_id account;
 };
 
-/* "kaisar-excuse-1": by the network: from then until then the lease is not billed, since a majority of
- * checkers found the machine unusable in the proof named. @until_ms 0: it goes on. */
+/* "kaisar-excuse-2": by the network: from then until then the lease is not billed, since a majority of
+ * checkers found the machine unusable: in the session @proof, or, where that is zeros, could not reach it
+ * in @hour, as their reports of that hour say. @until_ms 0: it goes on. */
 struct excuse_statement {
 	struct address network;
 	struct lease_id lease;
 	uint8_t proof[16];
+	int64_t hour; /* with a proof: 0 */
 	int64_t from_ms;
 	int64_t until_ms;
 };

@@ -111,15 +111,17 @@ static void test_uptime(void **state)
 		.network = address_of(1),
 		.machine = { address_of(3) },
 		.checker = address_of(5),
+		.hour_ms = 3600000,
 		.hour = 489953,
 		.polls = 60,
 		.answered = 57,
+		.away = { .items = { { 0, 12 }, { 300, 3600 } }, .n = 2 },
 	};
 	uint8_t digest[SIGN_DIGEST_SIZE];
 
 	(void)state;
 	uptime_digest(&uptime, digest);
-	assert_digest(digest, "fe77380a8ec1724b10f7a1c457caaf4f6563a844b65bebf0626c7cfc527ff541");
+	assert_digest(digest, "55f991cd106d3a2b24b3540b125d6019a8443d3fc8bee87f8ee6d3f11bc11b1c");
 }
 
 static void test_checker(void **state)
@@ -149,7 +151,11 @@ static void test_excuse(void **state)
 	memset(excuse.lease.bytes, 8, sizeof(excuse.lease.bytes));
 	memset(excuse.proof, 9, sizeof(excuse.proof));
 	excuse_digest(&excuse, digest);
-	assert_digest(digest, "21b26bf2c301a4383e9cd35736226bfa117a1970e506f2e7b976e82f1b3e3ead");
+	assert_digest(digest, "b6f0a72741a9e4a11f9bc86e086f351bdf0d43c7cd546bef788cb5b70d12251e");
+	memset(excuse.proof, 0, sizeof(excuse.proof));
+	excuse.hour = 489953;
+	excuse_digest(&excuse, digest);
+	assert_digest(digest, "03156d66c1d05e66960985501715d2f779cf5ea5a0a303d5d5b9da3fa4d6859f");
 }
 
 int main(void)

@@ -110,6 +110,27 @@ _must_check_ int billing_excuse_begin(const struct context *context, struct tx *
 _must_check_ int billing_excuse_end(const struct context *context, struct tx *tx,
 				    struct lease_id lease, int64_t until_ms);
 
+/* The same for what is over: @n times within @hour in which a majority of the machine's watchers, as their
+ * reports say, could not reach it. Only those parts within the lease that are not excused yet; also where
+ * it was closed. @ret_added: excuses. Past BILLING_EXCUSES_MAX of a lease there are no more: its bill must
+ * stay readable. BILLING_E_NO_LEASE. */
+enum { BILLING_EXCUSES_MAX = 2048 };
+struct billing_time {
+	int64_t from_ms, until_ms;
+};
+_must_check_ int billing_excuse_away(const struct context *context, struct tx *tx,
+				     struct lease_id lease, int64_t hour,
+				     const struct billing_time *times, size_t n, size_t *ret_added);
+
+/* Who rented @machine at a price at some time from @from_ms on and before @until_ms. In the transaction's arena. */
+struct billing_tenancy {
+	struct lease_id lease;
+	struct account_id tenant;
+};
+_must_check_ int billing_machine_tenancies(struct tx *tx, struct machine_id machine,
+					   int64_t from_ms, int64_t until_ms,
+					   struct billing_tenancy **ret_tenancies, size_t *ret_n);
+
 /* For an epoch's records: seconds of all leases of @machine at a price that were charged, by records that ended from
  * @from_ms on and before @until_ms. What its owner rents itself is no delivery. */
 _must_check_ int billing_machine_seconds(struct tx *tx, struct machine_id machine, int64_t from_ms,

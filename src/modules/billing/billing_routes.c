@@ -122,24 +122,29 @@ static json_t *json_usage(const struct lease_row *lease)
 			 encode_bytes(lease->usage_signature, SIGNATURE_SIZE));
 }
 
+/* It has a proof or an hour. */
+static json_t *json_excuse(const struct excuse_row *excuse)
+{
+	static const uint8_t none[16];
+	bool proved = memcmp(excuse->proof, none, sizeof(none)) != 0;
+	char proof[ID_TEXT_SIZE];
+
+	id_text("prf", excuse->proof, proof);
+	return json_pack("{s:s?, s:o, s:I, s:I, s:o}", "proof", proved ? proof : NULL, "hour",
+			 proved ? json_null() : json_integer(excuse->hour), "from_ms",
+			 (json_int_t)excuse->from_ms, "until_ms", (json_int_t)excuse->until_ms,
+			 "signature", encode_bytes(excuse->signature, SIGNATURE_SIZE));
+}
+
 static json_t *json_excuses(const struct lease_row *lease)
 {
 	json_t *list = json_array();
-	char proof[ID_TEXT_SIZE];
 
-	for (size_t i = 0; list && i < lease->n_excuses; i++) {
-		const struct excuse_row *excuse = &lease->excuses[i];
-
-		id_text("prf", excuse->proof, proof);
-		if (json_array_append_new(
-			    list, json_pack("{s:s, s:I, s:I, s:o}", "proof", proof, "from_ms",
-					    (json_int_t)excuse->from_ms, "until_ms",
-					    (json_int_t)excuse->until_ms, "signature",
-					    encode_bytes(excuse->signature, SIGNATURE_SIZE))) < 0) {
+	for (size_t i = 0; list && i < lease->n_excuses; i++)
+		if (json_array_append_new(list, json_excuse(&lease->excuses[i])) < 0) {
 			json_decref(list);
 			return NULL;
 		}
-	}
 	return list;
 }
 

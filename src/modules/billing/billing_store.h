@@ -59,7 +59,8 @@ _must_check_ int store_statement(struct tx *tx, struct account_id owner,
 
 /* See billing_excuse_begin. */
 struct excuse_row {
-	uint8_t proof[16];
+	uint8_t proof[16]; /* zeros: @hour says why */
+	int64_t hour;
 	int64_t from_ms, until_ms; /* until: 0 while it goes on */
 	uint8_t signature[SIGNATURE_SIZE]; /* the network's */
 };
@@ -94,6 +95,11 @@ struct lease_row {
 _must_check_ int store_excuses(struct tx *tx, struct lease_row *lease);
 _must_check_ int store_excuse_put(struct tx *tx, struct lease_id lease,
 				  const struct excuse_row *excuse);
+
+/* See billing_machine_tenancies. */
+_must_check_ int store_tenancies(struct tx *tx, struct machine_id machine, int64_t from_ms,
+				 int64_t until_ms, struct billing_tenancy **ret_tenancies,
+				 size_t *ret_n);
 
 /* Leases of the machine at a price, to others than its owner, whose last record ends in the time. */
 _must_check_ int store_machine_leases(struct tx *tx, struct machine_id machine, int64_t from_ms,

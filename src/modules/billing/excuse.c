@@ -11,6 +11,7 @@ static int sign(const struct context *context, const struct lease_row *lease,
 	struct excuse_statement statement = {
 		.network = context->settings->network,
 		.lease = lease->lease,
+		.hour = excuse->hour,
 		.from_ms = excuse->from_ms,
 		.until_ms = excuse->until_ms,
 	};
@@ -19,6 +20,22 @@ static int sign(const struct context *context, const struct lease_row *lease,
 	memcpy(statement.proof, excuse->proof, sizeof(statement.proof));
 	excuse_digest(&statement, digest);
 	return secp_sign(context->settings->network_key, digest, excuse->signature);
+}
+
+static bool has_proof(const struct excuse_row *excuse)
+{
+	static const uint8_t none[16];
+
+	return memcmp(excuse->proof, none, sizeof(none)) != 0;
+}
+
+/* Which session, or which hour. */
+static void reason_text(const struct excuse_row *excuse, char ret_text[static ID_TEXT_SIZE])
+{
+	if (has_proof(excuse))
+		id_text("prf", excuse->proof, ret_text);
+	else
+		snprintf(ret_text, ID_TEXT_SIZE, "hour-%" PRId64, excuse->hour);
 }
 
 static struct excuse_row *open_excuse(const struct lease_row *lease)
@@ -32,13 +49,13 @@ static struct excuse_row *open_excuse(const struct lease_row *lease)
 static int tell(const struct context *context, struct tx *tx, const struct lease_row *lease,
 		const char *type, const struct excuse_row *excuse)
 {
-	char subject[ID_TEXT_SIZE], proof[ID_TEXT_SIZE];
+	char subject[ID_TEXT_SIZE], reason[ID_TEXT_SIZE];
 	json_t *data;
 
 	rental_id_text(&lease->rental, subject);
-	id_text("prf", excuse->proof, proof);
-	data = json_pack("{s:s, s:I, s:I}", "proof", proof, "from_ms", (json_int_t)excuse->from_ms,
-			 "until_ms", (json_int_t)excuse->until_ms);
+	reason_text(excuse, reason);
+	data = json_pack("{s:s, s:I, s:I}", has_proof(excuse) ? "proof" : "hour", reason, "from_ms",
+			 (json_int_t)excuse->from_ms, "until_ms", (json_int_t)excuse->until_ms);
 	if (!data)
 		return -ENOMEM;
 	return logging_event(context, tx, lease->tenant, type, subject, data);
@@ -50,15 +67,16 @@ static int give_back(const struct context *context, struct tx *tx, struct lease_
 		     const struct excuse_row *excuse)
 {
 	struct ledger_posting correction;
-	char proof[ID_TEXT_SIZE];
+	char reason[ID_TEXT_SIZE], key[ID_TEXT_SIZE + 24];
 	struct amount due;
 	int r;
 
 	r = metering_due(lease, &due);
 	if (r < 0 || due.micro >= 0)
 		return r;
-	id_text("prf", excuse->proof, proof);
-	r = metering_correct(lease, proof, "the machine was found unusable", &correction);
+	reason_text(excuse, reason);
+	snprintf(key, sizeof(key), "%s:%" PRId64, reason, excuse->from_ms);
+	r = metering_correct(lease, key, "the machine was found unusable", &correction);
 	if (r == 0 && lease->sequence > 0)
 		r = metering_receipt(context, lease);
 	if (r == 0)
@@ -115,6 +133,86 @@ int billing_excuse_end(const struct context *context, struct tx *tx, struct leas
 
 	r = store_lease(tx, id, &lease);
 	return r != 0 ? r : metering_end_excuse(context, tx, &lease, until_ms);
+}
+
+/* ---- what is over ---- */
+
+struct adding {
+	const struct context *context;
+	struct tx *tx;
+	const struct lease_row *lease; /* with the excuses that there were */
+	int64_t hour;
+	size_t added;
+	struct excuse_row last;
+};
+
+static int add(struct adding *adding, int64_t from_ms, int64_t until_ms)
+{
+	struct excuse_row excuse = { .hour = adding->hour,
+				     .from_ms = from_ms,
+				     .until_ms = until_ms };
+	int r;
+
+	if (until_ms <= from_ms || adding->lease->n_excuses + adding->added >= BILLING_EXCUSES_MAX)
+		return 0;
+	r = sign(adding->context, adding->lease, &excuse);
+	if (r == 0)
+		r = store_excuse_put(adding->tx, adding->lease->lease, &excuse);
+	if (r == 0)
+		r = tell(adding->context, adding->tx, adding->lease, "rental.excused", &excuse);
+	adding->added++;
+	adding->last = excuse;
+	return r;
+}
+
+/* What lies between the excuses that there are. */
+static int add_around(struct adding *adding, struct billing_time time)
+{
+	const struct lease_row *lease = adding->lease;
+	int r = 0;
+
+	if (time.from_ms < lease->placed_at_ms)
+		time.from_ms = lease->placed_at_ms;
+	if (lease->closed_at_ms && time.until_ms > lease->ended_at_ms)
+		time.until_ms = lease->ended_at_ms;
+	for (size_t i = 0; r == 0 && i < lease->n_excuses && time.from_ms < time.until_ms; i++) {
+		const struct excuse_row *known = &lease->excuses[i];
+		int64_t end_ms = known->until_ms ? known->until_ms : INT64_MAX;
+
+		if (end_ms <= time.from_ms)
+			continue;
+		r = add(adding, time.from_ms,
+			known->from_ms < time.until_ms ? known->from_ms : time.until_ms);
+		time.from_ms = known->from_ms < time.until_ms ? end_ms : time.until_ms;
+	}
+	return r != 0 ? r : add(adding, time.from_ms, time.until_ms);
+}
+
+int billing_excuse_away(const struct context *context, struct tx *tx, struct lease_id id,
+			int64_t hour, const struct billing_time *times, size_t n, size_t *ret_added)
+{
+	struct lease_row lease;
+	struct adding adding = { context, tx, &lease, hour, 0, { .hour = hour } };
+	int r;
+
+	r = store_lease(tx, id, &lease);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = add_around(&adding, times[i]);
+	if (r == 0 && adding.added > 0) {
+		r = store_lease(tx, id, &lease);
+		if (r == 0)
+			r = give_back(context, tx, &lease, &adding.last);
+	}
+	if (r == 0)
+		*ret_added = adding.added;
+	return r;
+}
+
+int billing_machine_tenancies(struct tx *tx, struct machine_id machine, int64_t from_ms,
+			      int64_t until_ms, struct billing_tenancy **ret_tenancies,
+			      size_t *ret_n)
+{
+	return store_tenancies(tx, machine, from_ms, until_ms, ret_tenancies, ret_n);
 }
 
 int64_t metering_excused(const struct lease_row *lease)

@@ -133,6 +133,135 @@ static void test_no_moment_twice(void **state)
 	assert_balanced(world);
 }
 
+/* ---- time that a majority of watchers could not reach the machine ---- */
+
+enum { HOUR = 472222 };
+
+/* The times are call->n of them at call->key; how many excuses came of them goes to ret_amount. */
+static int away_fn(struct tx *tx, struct call *call)
+{
+	size_t added = 0;
+	int r = billing_excuse_away(&call->world->context, tx, call->id, HOUR,
+				    (const struct billing_time *)(const void *)call->key, call->n,
+				    &added);
+
+	call->ret_amount.micro = (int64_t)added;
+	return r;
+}
+
+/* Times in seconds since START_MS. */
+static size_t excuse_away(struct world *world, struct lease_id id, const int64_t (*times)[2],
+			  size_t n)
+{
+	struct billing_time list[8];
+	struct call call = { world, away_fn, .id = id, .key = (const char *)list, .n = n };
+
+	for (size_t i = 0; i < n; i++)
+		list[i] = (struct billing_time){ START_MS + times[i][0] * 1000,
+						 START_MS + times[i][1] * 1000 };
+	assert_int_equal(run(&call, TX_WRITE), 0);
+	return (size_t)call.ret_amount.micro;
+}
+
+#define AWAY(world, id, ...)                                        \
+	excuse_away(world, id, (const int64_t[][2]){ __VA_ARGS__ }, \
+		    sizeof((const int64_t[][2]){ __VA_ARGS__ }) / 16)
+
+static void test_time_away_is_given_back(void **state)
+{
+	struct world *world = *state;
+	struct billing_lease lease = running(world, 100);
+	int64_t before = balances(world, account_of(1)).available.micro;
+
+	assert_int_equal(AWAY(world, lease.lease, { 10, 20 }, { 30, 45 }), 2);
+	assert_int_equal(balances(world, account_of(1)).available.micro, before + 25000);
+	assert_int_equal(sums(world, lease.lease).seconds, 75);
+	/* What follows is charged, and the same again changes nothing. */
+	assert_int_equal(report_until(world, &lease, 2, 110), 85000);
+	assert_int_equal(AWAY(world, lease.lease, { 10, 20 }, { 30, 45 }), 0);
+	assert_int_equal(sums(world, lease.lease).seconds, 85);
+	assert_int_equal(events(world, "rental.excused"), 2);
+	assert_balanced(world);
+}
+
+/* The machine comes back late, and reports then that the container went on. */
+static void test_what_is_reported_later_is_not_charged_either(void **state)
+{
+	struct world *world = *state;
+	struct billing_lease lease = running(world, 10);
+
+	assert_int_equal(AWAY(world, lease.lease, { 20, 80 }), 1);
+	assert_int_equal(sums(world, lease.lease).seconds, 10);
+	assert_int_equal(report_until(world, &lease, 2, 100), 40000);
+	assert_balanced(world);
+}
+
+static void test_a_closed_lease_is_excused_too(void **state)
+{
+	struct world *world = *state;
+	struct billing_lease lease = running(world, 100);
+	int64_t before;
+
+	assert_int_equal(close_lease(world, lease.lease, START_MS + 100000, true), 0);
+	before = balances(world, account_of(1)).available.micro;
+	assert_int_equal(AWAY(world, lease.lease, { -50, 5 }, { 90, 200 }, { 300, 400 }), 2);
+	assert_int_equal(balances(world, account_of(1)).available.micro, before + 15000);
+	assert_int_equal(sums(world, lease.lease).seconds, 85);
+	assert_balanced(world);
+}
+
+/* Around what sessions excused, one of which goes on. */
+static void test_only_what_is_not_excused_yet(void **state)
+{
+	struct world *world = *state;
+	struct billing_lease lease = running(world, 100);
+
+	begin(world, lease.lease, proof_one, START_MS + 20000);
+	end(world, lease.lease, START_MS + 30000);
+	begin(world, lease.lease, proof_two, START_MS + 60000);
+	assert_int_equal(sums(world, lease.lease).seconds, 50);
+	assert_int_equal(AWAY(world, lease.lease, { 10, 40 }, { 55, 90 }), 3);
+	assert_int_equal(sums(world, lease.lease).seconds, 50 - 10 - 10 - 5);
+	end(world, lease.lease, START_MS + 70000);
+	assert_int_equal(report_until(world, &lease, 2, 110), (110 - 10 - 10 - 10 - 5 - 10) * 1000);
+	assert_balanced(world);
+}
+
+/* Second by second: whatever came before in whatever order, a moment counts once. */
+static void test_random_times_count_once(void **state)
+{
+	enum { SECONDS = 200, ROUNDS = 25 };
+	struct world *world = *state;
+	struct billing_lease lease = running(world, SECONDS);
+	bool excused[SECONDS] = { false };
+
+	for (int round = 0; round < ROUNDS; round++) {
+		int64_t from = (int64_t)below(world, SECONDS + 20) - 10;
+		int64_t until = from + 1 + (int64_t)below(world, 6), left = 0;
+
+		AWAY(world, lease.lease, { from, until });
+		for (int64_t second = 0; second < SECONDS; second++) {
+			excused[second] = excused[second] || (second >= from && second < until);
+			left += !excused[second];
+		}
+		assert_int_equal(sums(world, lease.lease).seconds, left);
+	}
+	assert_balanced(world);
+}
+
+static void test_faults_in_giving_back_leave_all_or_nothing(void **state)
+{
+	static const struct billing_time times[] = { { START_MS + 1000, START_MS + 2000 },
+						     { START_MS + 5000, START_MS + 8000 } };
+	struct world *world = *state;
+	struct billing_lease lease = running(world, 10);
+	struct call call = { world, away_fn, .id = lease.lease, .key = (const char *)times,
+			     .n = 2 };
+
+	fail_everywhere(world, &call);
+	assert_int_equal(sums(world, lease.lease).charged.micro, 6000);
+}
+
 static void test_faults_leave_all_or_nothing(void **state)
 {
 	struct world *world = *state;
@@ -149,6 +278,12 @@ int excuse_tests(void)
 		WORLD_TEST(test_what_was_charged_is_given_back),
 		WORLD_TEST(test_closing_ends_it),
 		WORLD_TEST(test_no_moment_twice),
+		WORLD_TEST(test_time_away_is_given_back),
+		WORLD_TEST(test_what_is_reported_later_is_not_charged_either),
+		WORLD_TEST(test_a_closed_lease_is_excused_too),
+		WORLD_TEST(test_only_what_is_not_excused_yet),
+		WORLD_TEST(test_random_times_count_once),
+		WORLD_TEST(test_faults_in_giving_back_leave_all_or_nothing),
 		WORLD_TEST(test_faults_leave_all_or_nothing),
 	};
 

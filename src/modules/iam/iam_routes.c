@@ -41,13 +41,13 @@ static int get_network(struct request *request, struct tx *tx _unused_, struct r
 {
 	const struct settings *settings = request->context->settings;
 
-	return reply_with(reply, 200,
-			  json_pack("{s:s, s:s, s:o, s:I, s:s, s:s, s:I}", "name", "kaisar",
-				    "version", KAISAR_VERSION, "network",
-				    encode_address(&settings->network), "chain_id",
-				    (json_int_t)settings->chain_id, "domain", settings->domain,
-				    "url", settings->url, "fee_basis_points",
-				    (json_int_t)settings->fee_basis_points));
+	return reply_with(
+		reply, 200,
+		json_pack("{s:s, s:s, s:o, s:I, s:s, s:s, s:I, s:I}", "name", "kaisar", "version",
+			  KAISAR_VERSION, "network", encode_address(&settings->network), "chain_id",
+			  (json_int_t)settings->chain_id, "domain", settings->domain, "url",
+			  settings->url, "fee_basis_points", (json_int_t)settings->fee_basis_points,
+			  "watch_hour_ms", (json_int_t)settings->watch_hour_ms));
 }
 
 /* What a gateway needs to check access tokens: RFC 7517. */

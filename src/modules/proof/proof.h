@@ -13,9 +13,11 @@ enum proof_outcome {
 	PROOF_E_NO_RECORD, /* it ended without being judged */
 };
 
-/* Whole hours from @from_ms on and before @until_ms in which a majority of the checkers that polled the
- * machine saw at least 95 % of their polls answered. For an epoch's records. */
-_must_check_ int proof_uptime_hours(struct tx *tx, struct machine_id machine, int64_t from_ms,
-				    int64_t until_ms, int64_t *ret_hours);
+/* Seconds of whole hours from @from_ms on and before @until_ms of which more than half of the machine's
+ * watchers reported, and a majority of them saw at least 95 % of their polls answered. For an epoch's
+ * records. */
+_must_check_ int proof_uptime(const struct context *context, struct tx *tx,
+			      struct machine_id machine, int64_t from_ms, int64_t until_ms,
+			      int64_t *ret_seconds);
 
 extern const struct module proof_module;

@@ -2,22 +2,29 @@
 
 #include "api/settings.h"
 #include "modules/proof/appeals.h"
+#include "modules/proof/hours.h"
 #include "modules/proof/probes.h"
 #include "modules/proof/proof_end.h"
 #include "modules/proof/proof_json.h"
 #include "modules/proof/schedule.h"
 #include "modules/proof/sessions.h"
 #include "modules/proof/settle.h"
+#include "modules/proof/uptime_routes.h"
 #include "modules/proof/watch.h"
 
-enum { HOUR_MS = 3600000, SCHEDULE_MS = 1000, APPEALS_MS = 5000, WATCH_MS = 60000, PAGE_MAX = 100 };
+enum { SCHEDULE_MS = 1000, APPEALS_MS = 5000, PAGE_MAX = 100 };
 enum { START_ARENA_BYTES = 1 << 20 };
 
-int proof_uptime_hours(struct tx *tx, struct machine_id machine, int64_t from_ms, int64_t until_ms,
-		       int64_t *ret_hours)
+int proof_uptime(const struct context *context, struct tx *tx, struct machine_id machine,
+		 int64_t from_ms, int64_t until_ms, int64_t *ret_seconds)
 {
-	return proof_store_uptime_hours(tx, machine, (from_ms + HOUR_MS - 1) / HOUR_MS,
-					until_ms / HOUR_MS, ret_hours);
+	int64_t hour_ms = context->settings->watch_hour_ms, hours;
+	int r = proof_store_uptime_hours(tx, machine, (from_ms + hour_ms - 1) / hour_ms,
+					 until_ms / hour_ms, &hours);
+
+	if (r == 0)
+		*ret_seconds = hours * hour_ms / 1000;
+	return r;
 }
 
 /* ---- lists ---- */
@@ -249,6 +256,7 @@ static const struct route routes[] = {
 	{ HTTP_POST, "/v1/proofs/{proof}/appeal", PERM_ACCOUNT, TX_WRITE, .handler = post_appeal },
 	{ HTTP_GET, "/v1/probes", PERM_PUBLIC, TX_READ,
 	  .query = { probes_fields, sizeof(struct probes_query) }, .handler = probes_get },
+	{ HTTP_GET, "/v1/uptime/{machine}/{hour}", PERM_PUBLIC, TX_READ, .handler = uptime_get },
 	{ HTTP_GET, "/v1/beacon", PERM_PUBLIC, TX_READ, .handler = get_beacon },
 	{ HTTP_GET, "/v1/workers/{machine}/proofs", PERM_WORKER_READ, TX_READ,
 	  .query = { own_fields, sizeof(struct list_query) }, .handler = get_own_proofs },
@@ -273,9 +281,13 @@ static const struct outcome_row outcomes[] = {
 };
 
 static const struct job jobs[] = {
-	{ "proofs", SCHEDULE_MS, schedule_run },      { "proof_settle", SCHEDULE_MS, settle_run },
-	{ "proof_appeals", APPEALS_MS, appeals_run }, { "proof_watch", WATCH_MS, watch_run },
-	{ "proof_probes", SCHEDULE_MS, probes_run },  { 0 },
+	{ "proofs", SCHEDULE_MS, schedule_run },
+	{ "proof_settle", SCHEDULE_MS, settle_run },
+	{ "proof_appeals", APPEALS_MS, appeals_run },
+	{ "proof_watch", SCHEDULE_MS, watch_run },
+	{ "proof_probes", SCHEDULE_MS, probes_run },
+	{ "proof_hours", SCHEDULE_MS, hours_run },
+	{ 0 },
 };
 
 /* ---- the nodes ---- */
@@ -346,6 +358,7 @@ static int start(const struct context *context)
 		r = watch_start(context);
 	if (r != 0)
 		return r;
+	hours_start(context);
 	checker_listen(&checkers);
 	worker_proof_listen(&workers);
 	return 0;

@@ -426,12 +426,14 @@ static void do_report(void *arg)
 	struct asking *asking = arg;
 	Wire__ToServer message = WIRE__TO_SERVER__INIT;
 	Wire__Uptime uptime = WIRE__UPTIME__INIT;
+	uint8_t away[SPANS_BYTES_MAX];
 
 	uptime.machine = data_of(stage->machine.address.bytes, 20);
 	uptime.hour = asking->uptime.hour;
 	uptime.polls = (uint32_t)asking->uptime.polls;
 	uptime.answered = (uint32_t)asking->uptime.answered;
 	uptime.signature = data_of(asking->uptime.signature, SIGNATURE_SIZE);
+	uptime.away = data_of(away, spans_encode(&asking->uptime.away, away));
 	message.body_case = WIRE__TO_SERVER__BODY_UPTIME;
 	message.uptime = &uptime;
 	checkers.on_message(checkers.arg, &asking->checker, &message);
@@ -488,7 +490,14 @@ void stage_report(struct stage *of, int64_t hour, uint32_t polls, uint32_t answe
 {
 	struct asking *asking = calloc(1, sizeof(*asking));
 	struct uptime_statement statement = {
-		of->settings.network, of->machine, *address_of(watcher()), hour, polls, answered
+		.network = of->settings.network,
+		.machine = of->machine,
+		.checker = *address_of(watcher()),
+		.hour_ms = of->settings.watch_hour_ms,
+		.hour = hour,
+		.polls = polls,
+		.answered = answered,
+		.away = { .items = { { 3, 5 } }, .n = answered < polls },
 	};
 	uint8_t digest[SIGN_DIGEST_SIZE];
 	atomic_bool done = false;
@@ -498,6 +507,7 @@ void stage_report(struct stage *of, int64_t hour, uint32_t polls, uint32_t answe
 	asking->uptime.hour = hour;
 	asking->uptime.polls = polls;
 	asking->uptime.answered = answered;
+	asking->uptime.away = statement.away;
 	uptime_digest(&statement, digest);
 	assert_int_equal(secp_sign(nodes[watcher()].key, digest, asking->uptime.signature), 0);
 	assert_int_equal(loop_post(of->context.loop, do_report, asking), 0);
@@ -776,6 +786,8 @@ int stage_open(void **state)
 		.proof_result_ms = 30000,
 		.proof_at_once = 8,
 		.poll_every_ms = 1000,
+		.watch_hour_ms = 3600000,
+		.uptime_grace_ms = 900000,
 		.epoch_ms = 86400000,
 	};
 	stage->context = (struct context){ .clock = &clock_system,

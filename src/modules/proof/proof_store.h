@@ -5,6 +5,7 @@
 #include "modules/proof/beacon.h"
 #include "modules/proof/proof_end.h"
 #include "popw/session.h"
+#include "wire/sign.h"
 
 /* ---- sessions ---- */
 
@@ -109,13 +110,51 @@ struct proof_uptime {
 	struct machine_id machine;
 	struct address checker;
 	int64_t hour, polls, answered;
+	struct spans away;
 	uint8_t signature[SIGNATURE_SIZE];
 };
 
-/* A later report of the same hour counts if it saw more. */
+/* A later report of the same hour counts if it saw more, and while the hour is open. */
 _must_check_ int proof_store_uptime_add(struct tx *tx, const struct proof_uptime *uptime);
-/* Hours in which more than half of the reports have 95 % answered. */
+/* What was reported, by checker. */
+_must_check_ int proof_store_uptimes(struct tx *tx, struct machine_id machine, int64_t hour,
+				     struct proof_uptime **ret_uptimes, size_t *ret_n);
+/* Hours of which more than half of those who were drawn reported, and more than half of the reports have
+ * 95 % answered. */
 _must_check_ int proof_store_uptime_hours(struct tx *tx, struct machine_id machine,
 					  int64_t from_hour, int64_t until_hour,
 					  int64_t *ret_hours);
-_must_check_ int proof_store_uptime_purge(struct tx *tx, int64_t before_hour);
+
+struct proof_watcher {
+	struct machine_id machine;
+	struct address checker;
+	struct account_id account;
+};
+
+enum proof_hour_state { HOUR_OPEN = 1, HOUR_OVER, HOUR_EXCUSED };
+
+/* Of all machines in an hour (@machine NULL) or of one, by machine and checker. */
+_must_check_ int proof_store_watchers(struct tx *tx, const struct machine_id *machine, int64_t hour,
+				      struct proof_watcher **ret_watchers, size_t *ret_n);
+/* New ones. Their machines' hours are open with the first. */
+_must_check_ int proof_store_watchers_add(struct tx *tx, int64_t hour,
+					  const struct proof_watcher *watchers, size_t n);
+
+/* ROUTE_E_NOT_FOUND: nobody was drawn. */
+_must_check_ int proof_store_hour(struct tx *tx, struct machine_id machine, int64_t hour,
+				  enum proof_hour_state *ret_state);
+_must_check_ int proof_store_hour_set(struct tx *tx, struct machine_id machine, int64_t hour,
+				      enum proof_hour_state state);
+
+struct proof_hour {
+	struct machine_id machine;
+	int64_t hour;
+};
+
+/* The open ones up to @hour, the earliest first. */
+_must_check_ int proof_store_hours_open(struct tx *tx, int64_t hour, size_t max,
+					struct proof_hour **ret_hours, size_t *ret_n);
+/* Those of them in which nobody found the machine away are over. */
+_must_check_ int proof_store_hours_quiet(struct tx *tx, int64_t hour);
+/* Forgets hours before @hour, but those that excused a bill. */
+_must_check_ int proof_store_hours_purge(struct tx *tx, int64_t hour);

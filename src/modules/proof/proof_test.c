@@ -4,12 +4,14 @@
 
 #include "modules/billing/billing.h"
 #include "modules/proof/appeals.h"
+#include "modules/proof/hours.h"
 #include "modules/proof/panel.h"
 #include "modules/proof/proof.h"
 #include "modules/proof/schedule.h"
 #include "modules/proof/sessions.h"
 #include "modules/proof/settle.h"
 #include "modules/proof/watch.h"
+#include "modules/proof/watchers.h"
 #include "modules/worker/reports.h"
 #include "modules/worker/worker_state.h"
 #include "modules/worker/worker_store.h"
@@ -25,7 +27,7 @@ struct call {
 	size_t len;
 	struct proof_member *members;
 	size_t n;
-	int64_t hours;
+	int64_t seconds;
 };
 
 static int tx_record(struct tx *tx, void *arg)
@@ -627,8 +629,8 @@ static int tx_uptime(struct tx *tx, void *arg)
 				uptime.answered = 94;
 			r = proof_store_uptime_add(tx, &uptime);
 		}
-	return r == 0 ? proof_uptime_hours(tx, call->stage->machine, 100 * 3600000LL - 1,
-					   104 * 3600000LL, &call->hours)
+	return r == 0 ? proof_uptime(&call->stage->context, tx, call->stage->machine,
+				     100 * 3600000LL - 1, 104 * 3600000LL, &call->seconds)
 		      : r;
 }
 
@@ -663,7 +665,280 @@ static void test_a_majority_counts_hours(void **state)
 	struct call call = { .stage = *state };
 
 	assert_int_equal(store_run(&call.stage->store, TX_WRITE, tx_uptime, &call), 0);
-	assert_int_equal(call.hours, 3);
+	assert_int_equal(call.seconds, 3 * 3600);
+}
+
+/* Of four who were drawn two reported: that is no majority of them. */
+static int tx_few(struct tx *tx, void *arg)
+{
+	struct call *call = arg;
+	struct proof_watcher drawn[4];
+	int r;
+
+	for (uint8_t i = 0; i < 4; i++)
+		drawn[i] = (struct proof_watcher){ call->stage->machine, { { i } }, { { { i } } } };
+	r = proof_store_watchers_add(tx, 102, drawn, 4);
+	for (int64_t hour = 102; r == 0 && hour < 104; hour++) {
+		if (hour == 103)
+			r = proof_store_watchers_add(tx, 103, drawn, 3);
+		for (uint8_t i = 0; r == 0 && i < 2; i++) {
+			struct proof_uptime uptime = { .machine = call->stage->machine,
+						       .checker = { { i } },
+						       .hour = hour,
+						       .polls = 10,
+						       .answered = 10 };
+
+			r = proof_store_uptime_add(tx, &uptime);
+		}
+	}
+	return r == 0 ? proof_uptime(&call->stage->context, tx, call->stage->machine,
+				     102 * 3600000LL, 104 * 3600000LL, &call->seconds)
+		      : r;
+}
+
+static void test_a_majority_of_those_drawn_must_report(void **state)
+{
+	struct call call = { .stage = *state };
+
+	assert_int_equal(store_run(&call.stage->store, TX_WRITE, tx_few, &call), 0);
+	assert_int_equal(call.seconds, 3600);
+}
+
+/* ---- who was away while rented ---- */
+
+enum { WATCHERS = 5 };
+
+struct away {
+	struct stage *stage;
+	int64_t hour;
+	size_t drawn;
+	struct account_id accounts[WATCHERS];
+	struct spans seen[WATCHERS];
+	size_t reported;
+};
+
+static int tx_away(struct tx *tx, void *arg)
+{
+	const struct away *away = arg;
+	struct proof_watcher drawn[WATCHERS];
+	int r;
+
+	for (uint8_t i = 0; i < away->drawn; i++)
+		drawn[i] = (struct proof_watcher){ away->stage->machine,
+						   { { (uint8_t)(i + 1) } },
+						   away->accounts[i] };
+	r = proof_store_watchers_add(tx, away->hour, drawn, away->drawn);
+	for (uint8_t i = 0; r == 0 && i < away->reported; i++) {
+		struct proof_uptime uptime = { .machine = away->stage->machine,
+					       .checker = drawn[i].checker,
+					       .hour = away->hour,
+					       .polls = 10,
+					       .answered = 9,
+					       .away = away->seen[i] };
+
+		r = proof_store_uptime_add(tx, &uptime);
+	}
+	return r;
+}
+
+static void close_hours(struct stage *stage, int64_t now_ms, int64_t up_ms)
+{
+	struct clock_fake clock;
+	struct context later = stage->context;
+
+	clock_fake_init(&clock, now_ms - up_ms);
+	later.clock = &clock.clock;
+	hours_start(&later);
+	clock.ms = now_ms;
+	arena_reset(stage->store.arena);
+	assert_int_equal(hours_run(&later, stage->store.arena), 0);
+}
+
+/* An hour after the lease began, and what its watchers saw; how many excuses there are when it is over. */
+static int64_t excuses_after(const struct away *away)
+{
+	struct stage *stage = away->stage;
+	int64_t end_ms = (away->hour + 1) * 3600000;
+
+	assert_int_equal(store_run(&stage->store, TX_WRITE, tx_away, (void *)away), 0);
+	close_hours(stage, end_ms + 899999, 900000);
+	assert_int_equal(store_number(&stage->store, "SELECT count(*) AS n FROM proof_hours "
+						     "WHERE state = 1"),
+			 1);
+	close_hours(stage, end_ms + 900000, 899999); /* too early after a start */
+	assert_int_equal(store_number(&stage->store, "SELECT count(*) AS n FROM proof_hours "
+						     "WHERE state = 1"),
+			 1);
+	close_hours(stage, end_ms + 900000, 900000);
+	close_hours(stage, end_ms + 900000, 900000);
+	assert_int_equal(store_number(&stage->store, "SELECT count(*) AS n FROM proof_hours "
+						     "WHERE state = 1"),
+			 0);
+	return store_number(&stage->store, "SELECT count(*) AS n FROM billing_excuses");
+}
+
+static struct away rented_away(struct stage *stage, size_t drawn)
+{
+	struct away away = { .stage = stage,
+			     .hour = clock_now_ms(&clock_system) / 3600000 + 10,
+			     .drawn = drawn,
+			     .reported = drawn };
+
+	rent(stage);
+	for (size_t i = 0; i < drawn; i++)
+		memset(&away.accounts[i], (int)(0x50 + i), sizeof(away.accounts[i]));
+	return away;
+}
+
+#define SPANS(...)                                                                \
+	{                                                                         \
+		.items = { __VA_ARGS__ },                                         \
+		.n = sizeof((struct span[]){ __VA_ARGS__ }) / sizeof(struct span) \
+	}
+
+static int tx_purge_hours(struct tx *tx, void *arg)
+{
+	const struct away *away = arg;
+	struct proof_uptime late = { .machine = away->stage->machine,
+				     .checker = { { 1 } },
+				     .hour = away->hour,
+				     .polls = 1000 };
+	int r = proof_store_uptime_add(tx, &late);
+
+	return r == 0 ? proof_store_hours_purge(tx, away->hour + 1) : r;
+}
+
+static void test_time_that_a_majority_saw_it_away_is_excused(void **state)
+{
+	struct stage *stage = *state;
+	struct away away = rented_away(stage, 5);
+	int64_t start_ms = away.hour * 3600000;
+
+	away.seen[0] = (struct spans)SPANS({ 100, 200 }, { 300, 400 });
+	away.seen[1] = (struct spans)SPANS({ 150, 350 });
+	away.seen[2] = (struct spans)SPANS({ 190, 320 }, { 1000, 3600 });
+	away.reported = 3; /* the others are no less drawn */
+	assert_int_equal(excuses_after(&away), 2);
+	assert_int_equal(
+		store_number(&stage->store, "SELECT min(from_ms) AS n FROM billing_excuses"),
+		start_ms + 190000);
+	assert_int_equal(
+		store_number(&stage->store, "SELECT min(until_ms) AS n FROM billing_excuses"),
+		start_ms + 200000);
+	assert_int_equal(
+		store_number(&stage->store, "SELECT max(from_ms) AS n FROM billing_excuses"),
+		start_ms + 300000);
+	assert_int_equal(
+		store_number(&stage->store, "SELECT max(until_ms) AS n FROM billing_excuses"),
+		start_ms + 320000);
+	assert_int_equal(store_number(&stage->store, "SELECT max(hour) AS n FROM billing_excuses"),
+			 away.hour);
+	/* Its evidence stays; a report that comes late changes nothing. */
+	assert_int_equal(store_number(&stage->store, "SELECT state AS n FROM proof_hours"),
+			 HOUR_EXCUSED);
+	away.drawn = 0;
+	away.seen[0] = (struct spans){ 0 };
+	assert_int_equal(store_run(&stage->store, TX_WRITE, tx_purge_hours, &away), 0);
+	assert_int_equal(store_number(&stage->store, "SELECT count(*) AS n FROM proof_uptimes"), 3);
+	assert_int_equal(store_number(&stage->store, "SELECT count(*) AS n FROM proof_watchers"),
+			 5);
+}
+
+static void test_a_minority_excuses_nothing(void **state)
+{
+	struct stage *stage = *state;
+	struct away away = rented_away(stage, 5);
+
+	away.seen[0] = (struct spans)SPANS({ 0, 3600 });
+	away.seen[1] = (struct spans)SPANS({ 0, 3600 });
+	assert_int_equal(excuses_after(&away), 0);
+	assert_int_equal(store_number(&stage->store, "SELECT state AS n FROM proof_hours"),
+			 HOUR_OVER);
+	assert_int_equal(store_run(&stage->store, TX_WRITE, tx_purge_hours, &away), 0);
+	assert_int_equal(store_number(&stage->store, "SELECT count(*) AS n FROM proof_uptimes"), 0);
+	assert_int_equal(store_number(&stage->store, "SELECT count(*) AS n FROM proof_watchers"),
+			 0);
+	assert_int_equal(store_number(&stage->store, "SELECT count(*) AS n FROM proof_hours"), 0);
+}
+
+/* Two of three others must have seen it where the tenant's own two did. */
+static void test_the_tenants_watchers_do_not_count(void **state)
+{
+	struct away away = rented_away(*state, 5);
+
+	for (int i = 0; i < 3; i++)
+		away.seen[i] = (struct spans)SPANS({ 0, 3600 });
+	memset(&away.accounts[0], 0, sizeof(away.accounts[0]));
+	memset(&away.accounts[1], 0, sizeof(away.accounts[1]));
+	away.accounts[0].address.bytes[0] = away.accounts[1].address.bytes[0] = 7;
+	assert_int_equal(excuses_after(&away), 0);
+}
+
+static void test_so_few_as_are_drawn_must_agree(void **state)
+{
+	struct away away = rented_away(*state, 2);
+
+	assert_int_equal(watchers_needed(1, 3), 1);
+	assert_int_equal(watchers_needed(2, 3), 2);
+	assert_int_equal(watchers_needed(3, 3), 2);
+	assert_int_equal(watchers_needed(4, 5), 4);
+	assert_int_equal(watchers_needed(7, 3), 4);
+	away.seen[0] = (struct spans)SPANS({ 10, 30 });
+	away.seen[1] = (struct spans)SPANS({ 20, 40 });
+	assert_int_equal(excuses_after(&away), 1);
+}
+
+/* ---- who watches ---- */
+
+static void test_who_is_drawn_stays_drawn(void **state)
+{
+	struct stage *stage = *state;
+	struct checker_member checkers[9] = { 0 };
+	struct proof_machine machines[3] = { 0 };
+	struct watchers_call call = { .hour = 7,
+				      .wanted = 4,
+				      .machines = machines,
+				      .n_machines = 3,
+				      .checkers = checkers,
+				      .n_checkers = 2 };
+	struct proof_watcher *first, *more, *none, all[12];
+	struct hasher *hasher;
+	size_t n_first, n_more, n_none;
+
+	for (uint8_t i = 0; i < 9; i++) {
+		checkers[i].checker.bytes[0] = i;
+		checkers[i].account.address.bytes[0] = i;
+	}
+	/* The last is of two owners, one behind the other. */
+	machines[0] = (struct proof_machine){ { { { 1 } } }, { { { 0 } } } };
+	machines[1] = (struct proof_machine){ { { { 2 } } }, { { { 3 } } } };
+	machines[2] = (struct proof_machine){ { { { 2 } } }, { { { 4 } } } };
+	assert_int_equal(hasher_new(&hasher), 0);
+	assert_int_equal(
+		watchers_draw(hasher, &call, NULL, 0, stage->store.arena, &first, &n_first), 0);
+	assert_int_equal(n_first, 3); /* both for one, not its owner's for the other */
+	qsort(first, n_first, sizeof(*first), watchers_compare);
+	call.n_checkers = 9;
+	assert_int_equal(
+		watchers_draw(hasher, &call, first, n_first, stage->store.arena, &more, &n_more),
+		0);
+	assert_int_equal(n_first + n_more, 8);
+	memcpy(all, first, n_first * sizeof(*first));
+	memcpy(all + n_first, more, n_more * sizeof(*more));
+	qsort(all, 8, sizeof(*all), watchers_compare);
+	for (size_t i = 0; i < 8; i++) {
+		uint8_t owner = all[i].checker.bytes[0];
+
+		assert_true(i == 0 || watchers_compare(&all[i - 1], &all[i]) < 0);
+		if (machine_equal(all[i].machine, machines[0].machine))
+			assert_int_not_equal(owner, 0);
+		else
+			assert_true(owner != 3 && owner != 4);
+	}
+	assert_int_equal(watchers_draw(hasher, &call, all, 8, stage->store.arena, &none, &n_none),
+			 0);
+	assert_int_equal(n_none, 0);
+	hasher_free(hasher);
 }
 
 int main(void)
@@ -688,6 +963,12 @@ int main(void)
 		STAGE_TEST(test_who_yields_to_a_tenant_stands_as_before),
 		STAGE_TEST(test_polls_are_relayed_and_reports_kept),
 		STAGE_TEST(test_a_majority_counts_hours),
+		STAGE_TEST(test_a_majority_of_those_drawn_must_report),
+		STAGE_TEST(test_time_that_a_majority_saw_it_away_is_excused),
+		STAGE_TEST(test_a_minority_excuses_nothing),
+		STAGE_TEST(test_the_tenants_watchers_do_not_count),
+		STAGE_TEST(test_so_few_as_are_drawn_must_agree),
+		STAGE_TEST(test_who_is_drawn_stays_drawn),
 	};
 
 	return stage_run(tests, ARRAY_SIZE(tests));

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "modules/proof/proof_store.h"
 #include "modules/proof/sessions.h"
+#include "modules/proof/watchers.h"
 #include "security/secp.h"
 
 enum {
@@ -13,9 +14,9 @@ enum {
 	POLLS = 16384, /* that may be on their way */
 	POLLS_A_SECOND = 64, /* of one checker */
 	REPORTS_MAX = 4096, /* waiting to be written */
-	HOUR_MS = 3600000,
-	RECENT_MS = 7 * 24 * HOUR_MS,
+	RECENT_MS = 7 * 24 * 3600000,
 	HOURS = 2, /* this one and the last: whose watchers may report */
+	LOOKS = 60, /* for who came or left, in an hour */
 	KEPT_EPOCHS = 3,
 };
 
@@ -47,7 +48,9 @@ static struct {
 	struct proof_uptime *reports;
 	size_t n_reports;
 	struct poll *polls; /* the loop's */
-	struct hasher *hasher; /* the job's */
+	bool stale; /* somebody is to be told: guarded, too */
+	struct hasher *hasher; /* these are the job's */
+	int64_t looked_ms, looked_hour;
 } all = { .mutex = PTHREAD_MUTEX_INITIALIZER };
 
 int watch_start(const struct context *context)
@@ -84,6 +87,7 @@ void watch_stop(void)
 	all.n_reports = 0;
 	all.polls = NULL;
 	all.hasher = NULL;
+	all.looked_ms = all.looked_hour = 0;
 	all.context = NULL;
 }
 
@@ -129,6 +133,7 @@ void watch_on_up(const struct address *checker)
 	if (*at) {
 		(*at)->checker = *checker;
 		(*at)->told = false;
+		all.stale = true;
 	}
 	pthread_mutex_unlock(&all.mutex);
 	job_wake(all.context, "proof_watch");
@@ -232,9 +237,11 @@ static bool is_signed(const struct proof_uptime *uptime)
 		.network = all.context->settings->network,
 		.machine = uptime->machine,
 		.checker = uptime->checker,
+		.hour_ms = all.context->settings->watch_hour_ms,
 		.hour = uptime->hour,
 		.polls = uptime->polls,
 		.answered = uptime->answered,
+		.away = uptime->away,
 	};
 	uint8_t digest[SIGN_DIGEST_SIZE];
 	struct address signer;
@@ -265,12 +272,14 @@ static void on_uptime(const struct address *checker, const Wire__Uptime *said)
 				       .hour = said->hour,
 				       .polls = said->polls,
 				       .answered = said->answered };
+	int64_t seconds = all.context->settings->watch_hour_ms / 1000;
 	struct node *node;
 	bool holds;
 
 	memcpy(uptime.machine.address.bytes, said->machine.data, 20);
 	memcpy(uptime.signature, said->signature.data, sizeof(uptime.signature));
-	if (uptime.polls == 0 || uptime.answered > uptime.polls)
+	if (uptime.polls == 0 || uptime.answered > uptime.polls ||
+	    spans_decode(said->away.data, said->away.len, seconds, &uptime.away) < 0)
 		return;
 	holds = is_awaited(&uptime) && is_signed(&uptime);
 	pthread_mutex_lock(&all.mutex);
@@ -278,8 +287,10 @@ static void on_uptime(const struct address *checker, const Wire__Uptime *said)
 	if (node && holds && all.n_reports < REPORTS_MAX)
 		all.reports[all.n_reports++] = uptime;
 	/* Whatever became of it: said once is enough. A full queue asks for it again. */
-	if (node && all.n_reports < REPORTS_MAX)
+	if (node && all.n_reports < REPORTS_MAX) {
 		node->told = false;
+		all.stale = true;
+	}
 	pthread_mutex_unlock(&all.mutex);
 	job_wake(all.context, "proof_watch");
 }
@@ -296,31 +307,33 @@ void watch_on_checker(const struct address *checker, const Wire__ToServer *messa
 
 struct turn {
 	const struct context *context;
-	int64_t hour;
+	struct arena *arena;
+	int64_t now_ms, hour;
 	struct proof_uptime *reports;
 	size_t n_reports;
 	struct checker_member *checkers;
 	size_t n_checkers;
 	struct proof_machine *machines;
 	size_t n_machines;
-	struct hash values[HOURS]; /* of the beacon, this hour's first */
-	bool known[HOURS];
+	struct hash beacon; /* at this hour's start */
+	bool beacon_known;
+	struct proof_watcher *watchers[HOURS]; /* this hour's first */
+	size_t n_watchers[HOURS];
 };
 
-static int tx_write(struct tx *tx, void *arg)
+static int tx_report(struct tx *tx, void *arg)
 {
 	struct turn *turn = arg;
-	int64_t kept = KEPT_EPOCHS * turn->context->settings->epoch_ms / HOUR_MS;
-	int r = proof_store_uptime_purge(tx, turn->hour - kept - HOURS);
+	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < turn->n_reports; i++)
 		r = proof_store_uptime_add(tx, &turn->reports[i]);
 	return r;
 }
 
-static int write_reports(struct turn *turn, struct arena *arena)
+static int write_reports(struct turn *turn)
 {
-	turn->reports = arena_array(arena, REPORTS_MAX, sizeof(*turn->reports));
+	turn->reports = arena_array(turn->arena, REPORTS_MAX, sizeof(*turn->reports));
 	if (!turn->reports)
 		return -ENOMEM;
 	pthread_mutex_lock(&all.mutex);
@@ -330,66 +343,82 @@ static int write_reports(struct turn *turn, struct arena *arena)
 	pthread_mutex_unlock(&all.mutex);
 	if (turn->n_reports == 0)
 		return 0;
-	return db_run(turn->context->db, TX_WRITE, arena, tx_write, turn);
+	return db_run(turn->context->db, TX_WRITE, turn->arena, tx_report, turn);
+}
+
+/* Not more than all watchers of which an hour's list is read at once. */
+static size_t machines_max(const struct settings *settings)
+{
+	return size_min(WIRE_WATCHED_MAX, SQL_ROWS_MAX / 2 / (size_t)settings->panel_standing);
 }
 
 static int tx_read(struct tx *tx, void *arg)
 {
 	struct turn *turn = arg;
+	const struct settings *settings = turn->context->settings;
 	int r = checker_eligible(turn->context, tx, &turn->checkers, &turn->n_checkers);
 
 	if (r == 0)
-		r = proof_store_machines(tx, clock_now_ms(turn->context->clock) - RECENT_MS,
-					 WIRE_WATCHED_MAX, &turn->machines, &turn->n_machines);
-	for (int i = 0; r == 0 && i < HOURS; i++) {
-		r = beacon_then(turn->context, tx, (turn->hour - i) * HOUR_MS, &turn->values[i]);
-		turn->known[i] = r == 0;
-		r = r == ROUTE_E_UNAVAILABLE ? 0 : r;
-	}
-	return r;
+		r = proof_store_machines(tx, turn->now_ms - RECENT_MS, machines_max(settings),
+					 &turn->machines, &turn->n_machines);
+	for (int i = 0; r == 0 && i < HOURS; i++)
+		r = proof_store_watchers(tx, NULL, turn->hour - i, &turn->watchers[i],
+					 &turn->n_watchers[i]);
+	if (r != 0)
+		return r;
+	r = beacon_then(turn->context, tx, turn->hour * settings->watch_hour_ms, &turn->beacon);
+	turn->beacon_known = r == 0;
+	return r == ROUTE_E_UNAVAILABLE ? 0 : r;
 }
 
-static void draw_number(const struct turn *turn, int i, const struct address *machine,
-			uint32_t number, struct hash *ret_hash)
-{
-	static const char tag[] = "popw1/watch";
-	int64_t hour = turn->hour - i;
-	uint8_t bytes[12];
+struct drawn {
+	int64_t hour;
+	struct proof_watcher *watchers;
+	size_t n;
+};
 
-	for (int b = 0; b < 8; b++)
-		bytes[b] = (uint8_t)((uint64_t)hour >> (8 * b));
-	for (int b = 0; b < 4; b++)
-		bytes[8 + b] = (uint8_t)(number >> (8 * b));
-	hasher_start(all.hasher);
-	hasher_add(all.hasher, tag, sizeof(tag) - 1);
-	hasher_add(all.hasher, turn->values[i].bytes, HASH_SIZE);
-	hasher_add(all.hasher, bytes, 8);
-	hasher_add(all.hasher, machine->bytes, sizeof(machine->bytes));
-	hasher_add(all.hasher, bytes + 8, 4);
-	hasher_end(all.hasher, ret_hash);
+static int tx_add(struct tx *tx, void *arg)
+{
+	const struct drawn *drawn = arg;
+
+	return proof_store_watchers_add(tx, drawn->hour, drawn->watchers, drawn->n);
 }
 
-/* Adds the machine to the lists of those that are drawn for it. */
-static void draw_watchers(const struct turn *turn, int i, const struct proof_machine *machine,
-			  struct list *lists)
+/* Who is drawn is written before anybody is told. */
+static int draw(struct turn *turn)
 {
-	size_t wanted = (size_t)turn->context->settings->panel_standing, drawn = 0;
+	const struct watchers_call call = {
+		.beacon = turn->beacon,
+		.hour = turn->hour,
+		.wanted = (size_t)turn->context->settings->panel_standing,
+		.checkers = turn->checkers,
+		.n_checkers = turn->n_checkers,
+		.machines = turn->machines,
+		.n_machines = turn->n_machines,
+	};
+	struct drawn drawn = { .hour = turn->hour };
+	struct proof_watcher *watchers;
+	size_t n = turn->n_watchers[0];
+	int r;
 
-	for (uint32_t number = 0; drawn < wanted && number < 4 * wanted; number++) {
-		struct hash hash;
-		uint64_t word;
-		struct list *list;
-
-		draw_number(turn, i, &machine->machine.address, number, &hash);
-		memcpy(&word, hash.bytes, sizeof(word));
-		list = &lists[word % turn->n_checkers];
-		if (account_equal(turn->checkers[list - lists].account, machine->owner) ||
-		    (list->n > 0 &&
-		     address_equal(&list->machines[list->n - 1], &machine->machine.address)))
-			continue;
-		list->machines[list->n++] = machine->machine.address;
-		drawn++;
-	}
+	if (!turn->beacon_known)
+		return 0;
+	r = watchers_draw(all.hasher, &call, turn->watchers[0], n, turn->arena, &drawn.watchers,
+			  &drawn.n);
+	if (r < 0 || drawn.n == 0)
+		return r;
+	r = db_run(turn->context->db, TX_WRITE, turn->arena, tx_add, &drawn);
+	if (r != 0)
+		return r;
+	watchers = arena_array(turn->arena, n + drawn.n, sizeof(*watchers));
+	if (!watchers)
+		return -ENOMEM;
+	memcpy(watchers, turn->watchers[0], n * sizeof(*watchers));
+	memcpy(watchers + n, drawn.watchers, drawn.n * sizeof(*watchers));
+	qsort(watchers, n + drawn.n, sizeof(*watchers), watchers_compare);
+	turn->watchers[0] = watchers;
+	turn->n_watchers[0] = n + drawn.n;
+	return 0;
 }
 
 static int send_watch(const struct turn *turn, const struct address *checker,
@@ -401,6 +430,7 @@ static int send_watch(const struct turn *turn, const struct address *checker,
 	int64_t watchers = (int64_t)size_min((size_t)settings->panel_standing, turn->n_checkers);
 
 	watch.every_ms = (uint32_t)(settings->poll_every_ms * watchers);
+	watch.hour_ms = (uint32_t)settings->watch_hour_ms;
 	watch.machines = (ProtobufCBinaryData){ list->n * sizeof(*list->machines),
 						(uint8_t *)list->machines };
 	message.body_case = WIRE__TO_NODE__BODY_WATCH;
@@ -455,18 +485,46 @@ static void give_lists(const struct turn *turn, int i, struct list *lists)
 	}
 }
 
-static int draw_hour(const struct turn *turn, int i)
+static int compare_members(const void *a, const void *b)
+{
+	const struct checker_member *x = a, *y = b;
+
+	return memcmp(&x->checker, &y->checker, sizeof(x->checker));
+}
+
+/* Of those who are there now, each has the machines for which it was drawn, in their order. */
+static int fill_lists(const struct turn *turn, int i, struct list *lists)
+{
+	size_t n = turn->n_watchers[i];
+
+	for (size_t w = 0; w < n; w++) {
+		const struct proof_watcher *watcher = &turn->watchers[i][w];
+		const struct checker_member key = { .checker = watcher->checker };
+		const struct checker_member *member = bsearch(
+			&key, turn->checkers, turn->n_checkers, sizeof(key), compare_members);
+		struct list *list = member ? &lists[member - turn->checkers] : NULL;
+
+		if (!list || list->n == WIRE_WATCHED_MAX)
+			continue;
+		if (!list->machines)
+			list->machines = calloc(size_min(n, WIRE_WATCHED_MAX),
+						sizeof(*list->machines));
+		if (!list->machines)
+			return -ENOMEM;
+		list->machines[list->n++] = watcher->machine.address;
+	}
+	return 0;
+}
+
+static int tell_hour(const struct turn *turn, int i)
 {
 	struct list *lists = calloc(turn->n_checkers + 1, sizeof(*lists));
 	int r = lists ? 0 : -ENOMEM;
 
-	for (size_t c = 0; r == 0 && c < turn->n_checkers; c++) {
+	for (size_t c = 0; r == 0 && c < turn->n_checkers; c++)
 		lists[c].hour = turn->hour - i;
-		lists[c].machines = calloc(turn->n_machines + 1, sizeof(*lists[c].machines));
-		r = lists[c].machines ? 0 : -ENOMEM;
-	}
-	for (size_t m = 0; r == 0 && m < turn->n_machines; m++)
-		draw_watchers(turn, i, &turn->machines[m], lists);
+	if (r == 0)
+		r = fill_lists(turn, i, lists);
 	if (r == 0)
 		give_lists(turn, i, lists);
 	else
@@ -476,17 +534,60 @@ static int draw_hour(const struct turn *turn, int i)
 	return r;
 }
 
+static int tx_purge(struct tx *tx, void *arg)
+{
+	const struct turn *turn = arg;
+	const struct settings *settings = turn->context->settings;
+
+	return proof_store_hours_purge(
+		tx,
+		turn->hour - HOURS - KEPT_EPOCHS * settings->epoch_ms / settings->watch_hour_ms);
+}
+
+/* At an hour's beginning, when somebody came or reported, and now and then. */
+static bool is_due(const struct turn *turn)
+{
+	bool stale;
+
+	pthread_mutex_lock(&all.mutex);
+	stale = all.stale;
+	all.stale = false;
+	pthread_mutex_unlock(&all.mutex);
+	return stale || turn->hour != all.looked_hour || turn->now_ms < all.looked_ms ||
+	       turn->now_ms - all.looked_ms >= turn->context->settings->watch_hour_ms / LOOKS;
+}
+
+static int look(struct turn *turn)
+{
+	const struct context *context = turn->context;
+	int r = 0;
+
+	arena_reset(turn->arena);
+	if (turn->hour != all.looked_hour)
+		r = db_run(context->db, TX_WRITE, turn->arena, tx_purge, turn);
+	if (r == 0)
+		r = db_run(context->db, TX_READ, turn->arena, tx_read, turn);
+	if (r == 0)
+		r = draw(turn);
+	for (int i = HOURS - 1; r == 0 && i >= 0; i--)
+		r = tell_hour(turn, i);
+	return r;
+}
+
 int watch_run(const struct context *context, struct arena *arena)
 {
-	struct turn turn = { .context = context, .hour = clock_now_ms(context->clock) / HOUR_MS };
-	int r = write_reports(&turn, arena);
+	struct turn turn = { .context = context,
+			     .arena = arena,
+			     .now_ms = clock_now_ms(context->clock) };
+	int r;
 
-	if (r != 0)
+	turn.hour = turn.now_ms / context->settings->watch_hour_ms;
+	r = write_reports(&turn);
+	if (r != 0 || !is_due(&turn))
 		return r;
-	arena_reset(arena);
-	r = db_run(context->db, TX_READ, arena, tx_read, &turn);
-	for (int i = HOURS - 1; r == 0 && i >= 0; i--)
-		if (turn.known[i] && turn.n_checkers > 0)
-			r = draw_hour(&turn, i);
+	r = look(&turn);
+	/* What failed is due at the next turn. */
+	all.looked_hour = r == 0 ? turn.hour : 0;
+	all.looked_ms = turn.now_ms;
 	return r;
 }

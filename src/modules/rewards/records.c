@@ -4,7 +4,7 @@
 #include "modules/proof/proof.h"
 #include "rewards/columns.h"
 
-enum { HOUR_S = 3600, KBPS_OF_MBPS = 1000 };
+enum { KBPS_OF_MBPS = 1000 };
 
 #define GIGABYTE INT64_C(1000000000)
 #define TOKEN_UNITS UINT64_C(1000000000000000000)
@@ -112,17 +112,17 @@ int record_worker(const struct context *context, struct tx *tx, const struct epo
 				       .owner = machine->owner.address };
 	struct arena_mark mark = arena_mark(tx_arena(tx)); /* leases may be many */
 	struct worker_proof_device *devices;
-	int64_t hours;
+	int64_t uptime_s;
 	size_t n;
 	int r;
 
 	r = worker_proof_devices(context, tx, machine->machine, &devices, &n);
 	if (r == 0)
-		r = proof_uptime_hours(tx, machine->machine, epoch->from_ms, epoch->until_ms,
-				       &hours);
+		r = proof_uptime(context, tx, machine->machine, epoch->from_ms, epoch->until_ms,
+				 &uptime_s);
 	if (r != 0)
 		return r;
-	record.uptime_s = at_least_0(hours) * HOUR_S;
+	record.uptime_s = at_least_0(uptime_s);
 	record.figures = figures_of(machine, devices, n);
 	r = take_jobtime(tx, machine->machine, &record, ret_jobtime);
 	if (r == 0)

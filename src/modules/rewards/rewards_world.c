@@ -272,6 +272,7 @@ int world_open(void **state)
 	if (migrate(world->store.db, migrations, NULL) < 0)
 		return -1;
 	world->settings = (struct settings){
+		.watch_hour_ms = 3600000,
 		.epoch_ms = WORLD_EPOCH_MS,
 		.epoch_workers_tokens = 1000,
 		.epoch_checkers_tokens = 500,

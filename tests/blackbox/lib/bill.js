@@ -62,7 +62,9 @@ export async function checkBill(bill, network) {
     const receipt = keccak256(concat([tag('kaisar-receipt-1'), hexToBytes(digest), number(micro(lease.charged))]))
     await signedBy(receipt, lease.receipt_signature, network, 'the network signed the receipt')
     for (const excuse of lease.excuses) {
-      const digest = keccak256(concat([tag('kaisar-excuse-1'), address(network), idBytes(lease.lease), idBytes(excuse.proof),
+      assert.notEqual(excuse.proof === null, excuse.hour === null, 'it has a proof or an hour')
+      const digest = keccak256(concat([tag('kaisar-excuse-2'), address(network), idBytes(lease.lease),
+        excuse.proof ? idBytes(excuse.proof) : new Uint8Array(16), number(excuse.hour ?? 0),
         number(excuse.from_ms), number(excuse.until_ms)]))
       await signedBy(digest, excuse.signature, network, 'the network signed the excuse')
     }
@@ -73,4 +75,29 @@ export async function checkBill(bill, network) {
   }
   assert.equal(micro(bill.total), total)
   return { total, seconds }
+}
+
+// The evidence of an hour: every report is signed by who was drawn, and what a majority of all who were drawn
+// did not reach, second by second, is what is said to follow. Those seconds, since 1970.
+export async function checkHour(evidence, network, tenant) {
+  const { machine, hour, hour_ms: hourMs, watchers } = evidence
+  const short = (value) => toBytes(BigInt(value), { size: 2 })
+  const counts = Array(hourMs / 1000).fill(0), withoutTenant = [...counts]
+  const others = watchers.filter(({ account }) => account.toLowerCase() !== tenant.toLowerCase())
+  for (const { checker, report } of watchers) {
+    if (!report) continue
+    const digest = keccak256(concat([tag('kaisar-uptime-2'), address(network), address(machine), address(checker),
+      number(hourMs), number(hour), number(report.polls), number(report.answered),
+      ...report.away.flatMap(({ from_s: from, until_s: until }) => [short(from), short(until)])]))
+    await signedBy(digest, report.signature, checker, 'the checker signed its report')
+    for (const { from_s: from, until_s: until } of report.away)
+      for (let second = from; second < until; second++) {
+        counts[second]++
+        if (others.some((other) => other.checker === checker)) withoutTenant[second]++
+      }
+  }
+  const needed = (drawn) => (drawn < evidence.panel_least ? drawn : Math.floor(drawn / 2) + 1)
+  const said = counts.map((_, second) => evidence.unusable.some((span) => second >= span.from_s && second < span.until_s))
+  assert.deepEqual(counts.map((n) => n >= needed(watchers.length)), said)
+  return withoutTenant.flatMap((n, second) => (n >= needed(others.length) ? [hour * hourMs / 1000 + second] : []))
 }

@@ -1,0 +1,111 @@
+// A machine that cannot be reached while it is rented: what a majority of its watchers saw is not charged,
+// although its container went on, and anybody can compute it again from what they signed.
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { checkBill, checkHour } from './lib/bill.js'
+import { Network, Program, demoImage, sleep, until, writeFile } from './lib/network.js'
+
+const slow = 120000
+const hourMs = 10000
+const settings = {
+  proof_required: 1, panel_registration: 3, panel_standing: 3, panel_appeal: 3, panel_least: 3, beacon_slot_ms: 500,
+  proof_standby_ms: 600000, proof_rented_ms: 600000, proof_planted_ms: 0, proof_retry_ms: 1000, proof_nonce_ms: 3000,
+  proof_result_ms: 8000, proof_bandwidth_ms: 0, offline_after_ms: 60000, lost_after_ms: 120000,
+  poll_every_ms: 200, watch_hour_ms: hourMs, uptime_grace_ms: hourMs,
+}
+const order = { image: demoImage, cpu_milli: 200, memory: '32MiB', disk: '64MiB', stop_timeout_s: 1 }
+const awayMs = 8000 // polls are given up after five seconds
+let network, checkers, tenant, agent, rental
+
+const bill = () => tenant.get(`/v1/bills/${rental.id}`)
+const evidence = (hour) => tenant.get(`/v1/uptime/${agent.machine}/${hour}`)
+
+async function watched() {
+  const { json } = await tenant.raw('GET', `/v1/uptime/${agent.machine}/${Math.floor(Date.now() / hourMs)}`)
+  return json.watchers?.length === 3
+}
+
+// Stops the agent for a while, and @mute checkers, too; when that was.
+async function leave(mute) {
+  await until('three watchers', watched, slow)
+  const from = Date.now()
+  for (const checker of mute) checker.program.child.kill('SIGSTOP')
+  agent.program.child.kill('SIGSTOP')
+  await sleep(awayMs)
+  agent.program.child.kill('SIGCONT')
+  await sleep(2000)
+  for (const checker of mute) checker.program.child.kill('SIGCONT')
+  return { from, until: Date.now() }
+}
+
+// All evidence of a time, when its last hour is over.
+async function evidenceOf(time) {
+  const found = []
+  for (let hour = Math.floor(time.from / hourMs); hour <= Math.floor(time.until / hourMs); hour++)
+    found.push(await until(`hour ${hour} to be over`, async () => {
+      const seen = await evidence(hour)
+      return seen.state === 'over' && seen
+    }, slow))
+  return found
+}
+
+before(async () => {
+  network = await Network.start(settings)
+  checkers = [await network.checker(), await network.checker(), await network.checker()]
+  tenant = await network.tenant('50')
+  agent = await network.worker()
+  await until('it to be proved', async () => (await agent.provider.get(`/v1/workers/${agent.machine}`)).proved, slow)
+  rental = await tenant.post('/v1/rentals', { ...order, machine: agent.machine }, 201)
+  await until('it to run', async () => (await tenant.get(`/v1/rentals/${rental.id}`)).state === 'running', slow)
+})
+after(() => network?.stop())
+
+test('only what a majority of the watchers saw is excused, and the bill says from which hours', async () => {
+  const minority = await leave(checkers.slice(1)), majority = await leave([])
+
+  const fewer = await evidenceOf(minority), more = await evidenceOf(majority)
+  for (const seen of [...fewer, ...more]) {
+    assert.equal(seen.watchers.length, 3)
+    assert.ok(!seen.watchers.some(({ account }) => account === agent.provider.address))
+  }
+  const overlaps = ({ from, until: end }, time) => from < time.until && end > time.from
+  const missed = fewer.flatMap((seen) => seen.watchers.filter(({ report }) => report?.away.some((span) => overlaps({
+    from: seen.hour * hourMs + span.from_s * 1000, until: seen.hour * hourMs + span.until_s * 1000 }, minority))))
+  assert.equal(new Set(missed.map(({ checker }) => checker)).size, 1, 'one of three missed it')
+
+  // Every second that is excused follows from the reports, and every one that follows is excused.
+  const excuses = (await bill()).leases[0].excuses
+  const hours = [...new Map([...fewer, ...more].map((seen) => [seen.hour, seen])).values()]
+  const seconds = (await Promise.all(hours.map((seen) => checkHour(seen, network.address, tenant.address)))).flat()
+  const excused = excuses.flatMap(({ from_ms: from, until_ms: end }) =>
+    Array.from({ length: (end - from) / 1000 }, (_, i) => from / 1000 + i))
+  assert.deepEqual(excused.sort(), seconds.sort())
+  assert.ok(seconds.length >= 4, `${seconds.length} s of ${awayMs} ms are excused`)
+  for (const excuse of excuses) {
+    assert.equal(excuse.proof, null)
+    assert.ok(excuse.from_ms >= excuse.hour * hourMs && excuse.until_ms <= (excuse.hour + 1) * hourMs)
+    assert.ok(excuse.from_ms >= majority.from - 1000 && excuse.until_ms <= majority.until, 'the minority excused nothing')
+  }
+})
+
+test('the machine reports all the time, and the bill without what is excused holds', async () => {
+  assert.equal((await tenant.get(`/v1/rentals/${rental.id}`)).state, 'running')
+  await tenant.post(`/v1/rentals/${rental.id}/stop`, {})
+  await until('it to stop', async () => (await tenant.get(`/v1/rentals/${rental.id}`)).state === 'stopped')
+  await until('the last record', async () => (await bill()).leases[0].usage?.final)
+  const whole = await bill()
+  const [{ usage, excuses }] = whole.leases
+  const excused = excuses.reduce((sum, { from_ms: from, until_ms: end }) => sum + end - from, 0)
+  const { seconds } = await checkBill(whole, network.address)
+  assert.ok(usage.seconds >= 2 * awayMs / 1000, 'the container ran on')
+  assert.equal(seconds, Math.min(usage.seconds, seconds + Math.floor(excused / 1000)) - Math.floor(excused / 1000))
+  assert.ok(seconds < usage.seconds)
+  assert.ok((await network.operator.get('/v1/admin/ledger')).balanced)
+
+  const file = join(network.dir, 'bill.json')
+  await writeFile(file, JSON.stringify(whole))
+  const verified = new Program('verify-bill', ['verify-bill', file])
+  assert.equal((await verified.ended).code, 0, verified.output)
+  assert.match(verified.output, new RegExp(`hour ${excuses[0].hour}`))
+})
