@@ -1,6 +1,6 @@
 #include "modules/proof/cohort.h"
 
-enum { IDLE_MAX = 4096 /* devices that are looked at */ };
+enum { IDLE_MAX = 4096 /* GPUs that are looked at, from an address on that the beacon says */ };
 
 static int by_ticket(const void *a, const void *b)
 {
@@ -9,28 +9,19 @@ static int by_ticket(const void *a, const void *b)
 	return memcmp(left->ticket.bytes, right->ticket.bytes, HASH_SIZE);
 }
 
-/* Keeps the GPUs, which stand machine by machine. */
-static size_t keep_gpus(struct worker_proof_device *devices, size_t n)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < n; i++)
-		if (devices[i].device == WORKER_DEVICE_GPU)
-			devices[kept++] = devices[i];
-	return kept;
-}
-
 int cohort_list(const struct context *context, struct tx *tx, struct hasher *hasher,
 		const struct hash *value, struct cohort_machine **ret_machines, size_t *ret_n)
 {
 	struct worker_proof_device *gpus;
 	struct cohort_machine *list;
 	size_t n, n_list = 0;
-	int r = worker_proof_idle(context, tx, IDLE_MAX, &gpus, &n);
+	struct address from;
+	int r;
 
+	memcpy(from.bytes, value->bytes, sizeof(from.bytes));
+	r = worker_proof_idle(context, tx, WORKER_DEVICE_GPU, &from, IDLE_MAX, &gpus, &n);
 	if (r != 0)
 		return r;
-	n = keep_gpus(gpus, n);
 	list = arena_array(tx_arena(tx), n + 1, sizeof(*list));
 	if (!list)
 		return -ENOMEM;

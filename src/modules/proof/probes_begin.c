@@ -9,7 +9,7 @@
 #include "modules/worker/worker.h"
 
 enum {
-	IDLE_MAX = 4096, /* devices that are chosen from at once */
+	IDLE_MAX = 4096, /* hosts that are chosen from at once */
 	LOOK_LEAST_MS = 1000,
 	LOOK_MOST_MS = 60000,
 };
@@ -119,7 +119,7 @@ struct choice {
 	const struct context *context;
 	struct machine_id *again; /* they failed, and are due */
 	size_t n_again;
-	struct worker_proof_device *idle; /* hosts first */
+	struct worker_proof_device *idle; /* hosts */
 	size_t n_idle;
 };
 
@@ -128,17 +128,15 @@ static int tx_choose(struct tx *tx, void *arg)
 	struct choice *choice = arg;
 	const struct context *context = choice->context;
 	int64_t now_ms = clock_now_ms(context->clock);
-	size_t n, hosts = 0;
+	struct address from;
 	int r = probe_store_again(tx, now_ms - context->settings->proof_retry_ms, PROBES_LIVE_MAX,
 				  &choice->again, &choice->n_again);
 
 	if (r == 0)
-		r = worker_proof_idle(context, tx, IDLE_MAX, &choice->idle, &n);
-	for (size_t i = 0; r == 0 && i < n; i++)
-		if (choice->idle[i].device == WORKER_DEVICE_HOST)
-			choice->idle[hosts++] = choice->idle[i];
-	choice->n_idle = hosts;
-	return r;
+		r = random_fill(context->random, from.bytes, sizeof(from.bytes));
+	return r == 0 ? worker_proof_idle(context, tx, WORKER_DEVICE_HOST, &from, IDLE_MAX,
+					  &choice->idle, &choice->n_idle)
+		      : r;
 }
 
 /* As if each idle machine threw a die at each moment of @elapsed_ms. */

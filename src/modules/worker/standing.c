@@ -70,13 +70,26 @@ int worker_proof_due(const struct context *context _unused_, struct tx *tx, int6
 	return r;
 }
 
-int worker_proof_idle(const struct context *context _unused_, struct tx *tx, size_t max,
+/* Without the last machine, of which some may have been left out. */
+static size_t whole_machines(const struct worker_proof_device *devices, size_t n)
+{
+	size_t kept = n;
+
+	while (kept > 0 && machine_equal(devices[kept - 1].machine, devices[n - 1].machine))
+		kept--;
+	return kept;
+}
+
+int worker_proof_idle(const struct context *context _unused_, struct tx *tx,
+		      enum worker_device kind, const struct address *from, size_t max,
 		      struct worker_proof_device **ret_devices, size_t *ret_n)
 {
 	size_t n;
 	int r;
 
-	r = worker_store_devices_idle(tx, max, ret_devices, &n);
+	r = worker_store_devices_idle(tx, kind, from, max, ret_devices, &n);
+	if (r == 0 && n == max)
+		n = whole_machines(*ret_devices, n);
 	if (r == 0)
 		*ret_n = keep_linked(*ret_devices, n, max);
 	return r;

@@ -170,17 +170,17 @@ int worker_store_devices_due(struct tx *tx, int64_t now_ms, size_t max,
 	return r != 0 ? no_conflict(r) : read_devices(tx, rows, ret_devices, ret_n);
 }
 
-int worker_store_devices_idle(struct tx *tx, size_t max, struct worker_proof_device **ret_devices,
-			      size_t *ret_n)
+int worker_store_devices_idle(struct tx *tx, enum worker_device kind, const struct address *from,
+			      size_t max, struct worker_proof_device **ret_devices, size_t *ret_n)
 {
 	struct sql_rows *rows;
 	int r;
 
 	r = tx_query(tx,
-		     DEVICES "WHERE d.state = 1 AND w.lost = 0 AND ((d.kind = 1 AND g.lease IS "
-			     "NULL AND g.trial IS NULL)"
+		     DEVICES "WHERE d.state = 1 AND w.lost = 0 AND d.kind = $1"
+			     " AND ((d.kind = 1 AND g.lease IS NULL AND g.trial IS NULL)"
 			     " OR (d.kind <> 1 AND w.leases = 0))"
-			     " ORDER BY d.machine, d.kind, d.device LIMIT $1",
-		     SQL_PARAMS(sql_int((int64_t)max)), &rows);
+			     " ORDER BY d.machine < $2, d.machine, d.device LIMIT $3",
+		     SQL_PARAMS(sql_int(kind), sql_address(from), sql_int((int64_t)max)), &rows);
 	return r != 0 ? no_conflict(r) : read_devices(tx, rows, ret_devices, ret_n);
 }

@@ -151,6 +151,47 @@ static void test_quality_follows_verdicts(void **state)
 	assert_int_equal(row_of(world, 0).quality, 3 * before / 4);
 }
 
+struct idling {
+	struct address from;
+	size_t max, n;
+	struct address machines[DUE_MAX];
+};
+
+static int tx_idle(struct tx *tx, void *arg)
+{
+	struct idling *idling = arg;
+	struct worker_proof_device *devices;
+	int r = worker_store_devices_idle(tx, WORKER_DEVICE_GPU, &idling->from, idling->max,
+					  &devices, &idling->n);
+
+	for (size_t i = 0; r == 0 && i < idling->n; i++) {
+		assert_int_equal(devices[i].device, WORKER_DEVICE_GPU);
+		idling->machines[i] = devices[i].machine.address;
+	}
+	return r;
+}
+
+/* Where there are more than are looked at, the list begins elsewhere each time, and none is left out for ever. */
+static void test_idle_devices_are_a_round(void **state)
+{
+	struct world *world = *state;
+	struct idling all = { .max = DUE_MAX }, some = { .max = 3 };
+
+	for (uint8_t i = 0; i < 3; i++)
+		set_up_machine(world, i, 2);
+	store_exec(&world->store, "UPDATE worker_devices SET state = 1");
+	assert_int_equal(store_run(&world->store, TX_READ, tx_idle, &all), 0);
+	assert_int_equal(all.n, 6);
+	assert_true(address_equal(&all.machines[0], &all.machines[1]));
+	assert_false(address_equal(&all.machines[1], &all.machines[2]));
+	some.from = all.machines[4];
+	assert_int_equal(store_run(&world->store, TX_READ, tx_idle, &some), 0);
+	assert_int_equal(some.n, 3);
+	assert_true(address_equal(&some.machines[0], &all.machines[4]));
+	assert_true(address_equal(&some.machines[1], &all.machines[4]));
+	assert_true(address_equal(&some.machines[2], &all.machines[0]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +200,7 @@ int main(void)
 		WORLD_TEST(test_devices_follow_what_is_shown),
 		WORLD_TEST(test_rented_devices_say_so),
 		WORLD_TEST(test_quality_follows_verdicts),
+		WORLD_TEST(test_idle_devices_are_a_round),
 	};
 
 	return world_run(tests, ARRAY_SIZE(tests));

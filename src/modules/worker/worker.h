@@ -248,8 +248,11 @@ _must_check_ int worker_proof_devices(const struct context *context, struct tx *
 				      struct machine_id machine,
 				      struct worker_proof_device **ret_devices, size_t *ret_n);
 
-/* All devices that are idle, proved, and linked: for cohorts. */
-_must_check_ int worker_proof_idle(const struct context *context, struct tx *tx, size_t max,
+/* Devices of one kind that are idle, proved, and linked, machine by machine: from address @from on and round
+ * to it, so that in a network of more than @max each has its turn. A machine is in the list with all of its
+ * own that are, or not. */
+_must_check_ int worker_proof_idle(const struct context *context, struct tx *tx,
+				   enum worker_device kind, const struct address *from, size_t max,
 				   struct worker_proof_device **ret_devices, size_t *ret_n);
 
 /* Writes what a verdict says of a device; the fleet follows after the commit. A machine is offered only

@@ -123,7 +123,8 @@ _must_check_ int worker_store_devices(struct tx *tx, struct machine_id machine,
 				      struct worker_proof_device **ret_devices, size_t *ret_n);
 _must_check_ int worker_store_devices_due(struct tx *tx, int64_t now_ms, size_t max,
 					  struct worker_proof_device **ret_devices, size_t *ret_n);
-_must_check_ int worker_store_devices_idle(struct tx *tx, size_t max,
+_must_check_ int worker_store_devices_idle(struct tx *tx, enum worker_device kind,
+					   const struct address *from, size_t max,
 					   struct worker_proof_device **ret_devices, size_t *ret_n);
 
 /* Machines as the index wants them: one, or at most @max after @after. */
