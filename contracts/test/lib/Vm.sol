@@ -3,12 +3,6 @@ pragma solidity 0.8.30;
 
 /// @notice What the tests use of forge's cheatcodes.
 interface Vm {
-    struct Log {
-        bytes32[] topics;
-        bytes data;
-        address emitter;
-    }
-
     function warp(uint256 time) external;
     function chainId(uint256 id) external;
     function deal(address account, uint256 amount) external;
@@ -20,10 +14,7 @@ interface Vm {
     function expectRevert(bytes calldata data) external;
     function expectRevert(bytes4 selector) external;
     function expectRevert() external;
-    function expectPartialRevert(bytes4 selector) external;
     function expectEmit(address emitter) external;
-    function recordLogs() external;
-    function getRecordedLogs() external returns (Log[] memory);
     function assume(bool condition) external pure;
     function assertEq(uint256 a, uint256 b) external pure;
     function assertEq(uint256 a, uint256 b, string calldata what) external pure;
@@ -32,5 +23,4 @@ interface Vm {
     function assertTrue(bool condition) external pure;
     function assertFalse(bool condition) external pure;
     function assertLe(uint256 a, uint256 b, string calldata what) external pure;
-    function snapshotGasLastCall(string calldata name) external returns (uint256);
 }
