@@ -546,6 +546,11 @@ def median(times):
     return (times[(len(times) - 1) // 2] + times[len(times) // 2]) // 2 if times else 0
 
 
+def rate(rates):
+    most = 2 * sorted(rates)[(len(rates) - 1) // 2]
+    return min(MASK, sum(min(most, rate) for rate in rates))
+
+
 def judge(session, results):
     alike = lambda result: [i for i, other in results.items() if (other.bits, other.transcript) == (result.bits, result.transcript)]
     agreeing = next((alike(result) for result in results.values() if 2 * len(alike(result)) > len(results)), [])
@@ -559,7 +564,7 @@ def judge(session, results):
     names = ["fill_us", "walk_us", "matrix_us"]
     v.update((name, median(own(result, name) for result in those)) for name in names)
     v["deviating"] = [i for i in agreeing if any(own(results[i], name) and abs(own(results[i], name) - v[name]) > 250000 for name in names)]
-    v.update((name, min(MASK, sum(getattr(result, name) for result in those))) for name in ("down_kbps", "up_kbps"))
+    v.update((name, rate([getattr(result, name) for result in those])) for name in ("down_kbps", "up_kbps"))
     judge_exact(session, v)
     return v
 

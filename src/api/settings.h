@@ -49,6 +49,9 @@ struct settings {
 	int64_t proof_nonce_ms; /* each round of nonces is closed after so long; 5,000 */
 	int64_t proof_result_ms; /* for committing, and for revealing; 30,000 */
 	int64_t proof_bandwidth_ms; /* how long checkers pull and push; 5,000; 0: not measured */
+	int64_t proof_host_mib,
+		proof_disk_mib; /* the largest sets that a host and its disk are asked
+						 * to hold; 262,144 and 163,840 */
 	int64_t proof_at_once; /* sessions; 64 */
 	int64_t poll_every_ms; /* mean time between the polls of a worker by all its checkers; 60,000 */
 	int64_t watch_hour_ms; /* what an "hour" of uptime is; 3,600,000, but in tests; never changed */

@@ -10,7 +10,8 @@
 
 enum {
 	PHASE_US = 3000000, /* so long at least, unless all epochs or rounds are done before */
-	HOST_EPOCHS = 4096, /* of a few milliseconds each */
+	HOST_EPOCHS = 1024, /* of a few milliseconds each */
+	HOST_MEMORY = 512 << 20, /* the set is half, and past the caches */
 	HOST_ROUNDS = 2048,
 	PROBE_ITEMS = 4096,
 	FILL_MAX_S = 60, /* slower devices get the shapes of the CPU's class */
@@ -60,7 +61,9 @@ static int fill(struct bench *bench)
 
 static void take_host_shapes(struct bench *bench)
 {
-	class_work(CLASS_CPU, bench->info.memory_bytes, &bench->work);
+	uint64_t memory = bench->info.memory_bytes;
+
+	class_work(CLASS_CPU, memory < HOST_MEMORY ? memory : HOST_MEMORY, &bench->work);
 	bench->work.epochs = HOST_EPOCHS;
 	bench->work.rounds = HOST_ROUNDS;
 }

@@ -16,6 +16,7 @@ enum {
 	PHASE_MS = 600000, /* the longest that a session may give a phase */
 	SEND_MS = 10000,
 	ARENA_BYTES = 16 << 20,
+	HOST_MEMORY = 128 << 20,
 	QUICK_ITEMS = 1 << 16,
 	QUICK_WALKS = 1024,
 	QUICK_SIDE = 1024,
@@ -98,7 +99,11 @@ static void make_quick(struct session_work *work)
 static void make_plan(const struct self_test *test, struct session *ret_plan)
 {
 	bool host = strcmp(test->backend, "cpu") == 0, disk = strcmp(test->backend, "disk") == 0;
+	uint64_t memory = test->info.memory_bytes;
 
+	/* A host's own people need not wait for half of its memory. */
+	if ((host || disk) && memory > HOST_MEMORY)
+		memory = HOST_MEMORY;
 	*ret_plan = (struct session){
 		.kind = SESSION_SELF_TEST,
 		.device = host   ? SESSION_HOST
@@ -113,7 +118,7 @@ static void make_plan(const struct self_test *test, struct session *ret_plan)
 	};
 	if (ret_plan->device == SESSION_GPU)
 		memcpy(ret_plan->gpu_uuid, test->info.uuid, SESSION_UUID_SIZE);
-	class_work((uint16_t)test->class_, test->info.memory_bytes, &ret_plan->work);
+	class_work((uint16_t)test->class_, memory, &ret_plan->work);
 	if (test->quick)
 		make_quick(&ret_plan->work);
 }

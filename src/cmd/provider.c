@@ -33,6 +33,18 @@ static const struct column columns[] = {
 	{ 0 },
 };
 
+/* What machines say they have, and what proofs bear out of it: by that they are paid. */
+static const struct column credit_columns[] = {
+	{ "MACHINE", "name" },
+	{ "CORES", "inventory.cpu_count" },
+	{ "CREDITED", "credited.cpu_count" },
+	{ "RAM", "inventory.memory_bytes", COLUMN_BYTES },
+	{ "CREDITED", "credited.memory_bytes", COLUMN_BYTES },
+	{ "DISK", "inventory.disk_bytes", COLUMN_BYTES },
+	{ "CREDITED", "credited.disk_bytes", COLUMN_BYTES },
+	{ 0 },
+};
+
 static const struct column check_columns[] = {
 	{ "MACHINE", "name" },
 	{ "DEVICE", "kind" },
@@ -43,6 +55,7 @@ static const struct column check_columns[] = {
 	{ "GOPS", "matrix_mops", COLUMN_MILLI },
 	{ "WALK MB/S", "walk_kbps", COLUMN_MILLI },
 	{ "SET MIB", "set_mib" },
+	{ "FILL MB/S", "fill_kbps", COLUMN_MILLI },
 	{ "DOWN MBIT/S", "down_kbps", COLUMN_MILLI },
 	{ "AT", "checked_at" },
 	{ "NEXT", "due_at" },
@@ -74,15 +87,20 @@ static int collect_checks(const json_t *workers, json_t *checks)
 	return 0;
 }
 
-/* People get a second table; programs find the devices in each machine's object. */
+/* People get two tables more; programs find all that in each machine's object. */
 static int show_checks(struct cli *cli, const json_t *workers)
 {
 	_cleanup_(json_decrefp) json_t *checks = json_array();
+	int r;
 
 	if (cli->format != OUT_TABLE || json_array_size(workers) == 0)
 		return 0;
 	if (!checks || collect_checks(workers, checks) < 0)
 		return cli_fault(-ENOMEM, "status");
+	putchar('\n');
+	r = cli_print_list(cli, credit_columns, workers);
+	if (r != 0)
+		return r;
 	putchar('\n');
 	return cli_print_list(cli, check_columns, checks);
 }

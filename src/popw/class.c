@@ -1,6 +1,7 @@
 #include "popw/class.h"
 
 #include "popw/class_table.h"
+#include "popw/credit.h"
 
 /* Products of figures that may each fill 64 bits. */
 typedef unsigned __int128 wide;
@@ -9,6 +10,8 @@ enum {
 	WALKS = 65536,
 	MATRIX_SIDE = 8192,
 	OPENINGS = 64,
+	CPU_WALKS_MIN = 64,
+	CPU_MIB_MAX = 1048575, /* as n_items can count them */
 	WALK_MS = 2000,
 	MATRIX_MS = 3000,
 	/* Steps of a class that the table does not have: dear enough for the fastest arithmetic there is. */
@@ -35,14 +38,24 @@ static uint64_t clamp(uint64_t value, uint64_t least, uint64_t most)
 	return value < least ? least : value > most ? most : value;
 }
 
+/* As many walks as keep the processors of a host with such a set busy, each with some at once. */
+static uint32_t cpu_walks(uint64_t set_mib)
+{
+	uint32_t walks = CPU_WALKS_MIN;
+
+	while (walks < WALKS && walks < 4 * set_mib)
+		walks *= 2;
+	return walks;
+}
+
 static void cpu_work(uint64_t memory_bytes, struct session_work *ret_work)
 {
-	uint64_t mib = clamp(memory_bytes / 16 >> 20, 1, 64);
+	uint64_t mib = clamp(memory_bytes / CREDIT_MEMORY_SHARE >> 20, 1, CPU_MIB_MAX);
 
 	*ret_work = (struct session_work){
 		.n_items = (uint32_t)((mib << 20) / ITEM_BYTES),
 		.double_rounds = class_rows[CLASS_CPU].double_rounds,
-		.walks = 64,
+		.walks = cpu_walks(mib),
 		.steps = class_rows[CLASS_CPU].steps,
 		.epochs = 32,
 		.k = 4096,

@@ -24,8 +24,8 @@ enum { CLASS_CPU = 0, CLASS_UNKNOWN = 0xffff /* a model that the table does not 
 
 /* A registration's work for the class, from the memory that the device says it has. GPUs: 0.9 of it, about two
  * seconds of walks (of no more than 8 GiB of states, which the host keeps) and three of matrix rounds at
- * the reference; for CLASS_UNKNOWN at the mean of the rows with as large a memory. The CPU: a sixteenth,
- * 64 MiB at most, and what one core without vector instructions proves in about a second. */
+ * the reference; for CLASS_UNKNOWN at the mean of the rows with as large a memory. The CPU: half, in
+ * whole MiB, walks enough for as many threads as such a host may have, and small products. */
 void class_work(uint16_t class_, uint64_t memory_bytes, struct session_work *ret_work);
 
 struct measured {

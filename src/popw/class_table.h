@@ -15,8 +15,9 @@
 
 const struct class_row class_rows[] = {
 	/* name, score; floors; set in MiB; double rounds, steps; measured */
-	/* 500 million operations a second and 1000 kB/s: any single core. */
-	{ "cpu", 0, 625, 1250, 16, 16, 256, false },
+	/* 500 million operations a second and 1000 kB/s: any single core. How much memory and how many
+	 * cores there are is credit.h's. */
+	{ "cpu", 0, 625, 1250, 1, 512, 64, false },
 	{ "nvidia-h100-sxm-80gb", 10000, FLOORS(1060, 1600), 68608, 256, 1024, false },
 	{ "nvidia-h100-pcie-80gb", 10000, FLOORS(810, 960), 68608, 256, 1024, false },
 	{ "nvidia-a100-sxm-80gb", 5000, FLOORS(400, 980), 68608, 256, 1024, false },

@@ -81,9 +81,9 @@ static void the_best_paid_class_is_earned(void **state _unused_)
 	assert_int_equal(class_best(&measured), class_find("nvidia-h100-pcie-80gb"));
 	measured.set_mib = 40 * 1024;
 	assert_int_equal(class_best(&measured), class_find("nvidia-a40"));
-	measured.set_mib = 16;
+	measured.set_mib = 1;
 	assert_int_equal(class_best(&measured), CLASS_CPU);
-	measured.set_mib = 15;
+	measured.set_mib = 0;
 	assert_int_equal(class_best(&measured), -1);
 }
 
@@ -222,15 +222,22 @@ static void unknown_models_work_like_those_of_their_size(void **state _unused_)
 	assert_int_equal(work.rounds, 284);
 }
 
-static void the_cpu_works_little(void **state _unused_)
+static void a_host_fills_half_its_memory(void **state _unused_)
 {
 	struct session_work work;
 
 	class_work(CLASS_CPU, UINT64_C(64) << 30, &work);
-	assert_int_equal(work.n_items, 64 << 20 >> 8);
+	assert_int_equal(work.n_items, UINT64_C(32) << 30 >> 8);
+	assert_int_equal(work.walks, 65536);
 	class_work(CLASS_CPU, (UINT64_C(512) << 20) + 12345, &work);
-	assert_int_equal(work.n_items, 32 << 20 >> 8);
-	assert_int_equal(work.double_rounds, 16);
+	assert_int_equal(work.n_items, 256 << 20 >> 8);
+	assert_int_equal(work.walks, 1024);
+	class_work(CLASS_CPU, 0, &work);
+	assert_int_equal(work.n_items, 1 << 20 >> 8);
+	assert_int_equal(work.walks, 64);
+	class_work(CLASS_CPU, UINT64_MAX, &work);
+	assert_int_equal(work.n_items, UINT32_MAX / 4096 * 4096);
+	assert_int_equal(work.double_rounds, 512);
 	assert_int_equal(work.k, 4096);
 }
 
@@ -248,7 +255,7 @@ int main(void)
 		cmocka_unit_test(every_classes_work_can_be_asked),
 		cmocka_unit_test(gpus_work_for_seconds),
 		cmocka_unit_test(unknown_models_work_like_those_of_their_size),
-		cmocka_unit_test(the_cpu_works_little),
+		cmocka_unit_test(a_host_fills_half_its_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

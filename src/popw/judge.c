@@ -55,7 +55,7 @@ static uint32_t own_us(const struct result *result, enum timed what)
 	return us > trip ? us - trip : 1;
 }
 
-static int compare_us(const void *a, const void *b)
+static int compare_u32(const void *a, const void *b)
 {
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 
@@ -75,7 +75,7 @@ static uint32_t median_us(const struct result *results, uint32_t set, enum timed
 	}
 	if (!n)
 		return 0;
-	qsort(times, n, sizeof(times[0]), compare_us);
+	qsort(times, n, sizeof(times[0]), compare_u32);
 	return (uint32_t)(((uint64_t)times[(n - 1) / 2] + times[n / 2]) / 2);
 }
 
@@ -104,17 +104,35 @@ static void judge_times(const struct result *results, struct verdict *verdict)
 	verdict->matrix_us = medians[MATRIX];
 }
 
-static void sum_bandwidth(const struct result *results, struct verdict *verdict)
+/* ---- bandwidth ---- */
+
+enum rated { DOWN, UP };
+
+/* What members saw at the same time, together, none of them more than twice the median: a single false
+ * word weighs as much as one more member, no matter how large. Of an even number the lower one of
+ * the middle two, or one of two members could lift the bound himself. */
+static uint32_t sum_rates(const struct result *results, uint32_t set, enum rated which)
 {
-	uint64_t down = 0, up = 0;
+	uint32_t rates[SESSION_PANEL_MAX];
+	uint64_t sum = 0, most;
+	size_t n = 0;
 
 	for (unsigned int i = 0; i < SESSION_PANEL_MAX; i++)
-		if (verdict->agreeing >> i & 1) {
-			down += results[i].down_kbps;
-			up += results[i].up_kbps;
-		}
-	verdict->down_kbps = down < UINT32_MAX ? (uint32_t)down : UINT32_MAX;
-	verdict->up_kbps = up < UINT32_MAX ? (uint32_t)up : UINT32_MAX;
+		if (set >> i & 1)
+			rates[n++] = which == DOWN ? results[i].down_kbps : results[i].up_kbps;
+	if (!n)
+		return 0;
+	qsort(rates, n, sizeof(rates[0]), compare_u32);
+	most = 2 * (uint64_t)rates[(n - 1) / 2];
+	for (size_t i = 0; i < n; i++)
+		sum += rates[i] < most ? rates[i] : most;
+	return sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
+}
+
+static void judge_bandwidth(const struct result *results, struct verdict *verdict)
+{
+	verdict->down_kbps = sum_rates(results, verdict->agreeing, DOWN);
+	verdict->up_kbps = sum_rates(results, verdict->agreeing, UP);
 }
 
 /* ---- what was reached ---- */
@@ -190,7 +208,7 @@ void judge(const struct session *session, const struct result *results, uint32_t
 		verdict.bits = first->bits;
 		verdict.transcript = first->transcript;
 		judge_times(results, &verdict);
-		sum_bandwidth(results, &verdict);
+		judge_bandwidth(results, &verdict);
 		judge_exact(session, &verdict);
 	}
 	*ret_verdict = verdict;

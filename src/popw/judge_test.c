@@ -245,6 +245,39 @@ static void liars_about_time_move_little(void **state _unused_)
 	assert_int_equal(judged(&session, results, 0x7f).deviating, 0x40);
 }
 
+static struct verdict with_rates(const uint32_t *rates, size_t n)
+{
+	struct session session = example();
+	struct result results[SESSION_PANEL_MAX];
+
+	all_good(results);
+	for (size_t i = 0; i < n; i++) {
+		results[i].down_kbps = rates[i];
+		results[i].up_kbps = rates[n - 1 - i];
+	}
+	return judged(&session, results, (1u << n) - 1);
+}
+
+/* Of bandwidth: what honest members saw differs, and counts; what one makes up does not. */
+static void a_false_rate_weighs_little(void **state _unused_)
+{
+	static const uint32_t lies[] = { 100, 100, 100, 100, 100, 100, UINT32_MAX },
+			      silence[] = { 100, 100, 100, 100, 100, 100, 0 },
+			      three_lie[] = { 100, 110, 120, 130, 9000, 9000, 9000 },
+			      uneven[] = { 40, 60, 80, 100, 150, 199, 200 },
+			      unreached[] = { 0, 0, 0, 0, 500, 500, 500 },
+			      one_of_two[] = { 100, UINT32_MAX }, alone[] = { 123 };
+
+	assert_int_equal(with_rates(lies, 7).down_kbps, 6 * 100 + 200);
+	assert_int_equal(with_rates(lies, 7).up_kbps, 6 * 100 + 200);
+	assert_int_equal(with_rates(silence, 7).down_kbps, 600);
+	assert_int_equal(with_rates(three_lie, 7).down_kbps, 100 + 110 + 120 + 130 + 3 * 260);
+	assert_int_equal(with_rates(uneven, 7).down_kbps, 40 + 60 + 80 + 100 + 150 + 199 + 200);
+	assert_int_equal(with_rates(unreached, 7).down_kbps, 0);
+	assert_int_equal(with_rates(one_of_two, 2).down_kbps, 100 + 200);
+	assert_int_equal(with_rates(alone, 1).down_kbps, 123);
+}
+
 static void large_figures_do_not_overflow(void **state _unused_)
 {
 	struct session session = example();
@@ -430,6 +463,7 @@ int main(void)
 		cmocka_unit_test(rented_machines_only_have_to_be_exact),
 		cmocka_unit_test(the_majority_decides),
 		cmocka_unit_test(liars_about_time_move_little),
+		cmocka_unit_test(a_false_rate_weighs_little),
 		cmocka_unit_test(large_figures_do_not_overflow),
 		cmocka_unit_test(judges_like_a_plain_reference),
 		cmocka_unit_test(a_verdict_has_one_spelling),

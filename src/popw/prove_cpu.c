@@ -5,7 +5,7 @@
 #include "popw/cpu.h"
 #include "popw/prove_host.h"
 
-enum { ITEMS_A_TURN = 1024, WALKS_A_TURN = 64 };
+enum { ITEMS_A_TURN = 1024, WALKS_A_TURN = 16 };
 
 struct cpu_prover {
 	struct host_prover host;

@@ -284,7 +284,7 @@ static int bench_prove(void)
 	struct session_work work;
 	int status;
 
-	class_work(CLASS_CPU, UINT64_C(16) << 30, &work);
+	class_work(CLASS_CPU, UINT64_C(128) << 20, &work);
 	bench.plan = plan_of(work);
 	status = print_tiles();
 	if (status == 0)

@@ -52,6 +52,19 @@ test('three checkers prove it, and it is offered', async () => {
   assert.equal((await tenant.get('/v1/offers?gpus=0')).items.length, 1)
 })
 
+test('what it claims counts only as far as its sessions held it', async () => {
+  const { credited, inventory, devices } = await worker()
+  const [host, disk] = ['host', 'disk'].map((kind) => devices.find((d) => d.kind === kind))
+  assert.equal(host.set_mib, 1)
+  assert.ok(host.fill_kbps > 0)
+  // Half of the memory is asked for, or the network's parameter: one MiB bears out two.
+  assert.ok(inventory.memory_bytes > 4 << 20 && inventory.disk_bytes > 128 << 20)
+  assert.ok(credited.memory_bytes <= 2 << 20, `${credited.memory_bytes}`)
+  assert.ok(credited.cpu_count >= 1 && credited.cpu_count <= inventory.cpu_count)
+  if (disk.state === 'proved') assert.ok(credited.disk_bytes <= 64 << 20, `${credited.disk_bytes}`)
+  else assert.equal(credited.disk_bytes, 0)
+})
+
 test('the session is public: panel, beacon, verdict', async () => {
   const list = await proofs('&outcome=passed')
   const proof = await tenant.get(`/v1/proofs/${list.at(-1).id}`)

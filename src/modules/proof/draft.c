@@ -105,7 +105,7 @@ static void fill_device(struct drafting *d)
 		panel_uuid(d->hasher, device->uuid, session->gpu_uuid);
 		session->gpu_index = (uint16_t)device->ordinal;
 	}
-	plan_device(device, session);
+	plan_device(d->context->settings, device, session);
 	if (device->device == WORKER_DEVICE_HOST && d->draft->kind != SESSION_RENTED &&
 	    device->address && *device->address && device->proof_port > 0 &&
 	    d->context->settings->proof_bandwidth_ms > 0) {

@@ -278,30 +278,56 @@ static void test_each_value_leads_to_the_head(void **state _unused_)
 /* A stalling worker's place is free again soon; an honest one of the class has several times what it needs. */
 static void test_deadlines_follow_the_class(void **state _unused_)
 {
+	const struct settings settings = { .proof_host_mib = 262144, .proof_disk_mib = 163840 };
 	struct worker_proof_device device = { .device = WORKER_DEVICE_GPU,
 					      .memory_bytes = INT64_C(80) << 30 };
 	struct session session = { .kind = SESSION_REGISTRATION, .device = SESSION_GPU };
 
 	for (size_t i = CLASS_CPU + 1; i < class_rows_n; i++) {
 		snprintf(device.model, sizeof(device.model), "%s", class_rows[i].name);
-		plan_device(&device, &session);
+		plan_device(&settings, &device, &session);
 		assert_int_equal(session.class_, i);
 		assert_int_equal(session.fill_ms, 60000);
 		assert_in_range(session.walk_ms, 30000, 32000);
 		assert_in_range(session.matrix_ms, 30000, 32000);
 	}
 	snprintf(device.model, sizeof(device.model), "nobody-knows-it");
-	plan_device(&device, &session);
+	plan_device(&settings, &device, &session);
 	assert_int_equal(session.class_, CLASS_UNKNOWN);
 	assert_int_equal(session.fill_ms, 240000);
 	assert_int_equal(session.walk_ms, 120000);
 	assert_int_equal(session.matrix_ms, 120000);
 	device.device = WORKER_DEVICE_HOST;
 	session.device = SESSION_HOST;
-	plan_device(&device, &session);
-	assert_int_equal(session.fill_ms, 60000);
+	plan_device(&settings, &device, &session);
+	assert_int_equal(session.fill_ms, 600000);
 	assert_int_equal(session.walk_ms, 120000);
 	assert_in_range(session.matrix_ms, 30000, 120000);
+}
+
+/* Half of a host's memory, a 64th of its free disk, unless the network asks for less. */
+static void test_sets_follow_the_claim(void **state _unused_)
+{
+	struct settings settings = { .proof_host_mib = 1024, .proof_disk_mib = 100 };
+	struct worker_proof_device device = { .device = WORKER_DEVICE_HOST,
+					      .memory_bytes = INT64_C(1) << 30 };
+	struct session session = { .kind = SESSION_REGISTRATION, .device = SESSION_HOST };
+
+	plan_device(&settings, &device, &session);
+	assert_int_equal(session.work.n_items, 512 << 20 >> 8);
+	assert_int_equal(session.fill_ms, 60000 + 512 * 75);
+	device.memory_bytes = INT64_C(64) << 30;
+	plan_device(&settings, &device, &session);
+	assert_int_equal(session.work.n_items, 1024 << 20 >> 8);
+	device.device = WORKER_DEVICE_DISK;
+	session.device = SESSION_DISK;
+	plan_device(&settings, &device, &session);
+	assert_int_equal(session.work.n_items, 100 << 20 >> 8);
+	settings.proof_disk_mib = 1 << 19;
+	plan_device(&settings, &device, &session);
+	assert_int_equal(session.work.n_items, 1024 << 20 >> 8);
+	assert_int_equal(session.work.double_rounds, 16);
+	assert_int_equal(session.flags, SESSION_HAS_WALK);
 }
 
 int main(void)
@@ -315,6 +341,7 @@ int main(void)
 		cmocka_unit_test(test_how_often_a_slot_has_a_cohort),
 		cmocka_unit_test(test_the_cohort_rule_is_what_the_document_says),
 		cmocka_unit_test(test_deadlines_follow_the_class),
+		cmocka_unit_test(test_sets_follow_the_claim),
 		cmocka_unit_test(test_each_value_leads_to_the_head),
 	};
 

@@ -1,10 +1,15 @@
 #include "modules/proof/plan.h"
 
 #include "api/settings.h"
+#include "popw/credit.h"
 
 enum {
-	FILL_MS = 240000, /* of a disk, or a model that nobody knows */
+	FILL_MS = 240000, /* of a model that nobody knows */
 	FILL_KNOWN_MS = 60000,
+	FILL_MIB_MS = 75, /* more of a host: one processor without vectors */
+	FILL_MAX_MS = 600000,
+	DISK_DOUBLE_ROUNDS = 16, /* the disk is to be what takes time */
+	DISK_WALKS = 64,
 	PHASE_MS = 120000, /* at most, and of what has no class */
 	PHASE_LEAST_MS = 30000,
 	PHASE_TIMES = 8, /* what it takes at the class's floor */
@@ -75,14 +80,41 @@ static void plan_deadlines(struct session *session)
 	session->matrix_ms = phase_ms(mega * 1000000 / (row->matrix_mops * CLASS_PASS_PERMILLE));
 }
 
-void plan_device(const struct worker_proof_device *device, struct session *session)
+/* Of host and disk the set is asked that credit.h takes for the whole, as far as the network asks any. */
+static void plan_host(const struct settings *settings, const struct worker_proof_device *device,
+		      struct session *session)
+{
+	bool disk = device->device == WORKER_DEVICE_DISK;
+	uint64_t share = disk ? CREDIT_DISK_SHARE : CREDIT_MEMORY_SHARE;
+	uint64_t most = (uint64_t)(disk ? settings->proof_disk_mib : settings->proof_host_mib)
+			<< 20;
+	uint64_t set = (uint64_t)device->memory_bytes / share, fill_ms;
+
+	if (set > most)
+		set = most;
+	class_work(CLASS_CPU, set * CREDIT_MEMORY_SHARE, &session->work);
+	if (disk) {
+		session->work.double_rounds = DISK_DOUBLE_ROUNDS;
+		session->work.walks = DISK_WALKS;
+	}
+	plan_deadlines(session);
+	fill_ms = FILL_KNOWN_MS + (set >> 20) * FILL_MIB_MS;
+	session->fill_ms = fill_ms < FILL_MAX_MS ? (uint32_t)fill_ms : FILL_MAX_MS;
+}
+
+void plan_device(const struct settings *settings, const struct worker_proof_device *device,
+		 struct session *session)
 {
 	int row = device->device == WORKER_DEVICE_GPU ? class_find(device->model) : CLASS_CPU;
 
 	session->class_ = row < 0 ? CLASS_UNKNOWN : (uint16_t)row;
 	session->flags = SESSION_HAS_WALK | SESSION_HAS_MATRIX;
-	class_work(session->class_, (uint64_t)device->memory_bytes, &session->work);
-	plan_deadlines(session);
+	if (device->device == WORKER_DEVICE_GPU) {
+		class_work(session->class_, (uint64_t)device->memory_bytes, &session->work);
+		plan_deadlines(session);
+	} else {
+		plan_host(settings, device, session);
+	}
 	if (device->device == WORKER_DEVICE_DISK)
 		leave_matrix(session);
 	else if (session->kind == SESSION_RENTED)

@@ -6,7 +6,8 @@
 
 /* Fills in flags, class, work and deadlines of @session, whose kind is set. A rented device is asked for one
  * small product only, exact and soon: its tenant must not notice. */
-void plan_device(const struct worker_proof_device *device, struct session *session);
+void plan_device(const struct settings *settings, const struct worker_proof_device *device,
+		 struct session *session);
 
 /* A transcript for checkers to be tested with: small, on the CPU. */
 void plan_planted(struct session *session);

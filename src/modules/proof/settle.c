@@ -171,6 +171,14 @@ static void why(const struct settling *s, char ret_text[static REASON_SIZE])
 		ret_text[0] = '\0';
 }
 
+static int64_t fill_kbps(const struct settling *s)
+{
+	uint64_t bytes = (uint64_t)s->order->session.work.n_items * ITEM_BYTES;
+	uint32_t us = s->end->verdict.fill_us;
+
+	return us ? (int64_t)(bytes * 1000 / us) : 0;
+}
+
 static void take_measures(const struct settling *s, struct worker_standing *standing)
 {
 	const struct verdict *verdict = &s->end->verdict;
@@ -182,6 +190,7 @@ static void take_measures(const struct settling *s, struct worker_standing *stan
 	standing->matrix_mops = (int64_t)verdict->measured.matrix_mops;
 	standing->walk_kbps = (int64_t)verdict->measured.walk_kbps;
 	standing->set_mib = verdict->measured.set_mib;
+	standing->fill_kbps = fill_kbps(s);
 	if (s->order->port != 0) {
 		standing->down_kbps = verdict->down_kbps;
 		standing->up_kbps = verdict->up_kbps;

@@ -6,7 +6,7 @@
 
 enum { KBPS_OF_MBPS = 1000 };
 
-#define GIGABYTE INT64_C(1000000000)
+#define GIGABYTE UINT64_C(1000000000)
 #define TOKEN_UNITS UINT64_C(1000000000000000000)
 
 struct tokens record_tokens(int64_t whole)
@@ -70,18 +70,18 @@ static struct machine_figures figures_of(const struct worker_machine *machine,
 					 const struct worker_proof_device *devices, size_t n)
 {
 	const struct worker_standing *host = standing_of(devices, n, WORKER_DEVICE_HOST);
-	const struct worker_standing *disk = standing_of(devices, n, WORKER_DEVICE_DISK);
-	bool disk_failed = disk && disk->state == WORKER_FAILED;
+	struct credit credit;
 
 	if (!host || host->state != WORKER_PROVED)
 		return (struct machine_figures){ 0 };
+	worker_credit(machine, devices, n, &credit);
 	return (struct machine_figures){
 		.down_mbps = at_least_0(host->down_kbps) / KBPS_OF_MBPS,
 		.up_mbps = at_least_0(host->up_kbps) / KBPS_OF_MBPS,
-		.cores = at_least_0(machine->cores),
+		.cores = credit.cores,
 		.gpu_milli = gpus_milli(devices, n),
-		.disk_gb = disk_failed ? 0 : at_least_0(machine->disk_bytes / GIGABYTE),
-		.memory_gb = at_least_0(machine->memory_bytes / GIGABYTE),
+		.disk_gb = credit.disk_bytes / GIGABYTE,
+		.memory_gb = credit.memory_bytes / GIGABYTE,
 	};
 }
 

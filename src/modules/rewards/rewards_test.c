@@ -96,7 +96,7 @@ static void test_what_counts(void **state)
 	static const struct rig rigs[] = {
 		{ 1, WORKER_PROVED, WORKER_PROVED, .job_seconds = 7200, .hours = 26 },
 		{ 2, WORKER_FAILED, WORKER_PROVED, .job_seconds = 60, .hours = 3, .own_job = true },
-		{ 3, WORKER_PROVED, WORKER_FAILED, .hours = 11 },
+		{ 3, WORKER_PROVED, WORKER_FAILED, .hours = 11, .boasts = true },
 		{ 4, WORKER_UNPROVED, WORKER_PROVED, .job_seconds = 5 },
 	};
 	struct world *world = *state;
@@ -122,7 +122,7 @@ static void test_what_counts(void **state)
 				      "02") " 7200 0 0 0 0 0 0 0 0 ok\n"
 					    "worker " ID("01", "03") " " ID(
 						    "aa",
-						    "03") " 36000 0 0 900 700 64 0 2000 256 ok\n"
+						    "03") " 36000 0 0 900 700 40 0 500 128 ok\n"
 							  "worker " ID("01", "04") " " ID(
 								  "aa",
 								  "04") " 0 5 0 0 0 0 0 0 0 ok\n"

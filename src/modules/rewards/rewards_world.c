@@ -61,18 +61,30 @@ static int put_worker(struct tx *tx, const struct rig *rig)
 		NULL);
 }
 
+/* At 640,000 kB/s of walks and 8,000 of filling a core; half of the memory, a 64th of the disk. */
+static const struct worker_standing whole_host = { .fill_kbps = 512000,
+						   .walk_kbps = 40960000,
+						   .set_mib = 122071 },
+				    whole_disk = { .set_mib = 29803 },
+				    part_of_host = { .fill_kbps = 320000,
+						     .walk_kbps = 40960000,
+						     .set_mib = 61036 },
+				    part_of_disk = { .set_mib = 7451 }, gpu = { 0 };
+
 static int put_device(struct tx *tx, uint8_t id, const char *device, enum worker_device kind,
-		      enum worker_standing_state state)
+		      enum worker_standing_state state, const struct worker_standing *seen)
 {
 	const struct address machine = address_of(1, id);
 
 	return tx_exec(
 		tx,
 		"INSERT INTO worker_devices (machine, device, kind, state, class,"
-		" score_milli, matrix_mops, walk_kbps, set_mib, down_kbps, up_kbps,"
+		" score_milli, matrix_mops, walk_kbps, set_mib, fill_kbps, down_kbps, up_kbps,"
 		" checked_at, due_at, failures, proof, reason) VALUES ($1, $2, $3, $4, 0,"
-		" 10000, 0, 0, 0, 900999, 700999, 0, 0, 0, NULL, '')",
-		SQL_PARAMS(sql_address(&machine), sql_text(device), sql_int(kind), sql_int(state)),
+		" 10000, 0, $5, $6, $7, 900999, 700999, 0, 0, 0, NULL, '')",
+		SQL_PARAMS(sql_address(&machine), sql_text(device), sql_int(kind), sql_int(state),
+			   sql_int(seen->walk_kbps), sql_int(seen->set_mib),
+			   sql_int(seen->fill_kbps)),
 		NULL);
 }
 
@@ -119,11 +131,13 @@ static int rig_fn(struct tx *tx, void *arg)
 
 	r = put_worker(tx, rig);
 	if (r == 0)
-		r = put_device(tx, rig->id, "host", WORKER_DEVICE_HOST, rig->host);
+		r = put_device(tx, rig->id, "host", WORKER_DEVICE_HOST, rig->host,
+			       rig->boasts ? &part_of_host : &whole_host);
 	if (r == 0)
-		r = put_device(tx, rig->id, "disk", WORKER_DEVICE_DISK, WORKER_UNPROVED);
+		r = put_device(tx, rig->id, "disk", WORKER_DEVICE_DISK, WORKER_PROVED,
+			       rig->boasts ? &part_of_disk : &whole_disk);
 	if (r == 0)
-		r = put_device(tx, rig->id, "GPU-1", WORKER_DEVICE_GPU, rig->gpu);
+		r = put_device(tx, rig->id, "GPU-1", WORKER_DEVICE_GPU, rig->gpu, &gpu);
 	if (r == 0)
 		r = put_hours(tx, rig);
 	return r != 0 || rig->job_seconds == 0 ? r : put_lease(tx, rig);

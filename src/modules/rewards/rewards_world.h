@@ -30,6 +30,7 @@ struct rig {
 	enum worker_standing_state host, gpu; /* one GPU, of 10000 thousandths */
 	int64_t job_seconds, hours; /* up in the world's epoch */
 	bool own_job; /* the owner is its tenant */
+	bool boasts; /* proofs bear out 40 of its 64 cores, half its memory, 500 GB of disk */
 };
 
 /* The store of the group's kind, empty. */

@@ -47,6 +47,41 @@ int worker_machines(struct tx *tx, struct machine_id after, size_t max,
 	return 0;
 }
 
+static uint64_t seen(int64_t figure)
+{
+	return figure > 0 ? (uint64_t)figure : 0;
+}
+
+static const struct worker_standing *proved(const struct worker_proof_device *devices, size_t n,
+					    enum worker_device kind)
+{
+	static const struct worker_standing none;
+
+	for (size_t i = 0; i < n; i++)
+		if (devices[i].device == kind && devices[i].standing.state == WORKER_PROVED)
+			return &devices[i].standing;
+	return &none;
+}
+
+void worker_credit(const struct worker_machine *machine, const struct worker_proof_device *devices,
+		   size_t n, struct credit *ret_credit)
+{
+	const struct worker_standing *host = proved(devices, n, WORKER_DEVICE_HOST);
+	const struct worker_standing *disk = proved(devices, n, WORKER_DEVICE_DISK);
+	const struct credit_claim claim = { .cores = seen(machine->cores),
+					    .memory_bytes = seen(machine->memory_bytes),
+					    .disk_bytes = seen(machine->disk_bytes) };
+	const struct credit_seen figures = { .fill_kbps = seen(host->fill_kbps),
+					     .walk_kbps = seen(host->walk_kbps),
+					     .set_mib = seen(host->set_mib),
+					     .disk_mib = seen(disk->set_mib) };
+
+	if (host->state == WORKER_PROVED)
+		credit_of(&claim, &figures, ret_credit);
+	else
+		*ret_credit = (struct credit){ 0 };
+}
+
 /* Keeps those of machines that are linked to this process. */
 static size_t keep_linked(struct worker_proof_device *devices, size_t n, size_t max)
 {

@@ -13,9 +13,9 @@ static int add(struct tx *tx, struct machine_id machine, enum worker_device kind
 	return no_conflict(tx_exec(
 		tx,
 		"INSERT INTO worker_devices (machine, device, kind, state, class, score_milli,"
-		" matrix_mops, walk_kbps, set_mib, down_kbps, up_kbps, checked_at, due_at, "
-		"failures,"
-		" proof, reason) VALUES ($1, $2, $3, 0, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, '')"
+		" matrix_mops, walk_kbps, set_mib, fill_kbps, down_kbps, up_kbps, checked_at,"
+		" due_at, failures, proof, reason)"
+		" VALUES ($1, $2, $3, 0, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, '')"
 		" ON CONFLICT (machine, device) DO NOTHING",
 		SQL_PARAMS(sql_machine(&machine), sql_text(key_of(kind, uuid)), sql_int(kind)),
 		NULL));
@@ -56,18 +56,18 @@ int worker_store_standing(struct tx *tx, struct machine_id machine, enum worker_
 {
 	int r;
 
-	r = changed_or(ROUTE_E_NOT_FOUND, tx,
-		       "UPDATE worker_devices SET state = $3, class = $4, score_milli = $5,"
-		       " matrix_mops = $6, walk_kbps = $7, set_mib = $8, down_kbps = $9,"
-		       " up_kbps = $10, checked_at = $11, due_at = $12, failures = $13,"
-		       " proof = $14, reason = $15 WHERE machine = $1 AND device = $2",
-		       SQL_PARAMS(sql_machine(&machine), sql_text(key_of(kind, uuid)),
-				  sql_int(s->state), sql_int(s->class_), sql_int(s->score_milli),
-				  sql_int(s->matrix_mops), sql_int(s->walk_kbps),
-				  sql_int(s->set_mib), sql_int(s->down_kbps), sql_int(s->up_kbps),
-				  sql_int(s->checked_at_ms), sql_int(s->due_at_ms),
-				  sql_int(s->failures), sql_blob(s->proof, sizeof(s->proof)),
-				  sql_text(s->reason ? s->reason : "")));
+	r = changed_or(
+		ROUTE_E_NOT_FOUND, tx,
+		"UPDATE worker_devices SET state = $3, class = $4, score_milli = $5,"
+		" matrix_mops = $6, walk_kbps = $7, set_mib = $8, down_kbps = $9,"
+		" up_kbps = $10, checked_at = $11, due_at = $12, failures = $13,"
+		" proof = $14, reason = $15, fill_kbps = $16 WHERE machine = $1 AND device = $2",
+		SQL_PARAMS(sql_machine(&machine), sql_text(key_of(kind, uuid)), sql_int(s->state),
+			   sql_int(s->class_), sql_int(s->score_milli), sql_int(s->matrix_mops),
+			   sql_int(s->walk_kbps), sql_int(s->set_mib), sql_int(s->down_kbps),
+			   sql_int(s->up_kbps), sql_int(s->checked_at_ms), sql_int(s->due_at_ms),
+			   sql_int(s->failures), sql_blob(s->proof, sizeof(s->proof)),
+			   sql_text(s->reason ? s->reason : ""), sql_int(s->fill_kbps)));
 	return r != 0 ? r : settle(tx, machine);
 }
 
@@ -75,6 +75,7 @@ int worker_store_standing(struct tx *tx, struct machine_id machine, enum worker_
 	"SELECT d.machine AS machine, w.owner AS owner, d.kind AS kind, d.device AS device,"     \
 	" d.state AS state, d.class AS class, d.score_milli AS score_milli,"                     \
 	" d.matrix_mops AS matrix_mops, d.walk_kbps AS walk_kbps, d.set_mib AS set_mib,"         \
+	" d.fill_kbps AS fill_kbps,"                                                             \
 	" d.down_kbps AS down_kbps, d.up_kbps AS up_kbps, d.checked_at AS checked_at,"           \
 	" d.due_at AS due_at, d.failures AS failures, d.proof AS proof, d.reason AS reason,"     \
 	" CASE w.proof_address WHEN '' THEN w.address ELSE w.proof_address END AS address, "     \
@@ -105,6 +106,7 @@ static int read_device(const struct sql_rows *rows, size_t i, struct worker_proo
 			.matrix_mops = rows_int(rows, i, "matrix_mops"),
 			.walk_kbps = rows_int(rows, i, "walk_kbps"),
 			.set_mib = rows_int(rows, i, "set_mib"),
+			.fill_kbps = rows_int(rows, i, "fill_kbps"),
 			.down_kbps = rows_int(rows, i, "down_kbps"),
 			.up_kbps = rows_int(rows, i, "up_kbps"),
 			.checked_at_ms = rows_int(rows, i, "checked_at"),

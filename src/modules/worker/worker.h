@@ -6,6 +6,7 @@
 #pragma once
 
 #include "api/route.h"
+#include "popw/credit.h"
 #include "wire/wire.h"
 
 enum worker_outcome {
@@ -205,6 +206,7 @@ struct worker_standing {
 	int64_t class_; /* popw/class.h's row; -1: none */
 	int64_t score_milli;
 	int64_t matrix_mops, walk_kbps, set_mib; /* measured */
+	int64_t fill_kbps; /* how fast the set was filled */
 	int64_t down_kbps, up_kbps; /* of the host */
 	int64_t checked_at_ms, due_at_ms; /* the last verdict; the next session */
 	int64_t failures; /* in a row */
@@ -242,6 +244,9 @@ struct worker_machine {
 };
 _must_check_ int worker_machines(struct tx *tx, struct machine_id after, size_t max,
 				 struct worker_machine **ret_machines, size_t *ret_n);
+/* What the standings of its devices bear out of that; nothing unless its host is proved. */
+void worker_credit(const struct worker_machine *machine, const struct worker_proof_device *devices,
+		   size_t n, struct credit *ret_credit);
 
 /* All devices of one machine. ROUTE_E_NOT_FOUND. */
 _must_check_ int worker_proof_devices(const struct context *context, struct tx *tx,

@@ -73,14 +73,14 @@ static json_t *device_json(const struct worker_proof_device *device)
 	int64_t due_ms = s->state == WORKER_PROVED ? 0 : s->due_at_ms;
 
 	return json_pack(
-		"{s:s, s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:o, s:s}",
+		"{s:s, s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:o, s:s}",
 		"kind", kinds[device->device], "uuid", device->uuid, "state", states[s->state],
 		"class", class_name(s->class_), "score_milli", (json_int_t)s->score_milli,
 		"matrix_mops", (json_int_t)s->matrix_mops, "walk_kbps", (json_int_t)s->walk_kbps,
-		"set_mib", (json_int_t)s->set_mib, "down_kbps", (json_int_t)s->down_kbps, "up_kbps",
-		(json_int_t)s->up_kbps, "checked_at", encode_time(s->checked_at_ms), "due_at",
-		encode_time(due_ms), "failures", (json_int_t)s->failures, "proof", proof_json(s),
-		"reason", s->reason);
+		"set_mib", (json_int_t)s->set_mib, "fill_kbps", (json_int_t)s->fill_kbps,
+		"down_kbps", (json_int_t)s->down_kbps, "up_kbps", (json_int_t)s->up_kbps,
+		"checked_at", encode_time(s->checked_at_ms), "due_at", encode_time(due_ms),
+		"failures", (json_int_t)s->failures, "proof", proof_json(s), "reason", s->reason);
 }
 
 static json_t *devices_json(const struct worker_proof_device *devices, size_t n)
@@ -93,6 +93,21 @@ static json_t *devices_json(const struct worker_proof_device *devices, size_t n)
 			return NULL;
 		}
 	return list;
+}
+
+/* Of what it claims, what proofs bear out: what it is paid for by. */
+static json_t *credited_json(const struct worker_row *row,
+			     const struct worker_proof_device *devices, size_t n)
+{
+	const struct worker_machine machine = { .cores = row->inventory.cpu_count,
+						.memory_bytes = row->inventory.memory_bytes,
+						.disk_bytes = row->inventory.disk_bytes };
+	struct credit credit;
+
+	worker_credit(&machine, devices, n, &credit);
+	return json_pack("{s:I, s:I, s:I}", "cpu_count", (json_int_t)credit.cores, "memory_bytes",
+			 (json_int_t)credit.memory_bytes, "disk_bytes",
+			 (json_int_t)credit.disk_bytes);
 }
 
 int worker_json(const struct context *context, struct tx *tx, const struct worker_row *row,
@@ -115,7 +130,7 @@ int worker_json(const struct context *context, struct tx *tx, const struct worke
 	fleet_pulse_of(worker_state.fleet, row->machine, &pulse);
 	*ret_json = json_pack(
 		"{s:o, s:s, s:o, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:s, s:b, "
-		"s:o}",
+		"s:o, s:o}",
 		"machine", encode_address(&row->machine.address), "name", row->name, "owner",
 		encode_address(&row->owner.address), "state", worker_state_word(context, row),
 		"paused", row->paused, "class", class_of(&machine), "gpu_hour",
@@ -125,7 +140,8 @@ int worker_json(const struct context *context, struct tx *tx, const struct worke
 		(json_int_t)row->quality, "joined_at", encode_time(row->joined_at_ms), "seen_at",
 		encode_time(pulse.heard ? pulse.heard_at_ms : row->seen_at_ms), "agent_version",
 		row->agent_version, "proved", row->proved, "devices",
-		devices_json(devices, n_devices));
+		devices_json(devices, n_devices), "credited",
+		credited_json(row, devices, n_devices));
 	return *ret_json ? 0 : -ENOMEM;
 }
 
