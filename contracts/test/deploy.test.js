@@ -51,7 +51,7 @@ after(() => {
 
 // Runs the deployment; resolves to its exit status and what it said, or to 'killed'.
 function deploy(name, key, { killAfterMs, parameters = here('deploy/parameters.local.json') } = {}) {
-	const child = spawn(here('deploy/deploy'), ['--rpc', rpc, '--parameters', parameters, '--addresses', join(dir, name)], {
+	const child = spawn(here('deploy/deploy.js'), ['--rpc', rpc, '--parameters', parameters, '--addresses', join(dir, name)], {
 		env: { ...process.env, KAISAR_DEPLOYER_KEY: key },
 	});
 	let said = '';

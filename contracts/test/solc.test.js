@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import assert from 'node:assert';
 import { spawnSync } from 'node:child_process';
 
-const solc = new URL('../bin/solc', import.meta.url).pathname;
+const solc = new URL('../bin/solc.js', import.meta.url).pathname;
 
 test('the compiler is the pinned one', () => {
 	const { status, stdout } = spawnSync(solc, ['--version'], { encoding: 'utf8' });

@@ -14,7 +14,7 @@ for (const name of names) {
 	const file = path(`abi/${name}.json`);
 	if (!check) writeFileSync(file, text);
 	else if (readFileSync(file, 'utf8') !== text) {
-		console.error(`${file} is not what ${name}.sol says: contracts/bin/abi`);
+		console.error(`${file} is not what ${name}.sol says: contracts/bin/abi.js`);
 		process.exitCode = 1;
 	}
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Puts the contracts on a chain, each once, and writes where they are:
 //
-//	deploy --rpc URL --parameters FILE --addresses FILE     the deployer's key in KAISAR_DEPLOYER_KEY
+//	deploy.js --rpc URL --parameters FILE --addresses FILE     the deployer's key in KAISAR_DEPLOYER_KEY
 //
 // It may be stopped at any moment and run again. A contract's address follows from its code and arguments (CREATE2
 // by a factory), so whatever has code there is what is wanted; the factory's follows from the deployer and a nonce
