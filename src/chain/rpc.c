@@ -146,6 +146,11 @@ size_t rpc_endpoints(const struct rpc *rpc)
 	return rpc->config.n_urls;
 }
 
+size_t rpc_agreement(const struct rpc *rpc)
+{
+	return rpc->config.agree;
+}
+
 void rpc_endpoint(struct rpc *rpc, size_t i, struct rpc_endpoint *ret_endpoint)
 {
 	const struct endpoint *endpoint = &rpc->endpoints[i];
@@ -194,12 +199,16 @@ static void question_done(struct question *question)
 	free(question->text);
 }
 
+/* A contract's own error is told by the four bytes it begins with; nodes put its raw bytes into the text. */
 static void take_error(const json_t *error, struct rpc_error *ret_error)
 {
 	const char *message = json_string_value(json_object_get(error, "message"));
+	const char *data = json_string_value(json_object_get(error, "data"));
 
 	ret_error->code = json_integer_value(json_object_get(error, "code"));
-	snprintf(ret_error->message, sizeof(ret_error->message), "%s", message ? message : "");
+	snprintf(ret_error->message, sizeof(ret_error->message), "%.*s%s%.10s",
+		 RPC_MESSAGE_MAX - 16, message ? message : "", data && *data ? ", " : "",
+		 data ? data : "");
 	for (char *c = ret_error->message; *c; c++)
 		if ((unsigned char)*c < ' ' || (unsigned char)*c > '~')
 			*c = '?';
@@ -209,7 +218,8 @@ static void take_error(const json_t *error, struct rpc_error *ret_error)
 static int read_answer(const struct question *question, const struct http_answer *answer,
 		       json_t **ret_result, struct rpc_error *ret_error)
 {
-	json_t *json = json_loadb(answer->body, answer->body_len, JSON_REJECT_DUPLICATES, NULL);
+	json_t *json = json_loadb(answer->body, answer->body_len,
+				  JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
 	const json_t *id = json_object_get(json, "id"), *error = json_object_get(json, "error");
 	json_t *result = json_object_get(json, "result");
 	int r = RPC_E_UNAVAILABLE;
@@ -351,6 +361,15 @@ int rpc_ask(struct rpc *rpc, const char *method, const json_t *params, json_t **
 	for (size_t i = 0; i < n && r == RPC_E_UNAVAILABLE; i++)
 		r = ask_known(rpc, (first + i) % n, &question, ret_result, ret_error);
 	return r;
+}
+
+int rpc_ask_of(struct rpc *rpc, size_t i, const char *method, const json_t *params,
+	       json_t **ret_result, struct rpc_error *ret_error)
+{
+	_cleanup_(question_done) struct question question = { .method = method, .params = params };
+	int r = question_write(rpc, &question);
+
+	return r == 0 ? ask_known(rpc, i, &question, ret_result, ret_error) : r;
 }
 
 struct votes {

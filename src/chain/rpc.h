@@ -69,6 +69,12 @@ _must_check_ int rpc_ask(struct rpc *rpc, const char *method, const json_t *para
 _must_check_ int rpc_agree(struct rpc *rpc, const char *method, const json_t *params,
 			   json_t **ret_result);
 
+/* The same of endpoint @i alone: for what is not to be equal, but compared. While it rests it is not asked. */
+_must_check_ int rpc_ask_of(struct rpc *rpc, size_t i, const char *method, const json_t *params,
+			    json_t **ret_result, struct rpc_error *ret_error);
+size_t rpc_endpoints(const struct rpc *rpc);
+size_t rpc_agreement(const struct rpc *rpc); /* how many must agree */
+
 /* How an endpoint does, for operators. */
 struct rpc_endpoint {
 	const char *url; /* without what may be a secret: scheme, host and port */
@@ -78,7 +84,6 @@ struct rpc_endpoint {
 };
 /* Of endpoint @i; the URL lives as long as @rpc. */
 void rpc_endpoint(struct rpc *rpc, size_t i, struct rpc_endpoint *ret_endpoint);
-size_t rpc_endpoints(const struct rpc *rpc);
 
 /* ---- values ----
  *

@@ -52,7 +52,7 @@ static void on_request(void *arg, const struct http_request *request)
 	else if (!introduces && strcmp(path, "/refuses") == 0)
 		snprintf(text, sizeof(text),
 			 "{\"jsonrpc\":\"2.0\",\"id\":%lld,\"error\":{\"code\":-32000,"
-			 "\"message\":\"Nonce too low\\u0007\"}}",
+			 "\"message\":\"Nonce too low\\u0007\\u0000\",\"data\":\"0x0102030405\"}}",
 			 (long long)id);
 	else if (strcmp(path, "/busy") == 0)
 		status = 429, snprintf(text, sizeof(text), "slow down");
@@ -195,7 +195,7 @@ static void a_refusal_is_an_answer(void **state)
 	OPEN(f, 1, "/refuses", "/good");
 	assert_int_equal(ask(f, "eth_send", &error), RPC_E_REFUSED);
 	assert_int_equal(error.code, -32000);
-	assert_string_equal(error.message, "Nonce too low?");
+	assert_string_equal(error.message, "Nonce too low?, 0x01020304");
 	assert_int_equal(rpc_error_kind(&error), RPC_ERROR_NONCE_LOW);
 	assert_int_equal(f->asked, 0);
 }

@@ -79,7 +79,8 @@ export class Program {
   }
 }
 
-async function emptyDatabase() {
+// Of its own, on PostgreSQL; null: the tests run on SQLite.
+export async function emptyDatabase() {
   if (process.env.KAISAR_TEST_STORE !== 'postgres') return null
   const base = process.env.KAISAR_TEST_POSTGRES
   const name = `t${process.pid}_${Math.random().toString(36).slice(2, 10)}`

@@ -1,0 +1,284 @@
+/* outbox_peer.c - the outbox with a store, a key and endpoints, and nothing else: what the black-box tests
+ * kill. Reads lines from its standard input:
+ *
+ *	add NAME CONTRACT DATA      prints "added NAME" once that is durable
+ *	show NAME                   prints the call as JSON
+ *	count                       prints how many calls are in each state
+ *
+ * and takes a turn every 50 ms; prints its health when it changes.
+ *
+ *	outbox_peer STORE SECRET AGREE URL... */
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "base/codec.h"
+#include "chain/outbox.h"
+#include "io/migrate.h"
+
+enum { INPUT_MAX = 8192, TURN_MS = 50 };
+
+#define GWEI INT64_C(1000000000)
+
+struct peer {
+	struct outbox_config config;
+	struct secp_key *key;
+	struct arena *arena;
+	char line[INPUT_MAX];
+	json_t *health; /* as it was said last */
+	size_t len;
+};
+
+static int sign(void *arg, const struct outbox_signing *signing, struct arena *arena,
+		struct transaction_signed *ret_signed, const char **ret_detail)
+{
+	struct peer *peer = arg;
+
+	if (strcmp(signing->kind, "forbidden") == 0) {
+		*ret_detail = "it is forbidden";
+		return OUTBOX_E_DENIED;
+	}
+	return transaction_sign(signing->transaction, peer->key, arena, ret_signed);
+}
+
+/* Takes @json over. */
+static int say(const char *before, json_t *json)
+{
+	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+
+	json_decref(json);
+	if (!text)
+		return -ENOMEM;
+	printf("%s%s\n", before, text);
+	free(text);
+	return 0;
+}
+
+/* ---- lines ---- */
+
+struct asking {
+	struct peer *peer;
+	struct outbox_call call;
+	struct outbox_row row;
+	int64_t counts[OUTBOX_REFUSED + 1];
+};
+
+static int tx_add(struct tx *tx, void *arg)
+{
+	struct asking *asking = arg;
+	int r = outbox_add(&asking->peer->config, tx, &asking->call);
+
+	return r == OUTBOX_E_KNOWN ? 0 : r;
+}
+
+static int tx_show(struct tx *tx, void *arg)
+{
+	struct asking *asking = arg;
+
+	return outbox_find(tx, asking->call.name, &asking->row);
+}
+
+static int tx_count(struct tx *tx, void *arg)
+{
+	struct asking *asking = arg;
+	struct sql_rows *rows;
+	int r = tx_query(tx, "SELECT state, count(*) AS n FROM chain_calls GROUP BY state",
+			 SQL_NO_PARAMS, &rows);
+
+	for (size_t i = 0; r == 0 && i < rows_count(rows); i++)
+		asking->counts[rows_int(rows, i, "state")] = rows_int(rows, i, "n");
+	return r;
+}
+
+static int add(struct peer *peer, char *name, char *contract, char *data)
+{
+	static uint8_t bytes[INPUT_MAX];
+	struct asking asking = { .peer = peer, .call = { .name = name, .data = bytes } };
+	size_t len = strlen(data);
+	int r;
+
+	asking.call.kind = strncmp(name, "forbidden", 9) == 0 ? "forbidden" : "test";
+	asking.call.len = len / 2;
+	if (address_parse(contract, &asking.call.contract) < 0 ||
+	    hex_decode(data, len, bytes, len / 2) < 0)
+		return -EINVAL;
+	r = db_run(peer->config.db, TX_WRITE, peer->arena, tx_add, &asking);
+	if (r == 0)
+		printf("added %s\n", name);
+	return r;
+}
+
+static int show(struct peer *peer, char *name)
+{
+	struct asking asking = { .peer = peer, .call = { .name = name } };
+	char hash[65];
+	int r = db_run(peer->config.db, TX_READ, peer->arena, tx_show, &asking);
+
+	if (r != 0)
+		return r;
+	hex_encode(asking.row.hash, 32, hash);
+	return say("", json_pack("{s:s, s:i, s:I, s:I, s:s, s:s}", "name", name, "state",
+				 (int)asking.row.state, "nonce",
+				 (json_int_t)(asking.row.has_nonce ? asking.row.nonce : -1),
+				 "variants", (json_int_t)asking.row.variants, "hash", hash,
+				 "detail", asking.row.detail));
+}
+
+static int show_counts(struct peer *peer)
+{
+	struct asking asking = { .peer = peer };
+	int r = db_run(peer->config.db, TX_READ, peer->arena, tx_count, &asking);
+
+	if (r != 0)
+		return r;
+	return say("", json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "queued",
+				 (json_int_t)asking.counts[OUTBOX_QUEUED], "sent",
+				 (json_int_t)asking.counts[OUTBOX_SENT], "mined",
+				 (json_int_t)asking.counts[OUTBOX_MINED], "final",
+				 (json_int_t)asking.counts[OUTBOX_FINAL], "reverted",
+				 (json_int_t)asking.counts[OUTBOX_REVERTED], "refused",
+				 (json_int_t)asking.counts[OUTBOX_REFUSED]));
+}
+
+static int take_line(struct peer *peer, char *line)
+{
+	char *rest = NULL, *word = strtok_r(line, " ", &rest), *name = strtok_r(NULL, " ", &rest),
+	     *contract = strtok_r(NULL, " ", &rest), *data = strtok_r(NULL, " ", &rest);
+
+	if (word && data && strcmp(word, "add") == 0)
+		return add(peer, name, contract, data);
+	if (word && name && strcmp(word, "show") == 0)
+		return show(peer, name);
+	if (word && strcmp(word, "count") == 0)
+		return show_counts(peer);
+	return -EINVAL;
+}
+
+/* 0; -ENODATA at the end of the input. */
+static int take_lines(struct peer *peer)
+{
+	ssize_t n = read(STDIN_FILENO, peer->line + peer->len, sizeof(peer->line) - peer->len);
+	char *end;
+	int r = 0;
+
+	if (n <= 0)
+		return n == 0 || errno != EAGAIN ? -ENODATA : 0;
+	peer->len += (size_t)n;
+	while (r == 0 && (end = memchr(peer->line, '\n', peer->len))) {
+		size_t used = (size_t)(end + 1 - peer->line);
+
+		*end = '\0';
+		arena_reset(peer->arena);
+		r = take_line(peer, peer->line);
+		peer->len -= used;
+		memmove(peer->line, end + 1, peer->len);
+	}
+	return r;
+}
+
+/* ---- turns ---- */
+
+static int take_turn(struct peer *peer)
+{
+	struct outbox_health health;
+	json_t *json;
+	int r;
+
+	arena_reset(peer->arena);
+	r = outbox_turn(&peer->config, peer->arena, &health);
+	if (r < 0)
+		return r;
+	json = json_pack("{s:I, s:I, s:s}", "queued", (json_int_t)health.queued, "in_flight",
+			 (json_int_t)health.in_flight, "problem", health.problem);
+	if (json_equal(json, peer->health)) {
+		json_decref(json);
+		return 0;
+	}
+	json_decref(peer->health);
+	peer->health = json_incref(json);
+	return say("health ", json);
+}
+
+static int run(struct peer *peer)
+{
+	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
+	int r = 0;
+
+	fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
+	while (r == 0) {
+		if (poll(&in, 1, TURN_MS) > 0)
+			r = take_lines(peer);
+		if (r == 0)
+			r = take_turn(peer);
+		fflush(stdout);
+	}
+	return r == -ENODATA ? 0 : r;
+}
+
+static int64_t number_or(const char *name, int64_t otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? strtoll(text, NULL, 10) : otherwise;
+}
+
+static int open_all(struct peer *peer, int argc, char **argv)
+{
+	uint8_t secret[SECP_SECRET_SIZE];
+	struct rpc_config rpc = { .urls = (const char *const *)argv + 4,
+				  .n_urls = (size_t)argc - 4,
+				  .chain_id = 3338,
+				  .timeout_ms = 3000,
+				  .agree = (size_t)strtoul(argv[3], NULL, 10),
+				  .clock = &clock_system };
+	int applied, r = rpc_new(&rpc, &peer->config.rpc);
+
+	if (r == 0)
+		r = hex_decode(argv[2], strlen(argv[2]), secret, sizeof(secret));
+	if (r == 0)
+		r = secp_key_from_secret(secret, &peer->key);
+	if (r == 0)
+		r = arena_new(64 << 20, &peer->arena);
+	if (r == 0)
+		r = db_open(argv[1], 2, &peer->config.db);
+	if (r == 0)
+		r = migrate(peer->config.db, migrations, &applied);
+	if (r == 0)
+		peer->config.sender = *secp_key_address(peer->key);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct peer peer = {
+		.config = { .clock = &clock_system,
+			    .random = &random_system,
+			    .chain_id = 3338,
+			    .sign = sign,
+			    .arg = &peer,
+			    .window = number_or("WINDOW", 16),
+			    .again_ms = number_or("AGAIN_MS", 1000),
+			    .raise_ms = number_or("RAISE_MS", 600000),
+			    .refuse_ms = number_or("REFUSE_MS", 3000),
+			    .max_fee_wei = number_or("MAX_FEE_WEI", 1000 * GWEI),
+			    .max_gas = number_or("MAX_GAS", 5000000) },
+	};
+	int r;
+
+	if (argc < 5) {
+		fprintf(stderr, "usage: outbox_peer STORE SECRET AGREE URL...\n");
+		return 2;
+	}
+	r = open_all(&peer, argc, argv);
+	if (r == 0)
+		r = run(&peer);
+	if (r != 0)
+		fprintf(stderr, "outbox_peer: %d\n", r);
+	if (peer.config.db)
+		db_close(peer.config.db);
+	rpc_free(peer.config.rpc);
+	secp_key_free(peer.key);
+	arena_free(peer.arena);
+	json_decref(peer.health);
+	return r == 0 ? 0 : 1;
+}
