@@ -32,13 +32,13 @@ before(async () => {
 	anvil = spawn(here('bin/anvil'), [
 		'--chain-id', '3338', '--hardfork', 'london', '-b', '1', '--gas-limit', '60000000', '--port', String(port), '--silent',
 	], { stdio: 'inherit' });
-	chain = createPublicClient({ transport: http(rpc) });
+	chain = createPublicClient({ transport: http(rpc, { retryCount: 0 }) });
 	for (let i = 0; ; i++) {
 		try {
 			await chain.getChainId();
 			break;
 		} catch (error) {
-			if (i === 300) throw error;
+			if (i === 300 || anvil.exitCode !== null) throw error;
 			await new Promise((done) => setTimeout(done, 100));
 		}
 	}
