@@ -11,6 +11,7 @@ int cmd_popw(int argc, char **argv)
 		{ "show", "show one session, its panel and its verdict", popw_show },
 		{ "appeal", "ask for another look at a session", popw_appeal },
 		{ "verify", "verify a published session again, offline", popw_verify },
+		{ "uptime", "compute again when a machine was away in an hour", popw_uptime },
 		{ "bench", "measure what verifying and proving cost one core", popw_bench },
 		{ "prove", "prove one session over pipes, for programs", popw_prove },
 		{ 0 },

@@ -10,5 +10,6 @@ int popw_admin_list(int argc, char **argv);
 /* As `kaisar admin probes`. */
 int popw_admin_probes(int argc, char **argv);
 int popw_verify(int argc, char **argv);
+int popw_uptime(int argc, char **argv);
 int popw_self_test(int argc, char **argv);
 int popw_bench(int argc, char **argv);

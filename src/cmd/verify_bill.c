@@ -26,11 +26,14 @@ static void print_lease(const struct bill_lease *lease)
 }
 
 /* Why so much less is charged. */
-static void print_excuses(const struct bill_lease *lease)
+static void print_excuses(const struct bill *bill, const struct bill_lease *lease)
 {
 	char from[CLOCK_TEXT_SIZE], until[CLOCK_TEXT_SIZE] = "now", proof[ID_TEXT_SIZE];
+	char machine[ADDRESS_TEXT_SIZE], tenant[ADDRESS_TEXT_SIZE];
 	const struct bill_excuse *excuse = lease->excuses.items;
 
+	address_text(&lease->machine.address, machine);
+	address_text(&bill->tenant.address, tenant);
 	for (size_t i = 0; i < lease->excuses.n; i++, excuse++) {
 		clock_text(excuse->from_ms, from);
 		if (excuse->until_ms)
@@ -38,9 +41,9 @@ static void print_excuses(const struct bill_lease *lease)
 		id_text("prf", excuse->proof.bytes, proof);
 		printf("  not charged from %s to %s: ", from, until);
 		if (excuse->hour)
-			printf("most of its watchers could not reach the machine, hour %" PRId64
-			       "\n",
-			       excuse->hour);
+			printf("most of its watchers could not reach the machine (kaisar popw "
+			       "uptime %s %" PRId64 " --tenant %s)\n",
+			       machine, excuse->hour, tenant);
 		else
 			printf("the machine failed in %s\n", proof);
 	}
@@ -101,7 +104,7 @@ static int verify(const char *json, size_t len, const struct address *network, s
 	       "CHARGED", "SIGNATURES");
 	for (size_t i = 0; i < bill.leases.n; i++) {
 		print_lease(&bill_leases(&bill)[i]);
-		print_excuses(&bill_leases(&bill)[i]);
+		print_excuses(&bill, &bill_leases(&bill)[i]);
 	}
 	*ret_status = print_verdict(&bill, findings);
 	return 0;

@@ -107,5 +107,39 @@ test('the machine reports all the time, and the bill without what is excused hol
   await writeFile(file, JSON.stringify(whole))
   const verified = new Program('verify-bill', ['verify-bill', file])
   assert.equal((await verified.ended).code, 0, verified.output)
-  assert.match(verified.output, new RegExp(`hour ${excuses[0].hour}`))
+  assert.match(verified.output, new RegExp(`kaisar popw uptime ${agent.machine} ${excuses[0].hour}`, 'i'))
+})
+
+test('anybody computes an hour again from what was signed, and sees what was changed', async () => {
+  const { hour } = (await bill()).leases[0].excuses[0]
+  const file = join(network.dir, 'hour.json')
+  const run = async (...words) => {
+    const program = new Program('popw-uptime', ['popw', 'uptime', ...words])
+    const { code } = await program.ended
+    return { code, said: program.output }
+  }
+  const fetched = await run(agent.machine, String(hour), '--url', network.url, '--save', file)
+  assert.equal(fetched.code, 0, fetched.said)
+  assert.match(fetched.said, /Away from .*Z to .*Z\.\nHour \d+ holds: 2 of 3 must have missed the machine/)
+  assert.deepEqual(await run(file), fetched)
+  const seen = await evidence(hour)
+  const changes = [
+    (copy) => { copy.watchers[0].report.away.push({ from_s: 9, until_s: 10 }) },
+    (copy) => { copy.watchers[1].report.answered -= 1 },
+    (copy) => { copy.watchers[2].checker = agent.provider.address },
+    (copy) => { copy.unusable[0].until_s += 1 },
+    (copy) => { copy.hour += 1 },
+    (copy) => { copy.network = tenant.address },
+  ]
+  for (const change of changes) {
+    const copy = structuredClone(seen)
+    change(copy)
+    await writeFile(file, JSON.stringify(copy))
+    const changed = await run(file)
+    assert.equal(changed.code, 1, changed.said)
+    assert.match(changed.said, /does NOT hold/)
+  }
+  await writeFile(file, '{"network": 7}')
+  assert.match((await run(file)).said, /This is no hour of watching: network /)
+  assert.equal((await run(agent.machine, '1', '--url', network.url)).code, 3)
 })

@@ -83,7 +83,8 @@ int uptime_get(struct request *request, struct tx *tx, struct reply *reply)
 	if (view.state != HOUR_OPEN)
 		hours_away(&view, NULL, (size_t)settings->panel_least, &away);
 	return reply_with(reply, 200,
-			  json_pack("{s:o, s:I, s:I, s:s, s:b, s:I, s:o, s:o}", "machine",
+			  json_pack("{s:o, s:o, s:I, s:I, s:s, s:b, s:I, s:o, s:o}", "network",
+				    encode_address(&settings->network), "machine",
 				    encode_address(&machine.address), "hour", (json_int_t)hour,
 				    "hour_ms", (json_int_t)settings->watch_hour_ms, "state",
 				    view.state == HOUR_OPEN ? "open" : "over", "excused",
