@@ -47,7 +47,15 @@ static struct session any_session(struct campaign *campaign)
 	return plan;
 }
 
-/* Some members' nonces come too late; a quorum is there. Who fell silent stays so. */
+/* Whether the session has the phase that set @k begins. */
+static bool is_asked(const struct session *session, unsigned int k)
+{
+	if (k + 1 == NONCE_OPEN)
+		return true;
+	return session->flags & (k + 1 == NONCE_MATRIX ? SESSION_HAS_MATRIX : SESSION_HAS_WALK);
+}
+
+/* Some members' nonces come too late, one in a phase; a quorum is there. Who fell silent stays so. */
 static void lose_nonces(struct campaign *campaign)
 {
 	struct rehearsal *rehearsal = campaign->rehearsal;
@@ -57,7 +65,7 @@ static void lose_nonces(struct campaign *campaign)
 	for (unsigned int k = 0; k < SESSION_NONCES; k++) {
 		uint32_t less = set & ~(1u << below(campaign, m));
 
-		if (below(campaign, 2) &&
+		if (is_asked(&rehearsal->transcript.session, k) && below(campaign, 2) &&
 		    (unsigned int)__builtin_popcount(less) >= session_quorum(m))
 			set = less;
 		for (unsigned int i = 0; i < m; i++)
