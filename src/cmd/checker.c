@@ -11,6 +11,7 @@ int cmd_checker(int argc, char **argv)
 		{ "run", "verify machines: needs no GPU", cmd_checker_run },
 		{ "status", "show your checkers", cmd_checker_status },
 		{ "tasks", "show what a checker of yours did", cmd_checker_tasks },
+		{ "remove", "take a checker out of the network", cmd_checker_remove },
 		{ 0 },
 	};
 

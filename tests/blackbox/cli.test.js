@@ -215,6 +215,18 @@ test('a provider\'s and an operator\'s words', async () => {
   await provider.ends(7, 'admin', 'credit', provider.address, '1', '--key', 'mine')
 })
 
+test('a checker that did nothing yet is taken out of the network by its owner', async () => {
+  const owner = await Shell.open('checker')
+  await owner.out('login')
+  const checker = (await owner.out('checker', 'create', network.url, '--state', join(dir, 'checker1'))).trim()
+  assert.equal((await owner.json('checker', 'status', checker)).status, 'pending')
+  await tenant.ends(3, 'checker', 'remove', checker)
+  await owner.ends(2, 'checker', 'remove')
+  assert.equal((await owner.out('checker', 'remove', checker)).trim(), checker)
+  await owner.ends(3, 'checker', 'remove', checker)
+  assert.deepEqual(await owner.json('checker', 'status'), [])
+})
+
 test('what is not there is named', async () => {
   assert.match((await tenant.ends(2, 'help', 'nothing')).stderr, /no command 'nothing'/)
   assert.match((await tenant.ends(3, 'verify-bill', './none.json')).stderr, /none\.json: no such file/)
