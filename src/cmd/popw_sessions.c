@@ -45,10 +45,13 @@ static const struct column whole_columns[] = {
 	{ "GOPS", "verdict.matrix_mops", COLUMN_MILLI },
 	{ "walk MB/s", "verdict.walk_kbps", COLUMN_MILLI },
 	{ "set MiB", "verdict.set_mib" },
+	{ "down Mbit/s", "verdict.down_kbps", COLUMN_MILLI },
+	{ "up Mbit/s", "verdict.up_kbps", COLUMN_MILLI },
 	{ "beacon slot", "beacon.slot" },
 	{ "panel", "panel_size" },
 	{ "panel wanted", "panel_wanted" },
 	{ "appeal", "appeal" },
+	{ "appeal against", "parent" },
 	{ 0 },
 };
 

@@ -57,6 +57,7 @@ static const struct column check_columns[] = {
 	{ "SET MIB", "set_mib" },
 	{ "FILL MB/S", "fill_kbps", COLUMN_MILLI },
 	{ "DOWN MBIT/S", "down_kbps", COLUMN_MILLI },
+	{ "UP MBIT/S", "up_kbps", COLUMN_MILLI },
 	{ "AT", "checked_at" },
 	{ "NEXT", "due_at" },
 	{ "PROOF", "proof" },
