@@ -66,6 +66,9 @@ int popw_choice_read(const struct options *options, struct popw_choice *ret_choi
 	if (options_int(options, "device", 0, DEVICES_MAX - 1, 0, &device) != 0 ||
 	    options_int(options, "threads", 1, PROVER_THREADS_MAX, 0, &threads) != 0)
 		return EXIT_USAGE;
+	/* Who names a GPU behind the first is not helped by a CPU. */
+	if (device > 0 && strcmp(name, "auto") == 0)
+		name = "cuda";
 	*ret_choice = (struct popw_choice){ name, (unsigned int)device, (unsigned int)threads,
 					    options_get(options, "folder", ".") };
 	return 0;

@@ -255,8 +255,7 @@ static int make(struct disk_prover *disk, const char *folder, unsigned int threa
 	}
 	r = make_file(disk);
 	if (r < 0)
-		*ret_detail = "no file can be made in the folder: does it exist, and may this "
-			      "user write there?";
+		*ret_detail = "no file can be made in the folder";
 	return r;
 }
 

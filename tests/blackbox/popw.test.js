@@ -84,7 +84,10 @@ test('what cannot be tested is said', async () => {
   assert.equal((await run('self-test', '--backend', 'abacus')).code, 2)
   const result = await run('self-test', '--backend', 'disk', '--folder', '/proc/nowhere')
   assert.equal(result.code, 1)
-  assert.match(result.stderr, /does it exist/)
+  assert.match(result.stderr, /no file can be made in the folder; the folder must be there and writable \(--state, --folder\)\n$/)
+  const gpu = await run('self-test', '--device', '255')
+  assert.equal(gpu.code, 3, gpu.stderr)
+  assert.match(gpu.stderr, /no prover on cuda 255: /)
 })
 
 // ---- the prover's process ----
