@@ -184,6 +184,10 @@ static int keep(const char *path, const uint8_t *bytes, size_t len)
 	FILE *file = fopen(path, "wxe");
 	bool written;
 
+	if (!file && errno == EEXIST)
+		return cli_fail(CLI_FAILED,
+				"%s is there already: --save overwrites nothing, name another FILE",
+				path);
 	if (!file)
 		return cli_fault(-errno, path);
 	written = fwrite(bytes, 1, len, file) == len;

@@ -290,15 +290,17 @@ static int show(struct cli *cli)
 {
 	_cleanup_(json_decrefp) json_t *epoch = NULL, *items = NULL;
 	const char *path = cli_path(cli, "/v1/rewards/", cli->options.words[0], "");
-	const char *state;
+	const char *state, *due;
 	int r = path ? client_get(cli->client, path, &epoch) : cli_fault(-ENOMEM, "show");
 
 	if (r != 0)
 		return r;
 	state = json_string_value(json_object_get(epoch, "state"));
+	due = json_string_value(json_object_get(epoch, "due"));
 	if (!state || strcmp(state, "closed") != 0)
-		return cli_fail(CLI_FAILED, "epoch %s is %s: nothing is published yet",
-				cli->options.words[0], state ? state : "unknown");
+		return cli_fail(CLI_FAILED, "epoch %s is %s: it is closed and published at %s",
+				cli->options.words[0], state ? state : "unknown",
+				due ? due : "an unknown time");
 	path = cli_path(cli, "/v1/rewards/mine?limit=100&epoch=", cli->options.words[0], "");
 	r = path ? client_list(cli->client, path, 0, &items) : cli_fault(-ENOMEM, "show");
 	return r == 0 ? cli_print_list(cli, show_columns, items) : r;

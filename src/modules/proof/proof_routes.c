@@ -269,14 +269,15 @@ static const struct outcome_row outcomes[] = {
 	{ PROOF_E_TOO_LATE, 409, "appeal-too-late",
 	  "A session can be appealed against within a day after its end." },
 	{ PROOF_E_APPEALED, 409, "appealed",
-	  "The session was appealed against before; GET /v1/proofs/{proof} says what came of it." },
+	  "A session is appealed against once, and an appeal is the last look; GET "
+	  "/v1/proofs/{proof} (`kaisar popw show`) says what came of it." },
 	{ PROOF_E_RUNNING, 409, "proof-running", "The session is not over yet." },
 	{ PROOF_E_NOT_CONCERNED, 403, "not-concerned",
 	  "Only the machine's owner, or the owner of a checker that was marked wrong, may "
 	  "appeal." },
 	{ PROOF_E_NO_RECORD, 404, "no-record",
-	  "The session was not judged, so it has no record; GET /v1/proofs/{proof} says how it "
-	  "ended." },
+	  "The session was not judged, so it has no record; GET /v1/proofs/{proof} (`kaisar popw "
+	  "show`) says how it ended." },
 	{ 0 },
 };
 

@@ -273,7 +273,8 @@ static const struct route routes[] = {
 
 static const struct outcome_row outcomes[] = {
 	{ REWARDS_E_NOT_CLOSED, 409, "epoch-not-closed",
-	  "The epoch is not closed yet; /v1/rewards/{epoch} says when it is due." },
+	  "The epoch is not closed yet; GET /v1/rewards/{epoch} (`kaisar rewards show`) says when "
+	  "it is due." },
 	{ 0 },
 };
 
