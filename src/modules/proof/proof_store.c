@@ -335,8 +335,21 @@ int proof_store_appeal(struct tx *tx, const struct proof_row *row)
 		       NULL);
 }
 
+/* An appeal that the restart cut short is still owed. */
+static int requeue_appeals(struct tx *tx)
+{
+	return tx_exec(tx,
+		       "UPDATE proofs SET appeal = 'queued' WHERE appeal = 'done' AND id IN "
+		       "(SELECT parent FROM proofs WHERE live = 1 AND kind = $1)",
+		       SQL_PARAMS(sql_int(SESSION_APPEAL)), NULL);
+}
+
 int proof_store_interrupt(struct tx *tx, int64_t now_ms)
 {
+	int r = requeue_appeals(tx);
+
+	if (r != 0)
+		return r;
 	return tx_exec(tx,
 		       "UPDATE proofs SET live = 0, reason = $1, ended_at = $2, detail = "
 		       "'the control plane was restarted' WHERE live = 1",

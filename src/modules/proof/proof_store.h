@@ -62,7 +62,7 @@ _must_check_ int proof_store_record_add(struct tx *tx, struct proof_id id, const
 _must_check_ int proof_store_mark(struct tx *tx, struct proof_id id, size_t member, int64_t mark);
 _must_check_ int proof_store_appeal(struct tx *tx, const struct proof_row *row);
 
-/* Every live session ends as interrupted. */
+/* Every live session ends as interrupted; whose appeal that was is queued again. */
 _must_check_ int proof_store_interrupt(struct tx *tx, int64_t now_ms);
 
 struct proof_page {

@@ -285,6 +285,34 @@ static void test_appeals(void **state)
 	assert_int_equal(check_host(stage, 4).state, WORKER_PROVED);
 }
 
+static int tx_interrupt(struct tx *tx, void *arg _unused_)
+{
+	return proof_store_interrupt(tx, 1);
+}
+
+static void test_an_appeal_outlives_a_restart(void **state)
+{
+	struct stage *stage = *state;
+	struct proof_row *rows;
+	struct proof_id id;
+	size_t n;
+
+	stage->refusal = "no_device";
+	stage_until(stage, 1);
+	n = stage_proofs(stage, &rows);
+	id = rows[n - 1].id;
+	assert_int_equal(ask(stage, id, stage->owner), 0);
+	stage_until(stage, 3);
+	store_exec(&stage->store, "UPDATE proofs SET live = 1, reason = '' WHERE kind = 4");
+	assert_int_equal(store_run(&stage->store, TX_WRITE, tx_interrupt, NULL), 0);
+	n = stage_proofs(stage, &rows);
+	for (size_t i = 0; i < n; i++)
+		if (memcmp(&rows[i].id, &id, sizeof(id)) == 0)
+			assert_int_equal(rows[i].appeal, APPEAL_QUEUED);
+		else
+			assert_int_equal(rows[i].appeal, APPEAL_NONE);
+}
+
 static void test_a_liar_appeals_in_vain(void **state)
 {
 	struct stage *stage = *state;
@@ -951,6 +979,7 @@ int main(void)
 		STAGE_TEST(test_mute_checkers_are_marked_silent),
 		STAGE_TEST(test_a_restart_ends_what_went_on),
 		STAGE_TEST(test_appeals),
+		STAGE_TEST(test_an_appeal_outlives_a_restart),
 		STAGE_TEST(test_a_liar_appeals_in_vain),
 		STAGE_TEST(test_who_looks_at_nothing_is_found_out),
 		STAGE_TEST(test_all_gpus_begin_or_none),
