@@ -114,6 +114,11 @@ static int keep(struct state *state, const char *folder, struct client *client,
 	printf("%s\n", address ? address : "");
 	fprintf(stderr, "registered as %s, %s; start with: kaisar checker run --state %s\n",
 		config.name, status ? status : "", folder);
+	if (status && address && strcmp(status, "pending") == 0)
+		fprintf(stderr,
+			"it gets tasks once an operator has licensed it: kaisar admin licence %s "
+			"1\n",
+			address);
 	return 0;
 }
 

@@ -218,7 +218,9 @@ test('a provider\'s and an operator\'s words', async () => {
 test('a checker that did nothing yet is taken out of the network by its owner', async () => {
   const owner = await Shell.open('checker')
   await owner.out('login')
-  const checker = (await owner.out('checker', 'create', network.url, '--state', join(dir, 'checker1'))).trim()
+  const created = await owner.ends(0, 'checker', 'create', network.url, '--state', join(dir, 'checker1'))
+  const checker = created.stdout.trim()
+  assert.ok(created.stderr.includes(`kaisar admin licence ${checker} 1`), created.stderr)
   assert.equal((await owner.json('checker', 'status', checker)).status, 'pending')
   await tenant.ends(3, 'checker', 'remove', checker)
   await owner.ends(2, 'checker', 'remove')
