@@ -178,6 +178,9 @@ static int requeue(struct turn *turn, struct outbox_row *row)
 	row->state = OUTBOX_QUEUED;
 	row->has_nonce = false;
 	row->nonce = 0;
+	row->block = 0;
+	memset(row->hash, 0, sizeof(row->hash));
+	memset(row->block_hash, 0, sizeof(row->block_hash));
 	row->detail = "its nonce was used by another program";
 	turn->health->in_flight--;
 	turn->health->queued++;
@@ -225,22 +228,48 @@ static int not_mined(struct turn *turn, struct outbox_row *row, const struct var
 	return send_again(turn, row, newest);
 }
 
+static int look_for(struct turn *turn, const struct outbox_row *row, struct reading *ret_reading,
+		    struct receipt *ret_receipt, enum look *ret_look)
+{
+	int r;
+
+	*ret_reading = (struct reading){ .id = row->id };
+	r = db_run(turn->config->db, TX_READ, turn->arena, tx_variants, ret_reading);
+	if (r == 0 && ret_reading->variants.n == 0)
+		r = -EIO; /* it was signed, and nothing was kept */
+	return r == 0 ? find_receipt(turn, &ret_reading->variants, ret_receipt, ret_look) : r;
+}
+
 int turn_live(struct turn *turn, struct outbox_row *row)
 {
 	struct arena_mark mark = arena_mark(turn->arena);
-	struct reading reading = { .id = row->id };
+	struct reading reading;
 	struct receipt receipt;
 	enum look look;
-	int r = db_run(turn->config->db, TX_READ, turn->arena, tx_variants, &reading);
+	int r = look_for(turn, row, &reading, &receipt, &look);
 
-	if (r == 0 && reading.variants.n == 0)
-		r = -EIO; /* a nonce without a transaction */
-	if (r == 0)
-		r = find_receipt(turn, &reading.variants, &receipt, &look);
 	if (r == 0 && look == LOOK_FOUND)
 		r = mined(turn, row, &receipt);
 	else if (r == 0 && look == LOOK_NONE)
-		r = not_mined(turn, row, &reading.variants);
+		r = row->has_nonce ? not_mined(turn, row, &reading.variants) : requeue(turn, row);
+	arena_rewind(turn->arena, mark);
+	return r;
+}
+
+int turn_recover(struct turn *turn, struct outbox_row *row, bool *ret_waits)
+{
+	struct arena_mark mark = arena_mark(turn->arena);
+	struct reading reading;
+	struct receipt receipt;
+	enum look look;
+	int r = look_for(turn, row, &reading, &receipt, &look);
+
+	*ret_waits = r == 0 && look != LOOK_NONE;
+	if (r == 0 && look == LOOK_FOUND) {
+		turn->health->in_flight++;
+		turn->health->queued--;
+		r = mined(turn, row, &receipt);
+	}
 	arena_rewind(turn->arena, mark);
 	return r;
 }

@@ -200,8 +200,12 @@ static int sign_first(struct turn *turn, struct outbox_row *row)
 int turn_queued(struct turn *turn, struct outbox_row *row)
 {
 	struct answers answers;
-	int r = turn_ask_all(turn, "eth_estimateGas", call_of(turn, row), rpc_quantity, &answers);
+	bool waits = false;
+	int r = row->variants > 0 ? turn_recover(turn, row, &waits) : 0;
 
+	if (r < 0 || waits)
+		return r;
+	r = turn_ask_all(turn, "eth_estimateGas", call_of(turn, row), rpc_quantity, &answers);
 	if (r < 0)
 		return r;
 	if (answers.reverted)

@@ -24,6 +24,10 @@ _must_check_ int turn_look(struct turn *turn);
 _must_check_ int turn_live(struct turn *turn, struct outbox_row *row);
 _must_check_ int turn_queued(struct turn *turn, struct outbox_row *row);
 
+/* A queued call that was signed before: whether one of its variants was mined all the same, or cannot be said
+ * not to have been. Endpoints that may be believed alone may have lied when its nonce was taken from it. */
+_must_check_ int turn_recover(struct turn *turn, struct outbox_row *row, bool *ret_waits);
+
 /* ---- inside ---- */
 
 /* What all endpoints say of a number: the highest that as many as must agree do not fall short of, so that one

@@ -27,7 +27,7 @@ struct rpc_config {
 	size_t n_urls;
 	uint64_t chain_id; /* what each endpoint must say before it is asked anything else */
 	uint64_t timeout_ms; /* of one try at one endpoint */
-	size_t agree; /* how many must say the same in rpc_agree; at most n_urls */
+	size_t agree; /* how many must say the same in rpc_agree, n_urls at most; 1 believes each of them */
 	const struct clock *clock; /* borrowed */
 };
 

@@ -255,6 +255,19 @@ test('a key that another program uses, too: said, and still each once', async ()
   assert.equal((await events()).length, 1)
 })
 
+test('a single endpoint that denied what was mined is no reason to lose it', async () => {
+  await fresh()
+  const denies = await liar()
+  const outbox = new Outbox([denies.url], { env: { REFUSE_MS: '60000' } })
+  for (let i = 1; i <= 3; i++) await outbox.anchor(i)
+  await until('them to be sent', async () => (await outbox.counts()).sent === 3)
+  denies.change = (method, _params, ask) => method === 'eth_getTransactionReceipt' ? { result: null } : ask()
+  await minesUntil('it to be believed', outbox, (counts) => counts.queued === 3)
+  denies.change = honest
+  await minesUntil('all to be final', outbox, (counts) => counts.final === 3)
+  await onceEach(3)
+})
+
 test('one of three endpoints lies: nothing is final by its word, nothing is sent twice', async () => {
   await fresh()
   const lies = await liar(async (method, params, ask) => {
@@ -278,22 +291,26 @@ test('one of three endpoints lies: nothing is final by its word, nothing is sent
 
 test('garbage, silence, refusals and a lagging head: nothing is lost, nothing is sent twice', async () => {
   await fresh()
-  const moods = [
+  const failures = [
     () => '<html>not here</html>',
     () => null,
     () => ({ error: { code: -32005, message: 'rate limit' } }),
-    honest,
-    (method, _params, ask) => method === 'eth_getTransactionReceipt' ? { result: null } : ask(),
-    (method, _params, ask) => method === 'eth_sendRawTransaction' ? { error: { code: -32000, message: 'already known' } } : ask(),
     () => ({ result: '0x' }),
     () => ({}),
+    honest,
   ]
-  const nodes = [await liar(), await liar()]
+  const lies = [
+    (method, _params, ask) => method === 'eth_getTransactionReceipt' ? { result: null } : ask(),
+    (method, _params, ask) => method === 'eth_sendRawTransaction' ? { error: { code: -32000, message: 'already known' } } : ask(),
+    (method, params, ask) => method === 'eth_getTransactionCount' ? { result: params[1] === 'latest' ? '0x0' : '0xff' } : ask(),
+  ]
+  // All of them fail now and then; one of three lies, too, and two must agree.
+  const nodes = [await liar(), await liar(), await liar()]
   const dice = new Random('moods')
-  const outbox = new Outbox(nodes.map((n) => n.url), { env: { AGAIN_MS: '300', REFUSE_MS: '60000' } })
+  const outbox = new Outbox(nodes.map((n) => n.url), { agree: 2, env: { AGAIN_MS: '300', REFUSE_MS: '60000' } })
   for (let i = 1; i <= 20; i++) await outbox.anchor(i)
   for (let i = 0; i < 12; i++) {
-    for (const node of nodes) node.change = dice.pick(moods)
+    for (const node of nodes) node.change = dice.pick(node === nodes[0] ? [...failures, ...lies] : failures)
     await chain.mine()
     await sleep(300)
   }
