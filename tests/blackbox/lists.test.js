@@ -56,7 +56,7 @@ test('rentals page, filter by state, and their logs resume by number', async () 
     assert.equal((await socket.closed).code, 1000)
     return socket.messages
   }
-  const whole = await read('')
+  const whole = await read('?follow=true') // to its end
   assert.deepEqual(whole.map((line) => line.seq), whole.map((_, i) => i + 1), 'numbered from 1 without gaps')
   assert.deepEqual(whole.filter((l) => l.stream === 'stdout').map((l) => l.text), [1, 2, 3, 4, 5].map((i) => `line ${i}`))
   for (const since of [1, 3, whole.length]) assert.deepEqual(await read(`?since=${since}`), whole.filter((l) => l.seq >= since))
