@@ -1,5 +1,8 @@
 #include "modules/proof/watchers.h"
 
+/* Of as many checkers as are wanted none is left out but by a chance of one to millions. */
+enum { TRIES = 16 };
+
 int watchers_compare(const void *a, const void *b)
 {
 	const struct proof_watcher *x = a, *y = b;
@@ -56,7 +59,7 @@ static size_t draw_machine(struct hasher *hasher, const struct watchers_call *ca
 {
 	size_t n = 0;
 
-	for (uint32_t number = 0; n_known + n < call->wanted && number < 4 * call->wanted;
+	for (uint32_t number = 0; n_known + n < call->wanted && number < TRIES * call->wanted;
 	     number++) {
 		const struct checker_member *checker;
 		struct hash hash;
