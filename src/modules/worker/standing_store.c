@@ -181,7 +181,8 @@ int worker_store_devices_idle(struct tx *tx, enum worker_device kind, const stru
 	r = tx_query(tx,
 		     DEVICES "WHERE d.state = 1 AND w.lost = 0 AND d.kind = $1"
 			     " AND ((d.kind = 1 AND g.lease IS NULL AND g.trial IS NULL)"
-			     " OR (d.kind <> 1 AND w.leases = 0))"
+			     " OR (d.kind <> 1 AND NOT EXISTS (SELECT 1 FROM worker_leases l"
+			     " WHERE l.machine = d.machine AND l.released = 0)))"
 			     " ORDER BY d.machine < $2, d.machine, d.device LIMIT $3",
 		     SQL_PARAMS(sql_int(kind), sql_address(from), sql_int((int64_t)max)), &rows);
 	return r != 0 ? no_conflict(r) : read_devices(tx, rows, ret_devices, ret_n);
