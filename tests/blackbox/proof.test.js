@@ -107,6 +107,10 @@ test('it is checked again at random times, and its disk too', async () => {
   await until('a standby session', async () => (await proofs('&outcome=passed')).some((p) => p.kind === 'standby'), slow)
   await until('the disk to be proved', async () => (await worker()).devices.find((d) => d.kind === 'disk').state === 'proved', slow)
   assert.equal((await host()).due_at, null, 'its owner must not know when it is checked next')
+  const disk = (await proofs('&outcome=passed')).find((p) => p.device === 'disk')
+  assert.equal(disk.class, '', 'a disk claims no class')
+  const shown = spawnSync(bin, ['popw', 'show', disk.id, '--url', network.url], { encoding: 'utf8' })
+  assert.match(shown.stdout, /^earned class +-$/m, 'and earns none')
 })
 
 test('bandwidth is measured where the machine says how to be reached', async () => {

@@ -97,8 +97,6 @@ static json_t *verdict_json(const struct proof_row *row)
 {
 	json_t *verdict = *row->verdict ? json_loads(row->verdict, 0, NULL) : NULL;
 
-	if (verdict && row->device == SESSION_DISK)
-		(void)json_object_set_new(verdict, "earned", json_null());
 	return verdict ? verdict : json_null();
 }
 
