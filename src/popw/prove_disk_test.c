@@ -78,7 +78,7 @@ static void test_no_folder(void **state)
 
 	(void)state;
 	assert_int_equal(prover_disk_open("/proc/nowhere", 1, &device, &detail), -ENOENT);
-	assert_non_null(strstr(detail, "does it exist"));
+	assert_non_null(strstr(detail, "no file can be made"));
 }
 
 /* A disk that is too small says so. */
