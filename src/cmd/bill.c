@@ -260,17 +260,20 @@ static int check_excuse(struct checker *c, const struct bill_lease *lease,
 			      &holds);
 }
 
-/* Excuses, within the time that the last record tells of, are added up and rounded down once. */
+/* Excuses, within the time that the last record tells of and that is charged, are added up and rounded down
+ * once. */
 static int64_t excused_seconds(const struct bill_lease *lease)
 {
 	const struct bill_excuse *excuses = lease->excuses.items;
-	int64_t sum_ms = 0;
+	int64_t sum_ms = 0, last_ms = lease->usage.until_ms;
 
+	if (lease->ended_at_ms && lease->ended_at_ms < last_ms)
+		last_ms = lease->ended_at_ms;
 	for (size_t i = 0; i < lease->excuses.n; i++) {
 		int64_t from_ms = excuses[i].from_ms, until_ms = excuses[i].until_ms;
 
-		if (until_ms == 0 || until_ms > lease->usage.until_ms)
-			until_ms = lease->usage.until_ms;
+		if (until_ms == 0 || until_ms > last_ms)
+			until_ms = last_ms;
 		if (from_ms < lease->usage.started_at_ms)
 			from_ms = lease->usage.started_at_ms;
 		if (until_ms > from_ms)

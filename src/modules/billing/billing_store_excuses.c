@@ -37,7 +37,8 @@ int store_excuse_put(struct tx *tx, struct lease_id lease, const struct excuse_r
 		tx,
 		"INSERT INTO billing_excuses (lease, proof, hour, from_ms, until_ms,"
 		" signature) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (lease, from_ms) DO UPDATE"
-		" SET until_ms = excluded.until_ms, signature = excluded.signature",
+		" SET proof = excluded.proof, hour = excluded.hour,"
+		" until_ms = excluded.until_ms, signature = excluded.signature",
 		SQL_PARAMS(sql_blob(lease.bytes, 16), sql_blob(excuse->proof, 16),
 			   sql_int(excuse->hour), sql_int(excuse->from_ms),
 			   sql_int(excuse->until_ms), sql_blob(excuse->signature, SIGNATURE_SIZE)),

@@ -98,6 +98,8 @@ int billing_excuse_begin(const struct context *context, struct tx *tx, struct le
 	/* No moment is excused twice. */
 	if (lease.n_excuses > 0 && lease.excuses[lease.n_excuses - 1].until_ms > from_ms)
 		excuse.from_ms = lease.excuses[lease.n_excuses - 1].until_ms;
+	if (lease.closed_at_ms && lease.ended_at_ms <= excuse.from_ms)
+		return 0;
 	if (lease.closed_at_ms)
 		excuse.until_ms = lease.ended_at_ms;
 	r = sign(context, &lease, &excuse);
@@ -217,13 +219,15 @@ int billing_machine_tenancies(struct tx *tx, struct machine_id machine, int64_t 
 
 int64_t metering_excused(const struct lease_row *lease)
 {
-	int64_t sum_ms = 0;
+	int64_t sum_ms = 0, last_ms = lease->until_ms;
 
+	if (lease->closed_at_ms && lease->ended_at_ms < last_ms)
+		last_ms = lease->ended_at_ms;
 	for (size_t i = 0; i < lease->n_excuses; i++) {
 		int64_t from_ms = lease->excuses[i].from_ms, until_ms = lease->excuses[i].until_ms;
 
-		if (until_ms == 0 || until_ms > lease->until_ms)
-			until_ms = lease->until_ms;
+		if (until_ms == 0 || until_ms > last_ms)
+			until_ms = last_ms;
 		if (from_ms < lease->started_at_ms)
 			from_ms = lease->started_at_ms;
 		if (until_ms > from_ms)

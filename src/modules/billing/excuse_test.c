@@ -227,6 +227,39 @@ static void test_only_what_is_not_excused_yet(void **state)
 	assert_balanced(world);
 }
 
+/* The stop was asked for before, and the machine went on: the end comes first, and only what lies before it
+ * counts. A verdict on what lies behind is none. */
+static void test_what_lies_behind_the_end_does_not_count(void **state)
+{
+	struct world *world = *state;
+	struct billing_lease lease = running(world, 100);
+
+	assert_int_equal(AWAY(world, lease.lease, { 40, 90 }), 1);
+	assert_int_equal(close_lease(world, lease.lease, START_MS + 60000, true), 0);
+	assert_int_equal(sums(world, lease.lease).seconds, 61 - 20);
+	begin(world, lease.lease, proof_two, START_MS + 50000);
+	assert_int_equal(count(world, "SELECT COUNT(*) AS n FROM billing_excuses"), 1);
+	assert_int_equal(sums(world, lease.lease).seconds, 61 - 20);
+	assert_balanced(world);
+}
+
+/* The clock was set back meanwhile: an excuse of no length keeps its moment's place from no other. */
+static void test_an_empty_excuse_gives_way(void **state)
+{
+	struct world *world = *state;
+	struct billing_lease lease = running(world, 100);
+
+	begin(world, lease.lease, proof_one, START_MS + 20000);
+	end(world, lease.lease, START_MS + 15000);
+	assert_int_equal(sums(world, lease.lease).seconds, 100);
+	assert_int_equal(AWAY(world, lease.lease, { 10, 40 }), 2);
+	assert_int_equal(sums(world, lease.lease).seconds, 70);
+	/* Each row says what its signature is of. */
+	assert_int_equal(count(world, "SELECT COUNT(*) AS n FROM billing_excuses WHERE hour = 0"),
+			 0);
+	assert_balanced(world);
+}
+
 /* Second by second: whatever came before in whatever order, a moment counts once. */
 static void test_random_times_count_once(void **state)
 {
@@ -282,6 +315,8 @@ int excuse_tests(void)
 		WORLD_TEST(test_what_is_reported_later_is_not_charged_either),
 		WORLD_TEST(test_a_closed_lease_is_excused_too),
 		WORLD_TEST(test_only_what_is_not_excused_yet),
+		WORLD_TEST(test_what_lies_behind_the_end_does_not_count),
+		WORLD_TEST(test_an_empty_excuse_gives_way),
 		WORLD_TEST(test_random_times_count_once),
 		WORLD_TEST(test_faults_in_giving_back_leave_all_or_nothing),
 		WORLD_TEST(test_faults_leave_all_or_nothing),

@@ -33,8 +33,8 @@ _must_check_ int metering_collect(struct lease_row *lease, struct amount due,
 _must_check_ int metering_correct(struct lease_row *lease, const char *key, const char *memo,
 				  struct ledger_posting *ret_posting);
 
-/* Whole seconds between start and last record that excuses cover: their parts within that time are
- * added up in milliseconds, and rounded down once. */
+/* Whole seconds between start and last record, or the end if that was before, that excuses cover: their
+ * parts within that time are added up in milliseconds, and rounded down once. */
 int64_t metering_excused(const struct lease_row *lease);
 
 /* Ends the open excuse, if there is one. The caller stores the lease. */

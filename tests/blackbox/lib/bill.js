@@ -39,8 +39,9 @@ function billedSeconds({ billed, ended_at_ms: ended, usage, excuses }) {
   let seconds = usage.seconds
   if (ended !== null)
     seconds = ended < usage.started_at_ms ? 0 : Math.min(seconds, Math.floor((ended - usage.started_at_ms) / 1000) + 1)
+  const last = Math.min(usage.until_ms, ended ?? Infinity)
   const excused = excuses.reduce((sum, { from_ms: from, until_ms: until }) =>
-    sum + Math.max(0, Math.min(until || Infinity, usage.until_ms) - Math.max(from, usage.started_at_ms)), 0)
+    sum + Math.max(0, Math.min(until || Infinity, last) - Math.max(from, usage.started_at_ms)), 0)
   return Math.max(0, seconds - Math.floor(excused / 1000))
 }
 
