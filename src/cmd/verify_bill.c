@@ -28,7 +28,7 @@ static void print_lease(const struct bill_lease *lease)
 /* Why so much less is charged. */
 static void print_excuses(const struct bill *bill, const struct bill_lease *lease)
 {
-	char from[CLOCK_TEXT_SIZE], until[CLOCK_TEXT_SIZE] = "now", proof[ID_TEXT_SIZE];
+	char from[CLOCK_TEXT_SIZE], until[CLOCK_TEXT_SIZE], proof[ID_TEXT_SIZE];
 	char machine[ADDRESS_TEXT_SIZE], tenant[ADDRESS_TEXT_SIZE];
 	const struct bill_excuse *excuse = lease->excuses.items;
 
@@ -38,6 +38,8 @@ static void print_excuses(const struct bill *bill, const struct bill_lease *leas
 		clock_text(excuse->from_ms, from);
 		if (excuse->until_ms)
 			clock_text(excuse->until_ms, until);
+		else
+			snprintf(until, sizeof(until), "now");
 		id_text("prf", excuse->proof.bytes, proof);
 		printf("  not charged from %s to %s: ", from, until);
 		if (excuse->hour)
