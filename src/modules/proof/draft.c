@@ -194,6 +194,7 @@ int draft_session(const struct context *context, struct tx *tx, const struct dra
 {
 	_cleanup_(hasher_freep) struct hasher *hasher = NULL;
 	struct drafting d = { .context = context, .tx = tx, .draft = draft };
+	struct arena_mark mark = arena_mark(tx_arena(tx)); /* checkers may be many */
 	int r = hasher_new(&hasher);
 
 	d.hasher = hasher;
@@ -212,5 +213,6 @@ int draft_session(const struct context *context, struct tx *tx, const struct dra
 		*ret_order = d.order;
 	else
 		secp_key_free(d.order.key);
+	arena_rewind(tx_arena(tx), mark);
 	return r;
 }

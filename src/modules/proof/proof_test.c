@@ -4,6 +4,7 @@
 
 #include "modules/billing/billing.h"
 #include "modules/proof/appeals.h"
+#include "modules/proof/draft.h"
 #include "modules/proof/hours.h"
 #include "modules/proof/panel.h"
 #include "modules/proof/proof.h"
@@ -371,6 +372,51 @@ static void test_who_looks_at_nothing_is_found_out(void **state)
 			 0);
 	/* Nobody's machine: nothing else follows. */
 	assert_int_equal(stage_standing(stage, WORKER_DEVICE_HOST).state, WORKER_PROVED);
+}
+
+/* ---- thousands of checkers ---- */
+
+enum { MANY = 4096, DRAFTS = 64, JOB_BYTES = 16 << 20 };
+
+static int tx_drafts(struct tx *tx, void *arg)
+{
+	struct call *call = arg;
+	struct stage *stage = call->stage;
+	struct worker_proof_device device = { .machine = stage->machine,
+					      .owner = stage->owner,
+					      .device = WORKER_DEVICE_HOST,
+					      .memory_bytes = 1 << 30 };
+	struct checker_member *many = arena_array(tx_arena(tx), MANY, sizeof(*many));
+	struct sessions_order order;
+	struct beacon beacon;
+	int r = many ? beacon_now(&stage->context, tx, &beacon) : -ENOMEM;
+	struct draft draft = { .device = &device,
+			       .kind = SESSION_STANDBY,
+			       .beacon = &beacon,
+			       .checkers = many,
+			       .n_checkers = MANY };
+
+	for (uint32_t i = 0; r == 0 && i < MANY; i++) {
+		many[i] = (struct checker_member){ .licences = 1 };
+		many[i].checker.bytes[18] = many[i].account.address.bytes[18] = (uint8_t)(i >> 8);
+		many[i].checker.bytes[19] = many[i].account.address.bytes[19] = (uint8_t)i;
+	}
+	for (int i = 0; r == 0 && i < DRAFTS; i++)
+		r = draft_session(&stage->context, tx, &draft, &order);
+	return r == 0 ? -ECANCELED : r; /* nothing of it stays */
+}
+
+/* All that one turn may begin, in a job's memory. */
+static void test_a_turn_begins_all_with_thousands_of_checkers(void **state)
+{
+	struct stage *stage = *state;
+	struct call call = { .stage = stage };
+	struct arena *arena;
+
+	stage_until(stage, 2);
+	assert_int_equal(arena_new(JOB_BYTES, &arena), 0);
+	assert_int_equal(db_run(stage->store.db, TX_WRITE, arena, tx_drafts, &call), -ECANCELED);
+	arena_free(arena);
 }
 
 /* ---- all GPUs of a machine ---- */
@@ -982,6 +1028,7 @@ int main(void)
 		STAGE_TEST(test_an_appeal_outlives_a_restart),
 		STAGE_TEST(test_a_liar_appeals_in_vain),
 		STAGE_TEST(test_who_looks_at_nothing_is_found_out),
+		STAGE_TEST(test_a_turn_begins_all_with_thousands_of_checkers),
 		STAGE_TEST(test_all_gpus_begin_or_none),
 		STAGE_TEST(test_nobody_takes_all_places),
 		STAGE_TEST(test_gpus_walk_together),
