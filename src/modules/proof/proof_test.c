@@ -734,6 +734,24 @@ static void test_polls_are_relayed_and_reports_kept(void **state)
 			 10);
 }
 
+/* Whoever reported is told that it was heard, and forgets: it must not be lost here. */
+static void test_reports_outlive_a_fault(void **state)
+{
+	struct stage *stage = *state;
+	int64_t hour;
+
+	stage_until(stage, 2);
+	stage->settings.panel_standing = CHECKERS;
+	assert_int_equal(stage_job(stage, watch_run), 0);
+	hour = clock_now_ms(&clock_system) / 3600000;
+	store_exec(&stage->store, "ALTER TABLE proof_uptimes RENAME TO away");
+	stage_report(stage, hour, 20, 19);
+	assert_true(stage_job(stage, watch_run) < 0);
+	store_exec(&stage->store, "ALTER TABLE away RENAME TO proof_uptimes");
+	assert_int_equal(stage_job(stage, watch_run), 0);
+	assert_int_equal(store_number(&stage->store, "SELECT count(*) AS n FROM proof_uptimes"), 1);
+}
+
 static void test_a_majority_counts_hours(void **state)
 {
 	struct call call = { .stage = *state };
@@ -1038,6 +1056,7 @@ int main(void)
 		STAGE_TEST(test_what_a_tenant_can_bring_about_excuses_nothing),
 		STAGE_TEST(test_who_yields_to_a_tenant_stands_as_before),
 		STAGE_TEST(test_polls_are_relayed_and_reports_kept),
+		STAGE_TEST(test_reports_outlive_a_fault),
 		STAGE_TEST(test_a_majority_counts_hours),
 		STAGE_TEST(test_a_majority_of_those_drawn_must_report),
 		STAGE_TEST(test_time_that_a_majority_saw_it_away_is_excused),

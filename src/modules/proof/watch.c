@@ -13,7 +13,10 @@ enum {
 	BUCKETS = 1024,
 	POLLS = 16384, /* that may be on their way */
 	POLLS_A_SECOND = 64, /* of one checker */
-	REPORTS_MAX = 4096, /* waiting to be written */
+	REPORTS_MAX =
+		65536, /* waiting to be written: those of an hour come at its end, all at once */
+	REPORTS_AT_ONCE = 4096, /* written in one transaction */
+	WRITES_MAX = REPORTS_MAX / REPORTS_AT_ONCE, /* of them in one turn */
 	RECENT_MS = 7 * 24 * 3600000,
 	HOURS = 2, /* this one and the last: whose watchers may report */
 	LOOKS = 60, /* for who came or left, in an hour */
@@ -331,19 +334,39 @@ static int tx_report(struct tx *tx, void *arg)
 	return r;
 }
 
-static int write_reports(struct turn *turn)
+/* The oldest of them. Those that could not be written stay: who reported them is not asked again. */
+static int write_some(struct turn *turn)
 {
-	turn->reports = arena_array(turn->arena, REPORTS_MAX, sizeof(*turn->reports));
+	int r;
+
+	arena_reset(turn->arena);
+	turn->reports = arena_array(turn->arena, REPORTS_AT_ONCE, sizeof(*turn->reports));
 	if (!turn->reports)
 		return -ENOMEM;
 	pthread_mutex_lock(&all.mutex);
-	turn->n_reports = all.n_reports;
-	memcpy(turn->reports, all.reports, all.n_reports * sizeof(*all.reports));
-	all.n_reports = 0;
+	turn->n_reports = size_min(all.n_reports, REPORTS_AT_ONCE);
+	memcpy(turn->reports, all.reports, turn->n_reports * sizeof(*all.reports));
 	pthread_mutex_unlock(&all.mutex);
 	if (turn->n_reports == 0)
 		return 0;
-	return db_run(turn->context->db, TX_WRITE, turn->arena, tx_report, turn);
+	r = db_run(turn->context->db, TX_WRITE, turn->arena, tx_report, turn);
+	if (r != 0)
+		return r;
+	pthread_mutex_lock(&all.mutex);
+	all.n_reports -= turn->n_reports;
+	memmove(all.reports, all.reports + turn->n_reports, all.n_reports * sizeof(*all.reports));
+	pthread_mutex_unlock(&all.mutex);
+	return 0;
+}
+
+static int write_reports(struct turn *turn)
+{
+	int r = 0;
+
+	turn->n_reports = REPORTS_AT_ONCE;
+	for (int i = 0; r == 0 && turn->n_reports == REPORTS_AT_ONCE && i < WRITES_MAX; i++)
+		r = write_some(turn);
+	return r;
 }
 
 /* Not more than all watchers of which an hour's list is read at once. */
