@@ -289,6 +289,81 @@ static void test_late_in_the_slot_it_takes_what_room_there_is(void **state)
 	assert_int_equal(count(stage, "cohort = 1"), 2);
 }
 
+/* A new machine that shows more GPUs than all new ones may have places: others go before it although they waited
+ * less, it keeps no place free meanwhile, and has its turn when nothing goes on. */
+static void test_a_crowd_of_new_gpus_waits_for_its_own_turn(void **state)
+{
+	struct stage *stage = *state;
+	struct machine_id crowd, rented, small;
+
+	one_slot(stage, 1);
+	no_cohort(stage);
+	stage->settings.proof_at_once = 8;
+	rented = add_machine(stage, true, 1);
+	store_exec(&stage->store, "UPDATE worker_gpus SET lease = substr(machine, 1, 16)");
+	store_exec(&stage->store, "UPDATE worker_devices SET due_at = 1");
+	crowd = add_machine(stage, true, 5);
+	make_due(stage, crowd);
+	turn(stage);
+	assert_int_equal(begun(stage, rented), 1);
+	assert_int_equal(begun(stage, crowd), 0);
+	small = add_machine(stage, true, 1);
+	make_due(stage, small);
+	turn(stage);
+	assert_int_equal(begun(stage, small), 1);
+	assert_int_equal(begun(stage, crowd), 0);
+	stage_restart(stage); /* ends what went on */
+	store_exec(&stage->store, "UPDATE worker_devices SET due_at = 9000000000000");
+	make_due(stage, crowd);
+	turn(stage);
+	assert_int_equal(begun(stage, crowd), 5);
+}
+
+struct due {
+	struct stage *stage;
+	int64_t now_ms;
+	size_t n, proved, first_proved;
+};
+
+static int tx_due(struct tx *tx, void *arg)
+{
+	struct due *due = arg;
+	struct worker_proof_device *devices;
+	int r = worker_proof_due(&due->stage->context, tx, due->now_ms, 6, &devices, &due->n);
+
+	due->proved = due->first_proved = 0;
+	for (size_t i = 0; r == 0 && i < due->n; i++) {
+		if (devices[i].standing.state != WORKER_PROVED)
+			continue;
+		if (due->proved++ == 0)
+			due->first_proved = i;
+	}
+	return r;
+}
+
+/* However many new ones wait, and since when: what is proved is looked at, too, by the time it waits. */
+static void test_proved_devices_are_seen_behind_many(void **state)
+{
+	struct stage *stage = *state;
+	struct due due = { .stage = stage, .now_ms = 2000 };
+
+	one_slot(stage, 1);
+	add_machine(stage, true, 1);
+	store_exec(&stage->store, "UPDATE worker_devices SET due_at = 2000");
+	make_due(stage, add_machine(stage, true, 8));
+	assert_int_equal(store_run(&stage->store, TX_READ, tx_due, &due), 0);
+	assert_int_equal(due.n, 3 + 1);
+	assert_int_equal(due.first_proved, 3);
+	store_exec(&stage->store, "UPDATE worker_devices SET due_at = 1000 WHERE state = 0");
+	store_exec(&stage->store, "UPDATE worker_devices SET due_at = 500 WHERE state = 1");
+	assert_int_equal(store_run(&stage->store, TX_READ, tx_due, &due), 0);
+	assert_int_equal(due.proved, 1);
+	assert_int_equal(due.first_proved, 0);
+	due.now_ms = 499;
+	assert_int_equal(store_run(&stage->store, TX_READ, tx_due, &due), 0);
+	assert_int_equal(due.n, 0);
+}
+
 /* ---- together ---- */
 
 /* One GPU behind two machines' keys fills for the one, and would go on to the other afterwards. */
@@ -333,6 +408,8 @@ int main(void)
 		STAGE_TEST(test_the_cohort_goes_before_what_is_due),
 		STAGE_TEST(test_nothing_takes_the_cohorts_room),
 		STAGE_TEST(test_late_in_the_slot_it_takes_what_room_there_is),
+		STAGE_TEST(test_a_crowd_of_new_gpus_waits_for_its_own_turn),
+		STAGE_TEST(test_proved_devices_are_seen_behind_many),
 		STAGE_TEST(test_machines_of_a_cohort_walk_together),
 	};
 

@@ -22,6 +22,7 @@ struct turn {
 	size_t n_checkers;
 	size_t room;
 	bool full; /* what comes next waits for more of it */
+	bool alone; /* nothing goes on, and nothing else is due */
 	bool planted; /* one is due */
 	bool cohort; /* what is added is of one */
 	bool work; /* there is something to write */
@@ -112,6 +113,15 @@ static bool fits(const struct turn *turn, size_t wanted)
 	return turn->n + wanted <= turn->room || (turn->n == 0 && turn->room >= most_room(turn));
 }
 
+/* More of a machine that is not proved than all of these together may have: it waits for a turn of its own, and
+ * keeps no room free meanwhile. Else machines that show many GPUs could follow each other, and nobody else
+ * would begin. */
+static bool is_crowd(const struct turn *turn, const struct worker_proof_device *first, size_t along)
+{
+	return kind_of(first) == SESSION_REGISTRATION && along > 1 &&
+	       along > sessions_unproved_most(turn->context->settings);
+}
+
 static int add_machine(struct turn *turn, struct tx *tx, const struct worker_proof_device *due,
 		       int64_t now_ms)
 {
@@ -126,7 +136,7 @@ static int add_machine(struct turn *turn, struct tx *tx, const struct worker_pro
 	first = first_of(devices, n, due, now_ms);
 	for (size_t i = 0; i < n; i++)
 		along += goes_along(first, &devices[i], now_ms);
-	if (along == 0 ||
+	if (along == 0 || is_crowd(turn, first, along) != turn->alone ||
 	    !sessions_fair(turn->orders, turn->n, &first->owner.address, kind_of(first), along))
 		return 0;
 	if (!fits(turn, along)) {
@@ -151,18 +161,29 @@ static int defer_disk(struct turn *turn, struct tx *tx, const struct worker_proo
 				   &standing);
 }
 
+static int add_each(struct turn *turn, struct tx *tx, const struct worker_proof_device *devices,
+		    size_t n, int64_t now_ms)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n && turn->n < turn->room && !turn->full; i++)
+		if (devices[i].device == WORKER_DEVICE_DISK && devices[i].rented)
+			r = turn->alone ? 0 : defer_disk(turn, tx, &devices[i], now_ms);
+		else if (may_begin(turn, &devices[i]))
+			r = add_machine(turn, tx, &devices[i], now_ms);
+	return r;
+}
+
 static int add_due(struct turn *turn, struct tx *tx, int64_t now_ms)
 {
 	struct worker_proof_device *devices;
 	size_t n;
 	int r = worker_proof_due(turn->context, tx, now_ms, DUE_MAX, &devices, &n);
 
-	for (size_t i = 0; r == 0 && i < n && turn->n < turn->room && !turn->full; i++)
-		if (devices[i].device == WORKER_DEVICE_DISK && devices[i].rented)
-			r = defer_disk(turn, tx, &devices[i], now_ms);
-		else if (may_begin(turn, &devices[i]))
-			r = add_machine(turn, tx, &devices[i], now_ms);
-	return r;
+	if (r == 0)
+		r = add_each(turn, tx, devices, n, now_ms);
+	turn->alone = turn->n == 0 && !turn->full && turn->room >= most_room(turn);
+	return r == 0 && turn->alone ? add_each(turn, tx, devices, n, now_ms) : r;
 }
 
 /* ---- a cohort ---- */
@@ -347,7 +368,7 @@ static int tx_turn(struct tx *tx, void *arg)
 	int r;
 
 	forget(turn); /* of a try that is run again */
-	turn->full = turn->cohort = false;
+	turn->full = turn->cohort = turn->alone = false;
 	r = gather(turn, tx);
 	if (r != 0 || !has_panel(turn))
 		return r;

@@ -84,6 +84,11 @@ static void count_share(struct shares *shares, const struct sessions_order *orde
 	shares->unproved += order->session.kind == SESSION_REGISTRATION;
 }
 
+size_t sessions_unproved_most(const struct settings *settings)
+{
+	return (size_t)settings->proof_at_once / UNPROVED_PART;
+}
+
 static bool is_fair(size_t taken, size_t wanted, size_t share)
 {
 	return taken == 0 || taken + wanted <= share;
@@ -103,7 +108,7 @@ bool sessions_fair(const struct sessions_order *drafted, size_t n, const struct 
 	pthread_mutex_unlock(&all.mutex);
 	return is_fair(shares.owners, wanted, most / OWNERS_PART) &&
 	       (kind != SESSION_REGISTRATION ||
-		is_fair(shares.unproved, wanted, most / UNPROVED_PART));
+		is_fair(shares.unproved, wanted, sessions_unproved_most(all.context->settings)));
 }
 
 bool sessions_busy(const struct address *machine)

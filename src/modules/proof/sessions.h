@@ -34,9 +34,11 @@ void sessions_stop(void);
 size_t sessions_room(void);
 /* Whether, beside what goes on and the @n of @drafted, a machine of @owner may have @wanted places: an owner's
  * machines have a quarter of all, and all machines that are not proved together half, or one machine what
- * it needs. Whoever stalls, on however many accounts, keeps no proved machine from its checks. */
+ * it needs. */
 bool sessions_fair(const struct sessions_order *drafted, size_t n, const struct address *owner,
 		   enum session_kind kind, size_t wanted);
+/* How many places all machines that are not proved have together. */
+size_t sessions_unproved_most(const struct settings *settings);
 /* Whether one of this machine goes on, or is not settled. */
 bool sessions_busy(const struct address *machine);
 /* Whether a session of @machine with the member @checker goes on. */

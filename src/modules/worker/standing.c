@@ -93,16 +93,52 @@ static size_t keep_linked(struct worker_proof_device *devices, size_t n, size_t 
 	return kept;
 }
 
+struct due {
+	struct worker_proof_device *devices;
+	size_t n;
+};
+
+static int list_due(struct tx *tx, bool proved, int64_t now_ms, size_t max, struct due *ret_due)
+{
+	int r = worker_store_devices_due(tx, proved, now_ms, DEVICES_LOOK_MAX / 2,
+					 &ret_due->devices, &ret_due->n);
+
+	if (r == 0)
+		ret_due->n = keep_linked(ret_due->devices, ret_due->n, max);
+	return r;
+}
+
+/* Who waits longer first; of those who wait as long, who is not proved. */
+static size_t merge_due(const struct due *proved, const struct due *others,
+			struct worker_proof_device *to)
+{
+	size_t p = 0, o = 0;
+
+	while (p < proved->n || o < others->n)
+		if (p == proved->n ||
+		    (o < others->n && others->devices[o].standing.due_at_ms <=
+					      proved->devices[p].standing.due_at_ms))
+			to[p + o] = others->devices[o], o++;
+		else
+			to[p + o] = proved->devices[p], p++;
+	return p + o;
+}
+
 int worker_proof_due(const struct context *context _unused_, struct tx *tx, int64_t now_ms,
 		     size_t max, struct worker_proof_device **ret_devices, size_t *ret_n)
 {
-	size_t n;
-	int r;
+	struct due proved, others;
+	int r = list_due(tx, true, now_ms, max / 2, &proved);
 
-	r = worker_store_devices_due(tx, now_ms, DEVICES_LOOK_MAX, ret_devices, &n);
 	if (r == 0)
-		*ret_n = keep_linked(*ret_devices, n, max);
-	return r;
+		r = list_due(tx, false, now_ms, max / 2, &others);
+	if (r != 0)
+		return r;
+	*ret_devices = arena_array(tx_arena(tx), proved.n + others.n + 1, sizeof(**ret_devices));
+	if (!*ret_devices)
+		return -ENOMEM;
+	*ret_n = merge_due(&proved, &others, *ret_devices);
+	return 0;
 }
 
 /* Without the last machine, of which some may have been left out. */

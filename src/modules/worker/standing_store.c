@@ -159,7 +159,7 @@ int worker_store_devices(struct tx *tx, struct machine_id machine,
 	return r != 0 ? no_conflict(r) : read_devices(tx, rows, ret_devices, ret_n);
 }
 
-int worker_store_devices_due(struct tx *tx, int64_t now_ms, size_t max,
+int worker_store_devices_due(struct tx *tx, bool proved, int64_t now_ms, size_t max,
 			     struct worker_proof_device **ret_devices, size_t *ret_n)
 {
 	struct sql_rows *rows;
@@ -167,8 +167,9 @@ int worker_store_devices_due(struct tx *tx, int64_t now_ms, size_t max,
 
 	r = tx_query(tx,
 		     DEVICES "WHERE d.due_at <= $1 AND w.lost = 0"
-			     " ORDER BY d.due_at, d.kind = 1, d.kind, d.machine, d.device LIMIT $2",
-		     SQL_PARAMS(sql_int(now_ms), sql_int((int64_t)max)), &rows);
+			     " AND CASE d.state WHEN 1 THEN 1 ELSE 0 END = $2"
+			     " ORDER BY d.due_at, d.kind = 1, d.kind, d.machine, d.device LIMIT $3",
+		     SQL_PARAMS(sql_int(now_ms), sql_int(proved), sql_int((int64_t)max)), &rows);
 	return r != 0 ? no_conflict(r) : read_devices(tx, rows, ret_devices, ret_n);
 }
 

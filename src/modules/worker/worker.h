@@ -231,7 +231,8 @@ struct worker_proof_device {
 };
 
 /* Devices of machines that are linked now and whose sessions are due at @now_ms, those that wait longest
- * first; texts in the transaction's arena. */
+ * first: up to half of @max that are proved, and as many that are not, so that neither keeps the other from
+ * being looked at. Texts in the transaction's arena. */
 _must_check_ int worker_proof_due(const struct context *context, struct tx *tx, int64_t now_ms,
 				  size_t max, struct worker_proof_device **ret_devices,
 				  size_t *ret_n);

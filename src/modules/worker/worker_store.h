@@ -121,7 +121,8 @@ _must_check_ int worker_store_standing(struct tx *tx, struct machine_id machine,
 				       const struct worker_standing *standing);
 _must_check_ int worker_store_devices(struct tx *tx, struct machine_id machine,
 				      struct worker_proof_device **ret_devices, size_t *ret_n);
-_must_check_ int worker_store_devices_due(struct tx *tx, int64_t now_ms, size_t max,
+/* Those that are proved, or those that are not. */
+_must_check_ int worker_store_devices_due(struct tx *tx, bool proved, int64_t now_ms, size_t max,
 					  struct worker_proof_device **ret_devices, size_t *ret_n);
 _must_check_ int worker_store_devices_idle(struct tx *tx, enum worker_device kind,
 					   const struct address *from, size_t max,
