@@ -1,20 +1,11 @@
 #include "chain/outbox_store.h"
 
+#include "io/store_values.h"
+
 #define COLUMNS                                                                          \
 	"id, name, kind, sender, contract, data, state, nonce, gas, sent_at, variants, " \
 	"refused_at,"                                                                    \
 	" hash, block, block_hash, detail, created_at, ended_at"
-
-/* A conflict where the rules leave none possible is a fault of the store. */
-static int no_conflict(int r)
-{
-	return r == SQL_E_CONFLICT ? -EIO : r;
-}
-
-static struct sql_value sql_sender(const struct address *sender)
-{
-	return sql_blob(sender->bytes, sizeof(sender->bytes));
-}
 
 static struct sql_value sql_nonce(const struct outbox_row *row)
 {
@@ -28,7 +19,7 @@ int outbox_store_add(struct tx *tx, const struct outbox_row *row)
 			" NULL, 0, 0, 0, 0, NULL, 0, NULL, '', $7, 0)",
 			SQL_PARAMS(sql_blob(row->id.bytes, sizeof(row->id.bytes)),
 				   sql_text(row->name), sql_text(row->kind),
-				   sql_sender(&row->sender), sql_sender(&row->contract),
+				   sql_address(&row->sender), sql_address(&row->contract),
 				   sql_blob(row->data, row->len), sql_int(row->created_ms)),
 			NULL);
 
@@ -112,7 +103,7 @@ int outbox_store_live(struct tx *tx, const struct address *sender, int64_t max,
 	int r = tx_query(tx,
 			 "SELECT " COLUMNS " FROM chain_calls WHERE sender = $1 AND state IN (1, 2)"
 			 " ORDER BY nonce LIMIT $2",
-			 SQL_PARAMS(sql_sender(sender), sql_int(max)), &rows);
+			 SQL_PARAMS(sql_address(sender), sql_int(max)), &rows);
 
 	return r != 0 ? no_conflict(r) : read_rows(tx, rows, ret_rows, ret_n);
 }
@@ -124,7 +115,7 @@ int outbox_store_queued(struct tx *tx, const struct address *sender, int64_t max
 	int r = tx_query(tx,
 			 "SELECT " COLUMNS " FROM chain_calls WHERE sender = $1 AND state = 0"
 			 " ORDER BY id LIMIT $2",
-			 SQL_PARAMS(sql_sender(sender), sql_int(max)), &rows);
+			 SQL_PARAMS(sql_address(sender), sql_int(max)), &rows);
 
 	return r != 0 ? no_conflict(r) : read_rows(tx, rows, ret_rows, ret_n);
 }
@@ -133,7 +124,7 @@ static int read_number(struct tx *tx, const char *sql, const struct address *sen
 		       int64_t *ret_number)
 {
 	struct sql_rows *rows;
-	int r = tx_query(tx, sql, SQL_PARAMS(sql_sender(sender)), &rows);
+	int r = tx_query(tx, sql, SQL_PARAMS(sql_address(sender)), &rows);
 
 	if (r != 0)
 		return no_conflict(r);

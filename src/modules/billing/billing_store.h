@@ -1,7 +1,7 @@
 /* billing_store.h - every SQL statement of billing. Postings and entries are only ever inserted. */
 #pragma once
 
-#include "api/store_values.h"
+#include "io/store_values.h"
 #include "modules/billing/billing.h"
 #include "modules/billing/ledger.h"
 

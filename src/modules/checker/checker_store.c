@@ -1,6 +1,6 @@
 #include "modules/checker/checker_store.h"
 
-#include "api/store_values.h"
+#include "io/store_values.h"
 
 #define COLUMNS                                                                            \
 	"c.checker AS checker, c.account AS account, c.name AS name, c.licences AS "       \

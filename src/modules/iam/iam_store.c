@@ -1,6 +1,6 @@
 #include "modules/iam/iam_store.h"
 
-#include "api/store_values.h"
+#include "io/store_values.h"
 
 static struct sql_value sql_hash(const uint8_t hash[static SECRET_HASH_SIZE])
 {

@@ -1,6 +1,6 @@
 #include "modules/proof/probe_store.h"
 
-#include "api/store_values.h"
+#include "io/store_values.h"
 
 #define COLUMNS "id, machine, owner, rental, gpus, asked, outcome, detail, started_at, ended_at"
 

@@ -1,6 +1,6 @@
 #include "modules/proof/proof_store.h"
 
-#include "api/store_values.h"
+#include "io/store_values.h"
 
 #define COLUMNS                                                                                    \
 	"id, machine, owner, device, uuid, model, kind, attempt, planted, parent, lease, slot, "   \

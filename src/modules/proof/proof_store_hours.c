@@ -1,4 +1,4 @@
-#include "api/store_values.h"
+#include "io/store_values.h"
 #include "modules/proof/proof_store.h"
 
 #define SELECT_WATCHERS "SELECT machine, checker, account FROM proof_watchers WHERE "

@@ -1,6 +1,6 @@
 #include "modules/proof/proof_store.h"
 
-#include "api/store_values.h"
+#include "io/store_values.h"
 
 /* What an excuse rests on does not change any more. */
 static int is_open(struct tx *tx, const struct proof_uptime *uptime, bool *ret_open)

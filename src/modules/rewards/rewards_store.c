@@ -1,6 +1,6 @@
 #include "modules/rewards/rewards_store.h"
 
-#include "api/store_values.h"
+#include "io/store_values.h"
 
 /* ---- token amounts ---- */
 

@@ -1,7 +1,7 @@
 /* The statements on GPUs (worker_store.h). */
 #include "modules/worker/worker_store.h"
 
-#include "api/store_values.h"
+#include "io/store_values.h"
 
 static int put_gpu(struct tx *tx, struct machine_id machine, size_t ordinal,
 		   const struct worker_gpu *gpu)

@@ -1,6 +1,6 @@
 #include "modules/worker/lease_store.h"
 
-#include "api/store_values.h"
+#include "io/store_values.h"
 
 static int read_row(const struct sql_rows *rows, size_t i, struct lease_row *ret)
 {

@@ -1,7 +1,7 @@
 /* The statements on what proofs say of devices (worker_store.h). */
 #include "modules/worker/worker_store.h"
 
-#include "api/store_values.h"
+#include "io/store_values.h"
 
 static const char *key_of(enum worker_device kind, const char *uuid)
 {

@@ -1,7 +1,7 @@
 /* The statements on join tokens (worker_store.h). */
 #include "modules/worker/worker_store.h"
 
-#include "api/store_values.h"
+#include "io/store_values.h"
 
 static struct sql_value sql_token(const struct join_token_id *id)
 {

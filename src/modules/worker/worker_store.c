@@ -1,6 +1,6 @@
 #include "modules/worker/worker_store.h"
 
-#include "api/store_values.h"
+#include "io/store_values.h"
 
 #define ROW                                                                                       \
 	"machine, owner, name, paused, gpu_hour, core_hour, quality, joined_at, seen_at, lost,"   \

@@ -1,8 +1,10 @@
-/* store_values.h - ids and addresses as parameters of the modules' statements, and what their results
- * mean. For *_store files. */
+/* store_values.h - ids and addresses as parameters of statements, and what their results mean. For *_store
+ * files. */
 #pragma once
 
-#include "api/route.h"
+#include "base/address.h"
+#include "base/id.h"
+#include "io/db.h"
 
 static inline struct sql_value sql_address(const struct address *address)
 {
