@@ -7,6 +7,7 @@
 #include "chain/merkle.h"
 #include "chain/transaction.h"
 #include "chain/typed_json.h"
+#include "chain_contracts.h"
 #include "chain_values.h"
 #include "security/keystore.h"
 #include "security/siwe.h"
@@ -366,6 +367,9 @@ static json_t *answer(const json_t *question, struct arena *arena)
 		{ "keystore_encrypt", do_keystore_encrypt },
 		{ "keystore_decrypt", do_keystore_decrypt },
 		{ "merkle", do_merkle },
+		{ "contract_call", do_contract_call },
+		{ "contract_event", do_contract_event },
+		{ "anchor_head", do_anchor_head },
 	};
 	const char *name = json_string_value(json_object_get(question, "do"));
 
