@@ -19,22 +19,40 @@ struct closing {
 	size_t len;
 };
 
+static int64_t started_ms; /* by the wall */
+
+void closing_start(const struct context *context)
+{
+	started_ms = clock_now_ms(context->clock);
+}
+
 int64_t closing_due_ms(const struct epoch_row *epoch)
 {
-	int64_t tenth = (epoch->until_ms - epoch->from_ms) / 10;
+	int64_t tenth = (epoch->until_ms - epoch->from_ms) / 10, from_ms = epoch->until_ms;
 
-	return epoch->until_ms + (tenth < CLOSING_GRACE_MS ? tenth : CLOSING_GRACE_MS);
+	/* What is closed was due whenever this process began. */
+	if (epoch->state != EPOCH_CLOSED && from_ms < started_ms)
+		from_ms = started_ms;
+	return from_ms + (tenth < CLOSING_GRACE_MS ? tenth : CLOSING_GRACE_MS);
 }
 
 /* ---- opening ---- */
 
-/* The epoch of this moment. After a change of the length it begins where the last one ended, and numbers
- * still ascend. */
+/* The moment whose epoch is the next one: one that passed while nobody was here comes in its order. */
+static int64_t next_ms(const struct closing *closing, const struct epoch_row *last)
+{
+	int64_t most_ms = CLOSING_MISSED_MAX * closing->context->settings->epoch_ms;
+
+	return !last || closing->now_ms - last->until_ms > most_ms ? closing->now_ms
+								   : last->until_ms;
+}
+
+/* After a change of the length it begins where the last one ended, and numbers still ascend. */
 static void fill_epoch(const struct closing *closing, const struct epoch_row *last,
 		       struct epoch_row *ret_row)
 {
 	const struct settings *settings = closing->context->settings;
-	int64_t slot = closing->now_ms / settings->epoch_ms;
+	int64_t slot = next_ms(closing, last) / settings->epoch_ms;
 
 	*ret_row = (struct epoch_row){
 		.number = slot,
@@ -75,15 +93,19 @@ static int tx_last(struct tx *tx, void *arg)
 	return rewards_store_last(tx, &closing->was);
 }
 
-static int open_epoch(struct closing *closing)
+/* Up to that of this moment. */
+static int open_epochs(struct closing *closing)
 {
 	struct db *db = closing->context->db;
-	int r;
+	int r = 0;
 
-	r = db_run(db, TX_READ, closing->arena, tx_last, closing);
-	if (r < 0 || (r == 0 && closing->was.until_ms > closing->now_ms))
-		return r;
-	return db_run(db, TX_WRITE, closing->arena, tx_open, closing);
+	while (r == 0) {
+		r = db_run(db, TX_READ, closing->arena, tx_last, closing);
+		if (r < 0 || (r == 0 && closing->was.until_ms > closing->now_ms))
+			return r;
+		r = db_run(db, TX_WRITE, closing->arena, tx_open, closing);
+	}
+	return r;
 }
 
 /* ---- records ---- */
@@ -235,7 +257,7 @@ int closing_step(const struct context *context)
 	closing.now_ms = clock_now_ms(context->clock);
 	r = arena_new(STEP_ARENA_BYTES, &closing.arena);
 	if (r == 0)
-		r = open_epoch(&closing);
+		r = open_epochs(&closing);
 	if (r == 0)
 		r = db_run(context->db, TX_READ, closing.arena, tx_unclosed, &closing);
 	if (r != 0)

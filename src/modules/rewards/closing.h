@@ -10,7 +10,12 @@ enum {
 	CLOSING_MACHINES = 64, /* records a step */
 	CLOSING_PAGE_BYTES = 16 << 10, /* of text */
 	CLOSING_GRACE_MS = 3600 * 1000, /* for reports that come late; a tenth of a shorter epoch */
+	CLOSING_MISSED_MAX =
+		64, /* epochs that passed while the process was away: else there are none */
 };
+
+/* From which moment on what is late can come: the grace of an epoch that ended before begins there. */
+void closing_start(const struct context *context);
 
 /* An ended epoch is closed from then on. */
 int64_t closing_due_ms(const struct epoch_row *epoch);

@@ -278,9 +278,16 @@ static const struct outcome_row outcomes[] = {
 	{ 0 },
 };
 
+static int start(const struct context *context)
+{
+	closing_start(context);
+	return 0;
+}
+
 const struct module rewards_module = {
 	.name = "rewards",
 	.routes = routes,
 	.outcomes = outcomes,
 	.jobs = rewards_jobs,
+	.start = start,
 };

@@ -182,6 +182,57 @@ static void test_terms_stay(void **state)
 	assert_int_equal(row.until_ms, 2858 * 7 * WORLD_EPOCH_MS);
 }
 
+/* ---- being away ---- */
+
+static void assert_jobtime(struct world *world, int64_t number, int64_t seconds)
+{
+	char expected[128], *records = text_of(world, number, TEXT_RECORDS);
+
+	snprintf(expected, sizeof(expected), " %" PRId64 " 0 900 ", seconds);
+	assert_non_null(strstr(records, expected));
+	free(records);
+}
+
+/* Back in the third epoch after the one in which it went away. What came late has its grace from there on; then
+ * all are closed in their order, and a job's seconds are in one of them. */
+static void test_epochs_that_passed_unseen(void **state)
+{
+	static const struct rig rig = { 1, WORKER_PROVED, WORKER_PROVED, .job_seconds = 1000,
+					.hours = 5 };
+	struct world *world = *state;
+
+	add_rig(world, &rig);
+	world->clock.ms = WORLD_FROM_MS + 3 * WORLD_EPOCH_MS + 1;
+	closing_start(&world->context);
+	assert_int_equal(settle(world), 0);
+	for (int64_t i = 0; i <= 3; i++) {
+		struct epoch_row row = row_of(world, WORLD_NUMBER + i);
+
+		assert_int_equal(row.state, EPOCH_OPEN);
+		assert_int_equal(row.from_ms, WORLD_FROM_MS + i * WORLD_EPOCH_MS);
+		assert_int_equal(row.until_ms, WORLD_FROM_MS + (i + 1) * WORLD_EPOCH_MS);
+	}
+	set_job_seconds(world, 1, 4000);
+	world->clock.ms += CLOSING_GRACE_MS - 1;
+	assert_int_equal(settle(world), 0);
+	assert_int_equal(row_of(world, WORLD_NUMBER).state, EPOCH_OPEN);
+	world->clock.ms++;
+	assert_int_equal(settle(world), 0);
+	for (int64_t i = 0; i < 3; i++) {
+		assert_published(world, WORLD_NUMBER + i);
+		assert_jobtime(world, WORLD_NUMBER + i, i == 0 ? 4000 : 0);
+	}
+	assert_true(row_of(world, WORLD_NUMBER).delivery.unallotted.units == 0);
+	assert_true(row_of(world, WORLD_NUMBER + 1).delivery.unallotted.units ==
+		    record_tokens(300).units);
+	assert_int_equal(row_of(world, WORLD_NUMBER + 3).state, EPOCH_OPEN);
+	/* Nobody waits for more of them than can be closed soon. */
+	world->clock.ms += (CLOSING_MISSED_MAX + 2) * WORLD_EPOCH_MS;
+	assert_int_equal(settle(world), 0);
+	assert_int_equal(store_number(&world->store, "SELECT COUNT(*) AS n FROM reward_epochs"), 5);
+	assert_published(world, WORLD_NUMBER + 3);
+}
+
 /* ---- dying ---- */
 
 enum { RIGS = 2 * CLOSING_MACHINES + 2, CHECKERS = 3 };
@@ -265,9 +316,13 @@ static void test_nothing_twice(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WORLD_TEST(test_an_empty_epoch),     WORLD_TEST(test_what_counts),
-		WORLD_TEST(test_seconds_count_once), WORLD_TEST(test_terms_stay),
-		WORLD_TEST(test_a_death_anywhere),   WORLD_TEST(test_nothing_twice),
+		WORLD_TEST(test_an_empty_epoch),
+		WORLD_TEST(test_what_counts),
+		WORLD_TEST(test_seconds_count_once),
+		WORLD_TEST(test_terms_stay),
+		WORLD_TEST(test_epochs_that_passed_unseen),
+		WORLD_TEST(test_a_death_anywhere),
+		WORLD_TEST(test_nothing_twice),
 	};
 
 	return world_run(tests, ARRAY_SIZE(tests));

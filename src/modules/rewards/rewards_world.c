@@ -220,6 +220,7 @@ void forget(struct world *world)
 		store_exec(&world->store, sql);
 	}
 	clock_fake_init(&world->clock, WORLD_FROM_MS);
+	closing_start(&world->context);
 	assert_int_equal(closing_step(&world->context), CLOSING_IDLE);
 }
 
