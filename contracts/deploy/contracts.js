@@ -1,6 +1,11 @@
 // Which contracts there are, in the order in which they come into being, and what each is made with.
+import { readFileSync } from 'node:fs';
 
 const zero = '0x0000000000000000000000000000000000000000';
+
+const committed = (file) => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8').trim();
+export const abiOf = (name) => JSON.parse(committed(`abi/${name}.json`));
+export const artefact = (name) => ({ abi: abiOf(name), bytecode: committed(`code/${name}.hex`) });
 
 // Names stand for addresses: `deployer`, `coin`, `kai`, `stablecoin`; anything else is an address.
 function resolver(deployer, addresses) {

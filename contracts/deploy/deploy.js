@@ -9,27 +9,17 @@
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
-import {
-	createPublicClient, createWalletClient, encodeDeployData, getContractAddress, http, keccak256, parseAbi, toHex,
-} from 'viem';
-import { privateKeyToAccount } from 'viem/accounts';
-import { argumentsOf, contracts } from './contracts.js';
+import { encodeDeployData, getContractAddress, keccak256, parseAbi, toHex } from 'viem';
+import { argumentsOf, artefact, contracts } from './contracts.js';
+import { Sender } from './sender.js';
 
 const factoryAbi = parseAbi([
 	'event Deployed(address indexed at, bytes32 indexed codeHash)',
 	'function deploy(bytes code) returns (address at)',
 ]);
 const salt = toHex(0, { size: 32 });
-const waitMs = 120_000;
 // Nodes refuse to look through more at once.
 const blocksAtOnce = 10_000n;
-
-function artefact(name) {
-	const path = new URL(`../out/${name}.sol/${name}.json`, import.meta.url);
-	if (!existsSync(path)) throw new Error('the contracts are not built: contracts/bin/forge build');
-	const { abi, bytecode } = JSON.parse(readFileSync(path));
-	return { abi, bytecode: bytecode.object };
-}
 
 function sync(path, flags, text) {
 	const file = openSync(path, flags);
@@ -63,18 +53,16 @@ class Deployment {
 	constructor(options, parameters) {
 		this.options = options;
 		this.parameters = parameters;
-		this.account = privateKeyToAccount(options.key);
-		const transport = http(options.rpc);
-		this.chain = createPublicClient({ transport, pollingInterval: 200 });
-		this.wallet = createWalletClient({ account: this.account, transport, chain: null });
+		this.sender = new Sender(options.rpc, options.key);
+		this.chain = this.sender.chain;
 	}
 
 	async run() {
 		const chainId = await this.chain.getChainId();
 		if (chainId !== this.parameters.chain_id)
 			throw new Error(`${this.options.rpc} is chain ${chainId}, the parameters are for ${this.parameters.chain_id}`);
-		this.state = load(this.options.addresses, this.parameters, chainId, this.account.address);
-		await this.settled();
+		this.state = load(this.options.addresses, this.parameters, chainId, this.sender.address);
+		await this.sender.settled();
 		await this.factory();
 		for (const contract of contracts) {
 			if (!contract.only || contract.only(this.parameters)) await this.deploy(contract);
@@ -82,44 +70,25 @@ class Deployment {
 		save(this.options.addresses, this.state);
 	}
 
-	// Until nothing of an earlier run is under way any more.
-	async settled() {
-		const { address } = this.account;
-		const deadline = Date.now() + waitMs;
-		for (;;) {
-			const mined = await this.chain.getTransactionCount({ address, blockTag: 'latest' });
-			const sent = await this.chain.getTransactionCount({ address, blockTag: 'pending' });
-			if (sent <= mined) return mined;
-			if (Date.now() > deadline) throw new Error(`transactions of ${address} do not get into a block: look at its nonce ${mined}`);
-			await new Promise((done) => setTimeout(done, 200));
-		}
-	}
-
 	async hasCode(address) {
 		return ((await this.chain.getCode({ address })) ?? '0x') !== '0x';
 	}
 
-	async mined(hash, what) {
-		const receipt = await this.chain.waitForTransactionReceipt({ hash, timeout: waitMs });
-		if (receipt.status !== 'success') throw new Error(`${what}: transaction ${hash} failed`);
-		return receipt;
-	}
-
 	async factory() {
 		if (this.state.factory && (await this.hasCode(this.state.factory.address))) return;
-		const nonce = await this.settled();
+		const nonce = await this.sender.settled();
 		const from = Number(await this.chain.getBlockNumber());
-		this.state.factory = { address: getContractAddress({ from: this.account.address, nonce: BigInt(nonce) }), block: from };
+		this.state.factory = { address: getContractAddress({ from: this.sender.address, nonce: BigInt(nonce) }), block: from };
 		this.state.contracts = {};
 		save(this.options.addresses, this.state);
 		const { abi, bytecode } = artefact('Factory');
-		await this.mined(await this.wallet.deployContract({ abi, bytecode, nonce }), 'Factory');
+		await this.sender.mined(await this.sender.wallet.deployContract({ abi, bytecode, nonce }), 'Factory');
 		console.log(`Factory ${this.state.factory.address}`);
 	}
 
 	async deploy(contract) {
 		const known = Object.fromEntries(Object.entries(this.state.contracts).map(([name, it]) => [name, it.address]));
-		const args = argumentsOf(contract, this.parameters, this.account.address, known);
+		const args = argumentsOf(contract, this.parameters, this.sender.address, known);
 		const code = encodeDeployData({ ...artefact(contract.name), args });
 		const address = getContractAddress({
 			opcode: 'CREATE2', from: this.state.factory.address, salt, bytecode: code,
@@ -136,10 +105,10 @@ class Deployment {
 	}
 
 	async create(name, code) {
-		const hash = await this.wallet.writeContract({
+		const hash = await this.sender.wallet.writeContract({
 			address: this.state.factory.address, abi: factoryAbi, functionName: 'deploy', args: [code],
 		});
-		await this.mined(hash, name);
+		await this.sender.mined(hash, name);
 	}
 
 	// Whichever run made it, its event says in which block.

@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createPublicClient, http } from 'viem';
+import { createPublicClient, erc20Abi, http, parseEther } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 
 const here = (path) => new URL(`../${path}`, import.meta.url).pathname;
@@ -49,11 +49,9 @@ after(() => {
 	rmSync(dir, { recursive: true });
 });
 
-// Runs the deployment; resolves to its exit status and what it said, or to 'killed'.
-function deploy(name, key, { killAfterMs, parameters = here('deploy/parameters.local.json') } = {}) {
-	const child = spawn(here('deploy/deploy.js'), ['--rpc', rpc, '--parameters', parameters, '--addresses', join(dir, name)], {
-		env: { ...process.env, KAISAR_DEPLOYER_KEY: key },
-	});
+// Runs a program of contracts/ with a key; resolves to its exit status and what it said, or to 'killed'.
+function run(program, args, key, killAfterMs) {
+	const child = spawn(here(program), args, { env: { ...process.env, KAISAR_DEPLOYER_KEY: key } });
 	let said = '';
 	child.stdout.on('data', (data) => { said += data; });
 	child.stderr.on('data', (data) => { said += data; });
@@ -63,6 +61,9 @@ function deploy(name, key, { killAfterMs, parameters = here('deploy/parameters.l
 		done({ status: signal === 'SIGKILL' ? 'killed' : status, said });
 	}));
 }
+
+const deploy = (name, key, { killAfterMs, parameters = here('deploy/parameters.local.json') } = {}) =>
+	run('deploy/deploy.js', ['--rpc', rpc, '--parameters', parameters, '--addresses', join(dir, name)], key, killAfterMs);
 
 const addresses = (name) => JSON.parse(readFileSync(join(dir, name)));
 const sentBy = (key) => chain.getTransactionCount({ address: privateKeyToAccount(key).address, blockTag: 'pending' });
@@ -103,6 +104,27 @@ test('what the contracts know of each other is so', async () => {
 	assert.equal(await ask('Distributor', 'vested'), contracts.VestedToken.address);
 	assert.equal(await ask('Registry', 'feeToken'), contracts.Dollar.address);
 	assert.equal(await ask('Licence', 'cap'), 29998n);
+});
+
+test('a demonstration is given what it needs, and not twice', async () => {
+	const give = (...more) => run('deploy/demonstration.js', ['--rpc', rpc, '--addresses', join(dir, 'a.json'), ...more], keys[0]);
+	const [person, network] = ['0x1111111111111111111111111111111111111111', '0x2222222222222222222222222222222222222222'];
+	const { contracts } = addresses('a.json');
+	const held = (token, address) => chain.readContract({
+		address: contracts[token].address, abi: erc20Abi, functionName: 'balanceOf', args: [address],
+	});
+	for (let i = 0; i < 2; i++) {
+		const it = await give('--wallet', person, '--network', network);
+		assert.equal(it.status, 0, it.said);
+		assert.equal(await chain.getBalance({ address: person }), parseEther('10'));
+		assert.equal(await held('Token', person), parseEther('100000'));
+		assert.equal(await held('Dollar', person), 10_000_000_000n);
+		assert.equal(await chain.getBalance({ address: network }), parseEther('10'));
+		assert.equal(await held('Token', network), 0n);
+		assert.equal(await held('Token', contracts.Distributor.address), parseEther('20000000'));
+	}
+	const refused = await run('deploy/demonstration.js', ['--rpc', rpc], keys[0]);
+	assert.equal(refused.status, 2);
 });
 
 test('killed again and again, it deploys nothing twice', async () => {
