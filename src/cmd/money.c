@@ -10,10 +10,8 @@ static const struct option_table balance_table = {
 };
 
 static const struct column balance_columns[] = {
-	{ "available", "available" },
-	{ "held", "held" },
-	{ "earned", "earned" },
-	{ 0 },
+	{ "available", "available" },       { "held", "held" },     { "points", "points" },
+	{ "withdrawable", "withdrawable" }, { "earned", "earned" }, { 0 },
 };
 
 int cmd_balance(int argc, char **argv)

@@ -40,6 +40,7 @@ int billing_credit(const struct context *context, struct tx *tx, struct account_
 		return BILLING_E_LIMIT;
 	ledger_entry(&posting, account, LEDGER_AVAILABLE, amount);
 	ledger_entry_network(&posting, LEDGER_ISSUE, (struct amount){ -amount.micro });
+	ledger_entry_points(&posting, account, amount);
 	return ledger_post_sure(context, tx, &posting, 1);
 }
 

@@ -29,10 +29,13 @@ static int get_balance(struct request *request, struct tx *tx, struct reply *rep
 	r = ledger_balances(tx, request->caller.account, &balances);
 	if (r != 0)
 		return r;
-	return reply_with(
-		reply, 200,
-		json_pack("{s:o, s:o, s:o}", "available", encode_amount(balances.available), "held",
-			  encode_amount(balances.held), "earned", encode_amount(balances.earned)));
+	return reply_with(reply, 200,
+			  json_pack("{s:o, s:o, s:o, s:o, s:o}", "available",
+				    encode_amount(balances.available), "held",
+				    encode_amount(balances.held), "points",
+				    encode_amount(balances.points), "withdrawable",
+				    encode_amount(ledger_coins(&balances)), "earned",
+				    encode_amount(balances.earned)));
 }
 
 /* A cursor is the last item's id; zeros: from the newest. */

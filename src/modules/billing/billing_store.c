@@ -140,6 +140,9 @@ int store_balances(struct tx *tx, struct account_id owner, struct ledger_balance
 		case LEDGER_EARNED:
 			balances.earned = amount;
 			break;
+		case LEDGER_POINTS:
+			balances.points = amount;
+			break;
 		default:
 			return -EIO;
 		}
@@ -208,7 +211,11 @@ int store_check(struct tx *tx, const char **ret_problem)
 		{ "a person's entries have no balance",
 		  "SELECT e.owner FROM billing_entries e LEFT JOIN billing_balances b "
 		  "ON b.owner = e.owner AND b.account = e.account "
-		  "WHERE e.account <= 3 AND b.owner IS NULL LIMIT 1" },
+		  "WHERE e.account IN (1, 2, 3, 6) AND b.owner IS NULL LIMIT 1" },
+		{ "somebody has more points than balance",
+		  "SELECT owner FROM (SELECT owner, SUM(CASE WHEN account = 6 THEN -amount "
+		  "ELSE amount END) AS coins FROM billing_balances WHERE account <> 3 "
+		  "GROUP BY owner) c WHERE coins < 0 LIMIT 1" },
 		{ "the holds of a tenant's leases are not what the tenant's account holds",
 		  "SELECT h.owner FROM (SELECT owner, SUM(amount) AS total FROM "
 		  "(SELECT tenant AS owner, held AS amount FROM billing_leases UNION ALL "
@@ -273,7 +280,7 @@ int store_statement(struct tx *tx, struct account_id owner, const struct posting
 		"SELECT e.posting, p.at_ms, p.kind, p.memo, p.rental, p.lease, "
 		"CAST(SUM(e.amount) AS BIGINT) AS amount "
 		"FROM billing_entries e JOIN billing_postings p ON p.id = e.posting "
-		"WHERE e.owner = $1 AND e.posting < $2 "
+		"WHERE e.owner = $1 AND e.posting < $2 AND e.account <> 6 "
 		"GROUP BY e.posting, p.at_ms, p.kind, p.memo, p.rental, p.lease "
 		"ORDER BY e.posting DESC LIMIT $3",
 		SQL_PARAMS(sql_address(&owner.address),

@@ -131,7 +131,7 @@ _must_check_ int store_leases_of_provider(struct tx *tx, struct account_id provi
 /* What a tenant has, and what all open leases cost an hour. */
 struct store_purse {
 	struct account_id tenant;
-	struct amount available, held, rate_hour;
+	struct amount available, held, points, rate_hour;
 };
 
 /* Fills @purses, of which the tenants are set (1 to SQL_PARAMS_MAX, in any order, also twice), with

@@ -255,16 +255,24 @@ static int read_balances(struct tx *tx, struct sql_value *keys, struct store_pur
 
 	r = query_among(tx,
 			"SELECT owner AS tenant, account, amount FROM billing_balances "
-			"WHERE account <= 2 AND owner IN ",
+			"WHERE account IN (1, 2, 6) AND owner IN ",
 			"", keys, n, &rows);
 	for (size_t i = 0; r == 0 && i < rows_count(rows); i++) {
 		struct amount amount = { rows_int(rows, i, "amount") };
 
 		r = read_purse(rows, i, purses, n, &purse);
-		if (r == 0 && rows_int(rows, i, "account") == LEDGER_AVAILABLE)
+		if (r != 0)
+			break;
+		switch (rows_int(rows, i, "account")) {
+		case LEDGER_AVAILABLE:
 			purse->available = amount;
-		else if (r == 0)
+			break;
+		case LEDGER_HELD:
 			purse->held = amount;
+			break;
+		default:
+			purse->points = amount;
+		}
 	}
 	return r;
 }

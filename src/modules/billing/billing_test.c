@@ -34,6 +34,55 @@ static void refuses_credits_out_of_bounds(void **state)
 	assert_int_equal(postings(world), 0);
 }
 
+/* ---- deposits ---- */
+
+static void deposits_once_by_key(void **state)
+{
+	struct world *world = *state;
+
+	assert_int_equal(deposit(world, account_of(1), 5000000, "a"), 0);
+	assert_int_equal(deposit(world, account_of(1), 5000000, "a"), 0);
+	assert_int_equal(deposit(world, account_of(1), 0, "b"), -EINVAL);
+	assert_int_equal(balances(world, account_of(1)).available.micro, 5000000);
+	assert_int_equal(balances(world, account_of(1)).points.micro, 0);
+	assert_int_equal(network_sum(world, LEDGER_ESCROW), -5000000);
+	assert_int_equal(network_sum(world, LEDGER_ISSUE), 0);
+	assert_int_equal(postings(world), 1);
+	assert_balanced(world);
+}
+
+static int64_t coins(struct world *world, struct account_id account)
+{
+	struct ledger_balances now = balances(world, account);
+
+	return ledger_coins(&now).micro;
+}
+
+static void points_pay_first_and_refunds_are_points(void **state)
+{
+	struct world *world = *state;
+	struct billing_lease lease = lease_of(world, 1);
+	struct usage_statement usage = usage_of(world, &lease, 1, 60);
+
+	assert_int_equal(deposit(world, lease.tenant, 500000, "a"), 0);
+	assert_int_equal(credit(world, lease.tenant, 20000, "b"), 0);
+	assert_int_equal(balances(world, lease.tenant).points.micro, 20000);
+	assert_int_equal(coins(world, lease.tenant), 500000);
+	/* Of the hold of 100,000 the points are 20,000. */
+	assert_int_equal(open_lease(world, &lease), 0);
+	assert_int_equal(coins(world, lease.tenant), 420000);
+
+	world->clock.ms = START_MS + 60000;
+	assert_int_equal(report(world, &usage, NULL), 0); /* 60,000 */
+	assert_int_equal(balances(world, lease.tenant).points.micro, 0);
+	assert_int_equal(coins(world, lease.tenant), 420000);
+	assert_int_equal(close_lease(world, lease.lease, START_MS + 60000, false), 0);
+	assert_int_equal(balances(world, lease.tenant).available.micro, 520000);
+	assert_int_equal(balances(world, lease.tenant).points.micro, 60000);
+	assert_int_equal(coins(world, lease.tenant), 460000);
+	assert_balanced(world);
+}
+
 /* ---- the life of a lease ---- */
 
 static void charges_hold_then_balance(void **state)
@@ -358,6 +407,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		WORLD_TEST(credits_once_by_key),
 		WORLD_TEST(refuses_credits_out_of_bounds),
+		WORLD_TEST(deposits_once_by_key),
+		WORLD_TEST(points_pay_first_and_refunds_are_points),
 		WORLD_TEST(charges_hold_then_balance),
 		WORLD_TEST(releases_what_was_held),
 		WORLD_TEST(undoes_what_was_not_usable),

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "io/migrate.h"
+#include "modules/billing/deposit.h"
 
 static int run_call(struct tx *tx, void *arg)
 {
@@ -30,6 +31,19 @@ int credit_fn(struct tx *tx, struct call *call)
 int credit(struct world *world, struct account_id account, int64_t micro, const char *key)
 {
 	struct call call = { world, credit_fn, account, .amount = { micro }, .key = key };
+
+	return run(&call, TX_WRITE);
+}
+
+int deposit_fn(struct tx *tx, struct call *call)
+{
+	return deposit_add(&call->world->context, tx, call->account, call->amount, call->key,
+			   "test");
+}
+
+int deposit(struct world *world, struct account_id account, int64_t micro, const char *key)
+{
+	struct call call = { world, deposit_fn, account, .amount = { micro }, .key = key };
 
 	return run(&call, TX_WRITE);
 }

@@ -51,6 +51,7 @@ struct call {
 
 int run(struct call *call, enum tx_mode mode);
 int credit(struct world *world, struct account_id account, int64_t micro, const char *key);
+int deposit(struct world *world, struct account_id account, int64_t micro, const char *key);
 int open_lease(struct world *world, const struct billing_lease *lease);
 int usage_fn(struct tx *tx, struct call *call);
 void sign_usage(const struct secp_key *key, struct call *call);
@@ -71,6 +72,7 @@ struct usage_statement usage_of(struct world *world, const struct billing_lease 
 int world_open(void **state);
 int world_close(void **state);
 int credit_fn(struct tx *tx, struct call *call);
+int deposit_fn(struct tx *tx, struct call *call);
 int open_fn(struct tx *tx, struct call *call);
 int close_fn(struct tx *tx, struct call *call);
 int take_exhausted_fn(struct tx *tx, struct call *call);

@@ -19,9 +19,16 @@ void ledger_entry_network(struct ledger_posting *posting, enum ledger_account ac
 	ledger_entry(posting, (struct account_id){ 0 }, account, amount);
 }
 
+void ledger_entry_points(struct ledger_posting *posting, struct account_id owner,
+			 struct amount amount)
+{
+	ledger_entry(posting, owner, LEDGER_POINTS, amount);
+	ledger_entry_network(posting, LEDGER_POINTS_GIVEN, (struct amount){ -amount.micro });
+}
+
 static bool is_people(enum ledger_account account)
 {
-	return account <= LEDGER_EARNED;
+	return account <= LEDGER_EARNED || account == LEDGER_POINTS;
 }
 
 static int compare_accounts(const void *a, const void *b)
@@ -149,6 +156,14 @@ int ledger_post_sure(const struct context *context, struct tx *tx,
 		return -EIO;
 	}
 	return r;
+}
+
+struct amount ledger_coins(const struct ledger_balances *balances)
+{
+	int64_t coins = balances->available.micro + balances->held.micro - balances->points.micro;
+
+	return (struct amount){ coins < balances->available.micro ? coins
+								  : balances->available.micro };
 }
 
 int ledger_balances(struct tx *tx, struct account_id owner, struct ledger_balances *ret_balances)

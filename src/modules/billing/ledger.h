@@ -1,8 +1,10 @@
 /* ledger.h - double-entry bookkeeping: postings whose entries sum to zero, and people's balances.
  *
  * Each person has three accounts: available, held (set aside for leases) and earned. The network has
- * two: fees (its share) and issue (where credits come from, so it is what is in circulation, below
- * zero). People's balances are kept up to date in the posting's transaction and are never negative.
+ * three: fees (its share), issue (where credits come from, so it is what is in circulation, below
+ * zero) and escrow (the same of what lies in the contract). Beside them, points say which part of what
+ * a person has, available and held, is no deposit but was credited or refunded: points pay first, and
+ * are not withdrawn. People's balances are kept up to date in the posting's transaction and are never negative.
  * The network's are not kept: every charge touches them, so one row would make all charges wait for
  * each other (or fail to serialise); they are summed when somebody asks. */
 #pragma once
@@ -15,6 +17,9 @@ enum ledger_account {
 	LEDGER_EARNED,
 	LEDGER_FEES,
 	LEDGER_ISSUE,
+	LEDGER_POINTS, /* people's */
+	LEDGER_POINTS_GIVEN, /* the network's, against them */
+	LEDGER_ESCROW,
 };
 
 enum {
@@ -40,11 +45,15 @@ struct ledger_posting {
 	size_t n_entries;
 };
 
-/* Adds @amount to one account of @posting; nothing for zero. Aborts past LEDGER_ENTRIES_MAX. */
+/* Adds @amount, which may be below zero, to one account of @posting; nothing for zero. Aborts past LEDGER_ENTRIES_MAX. */
 void ledger_entry(struct ledger_posting *posting, struct account_id owner,
 		  enum ledger_account account, struct amount amount);
 void ledger_entry_network(struct ledger_posting *posting, enum ledger_account account,
 			  struct amount amount);
+
+/* So many more points for @owner; below zero: so many are spent. */
+void ledger_entry_points(struct ledger_posting *posting, struct account_id owner,
+			 struct amount amount);
 
 enum ledger_outcome {
 	LEDGER_E_DUPLICATE = 1, /* a posting with one of the keys exists */
@@ -64,8 +73,11 @@ _must_check_ int ledger_post_sure(const struct context *context, struct tx *tx,
 				  const struct ledger_posting *postings, size_t n);
 
 struct ledger_balances {
-	struct amount available, held, earned;
+	struct amount available, held, earned, points;
 };
+
+/* What of the available balance is a deposit: points pay for what is held. */
+struct amount ledger_coins(const struct ledger_balances *balances);
 
 /* Zeros for somebody unknown. */
 _must_check_ int ledger_balances(struct tx *tx, struct account_id owner,

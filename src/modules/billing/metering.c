@@ -88,6 +88,7 @@ int metering_tell(const struct context *context, struct tx *tx, const struct lea
 
 struct payment {
 	struct amount held, available; /* where it comes from */
+	struct amount points; /* of which are points */
 	struct amount share, fee; /* where it goes */
 };
 
@@ -158,6 +159,7 @@ static struct ledger_posting charge_of(const struct lease_row *lease, const stru
 	ledger_entry(&posting, lease->tenant, LEDGER_AVAILABLE, negative(payment->available));
 	ledger_entry(&posting, lease->provider, LEDGER_EARNED, payment->share);
 	ledger_entry_network(&posting, LEDGER_FEES, payment->fee);
+	ledger_entry_points(&posting, lease->tenant, negative(payment->points));
 	return posting;
 }
 
@@ -175,6 +177,12 @@ int metering_collect(struct lease_row *lease, struct amount due, struct store_pu
 	struct payment payment = { 0 };
 	int r = pay(lease, due, purse->available, &payment);
 
+	if (r == 0)
+		r = amount_add(payment.held, payment.available, &payment.points);
+	if (r == 0) {
+		payment.points = least(payment.points, purse->points);
+		r = amount_sub(purse->points, payment.points, &purse->points);
+	}
 	if (r == 0)
 		r = amount_sub(purse->available, payment.available, &purse->available);
 	if (r == 0)
@@ -210,6 +218,7 @@ int metering_correct(struct lease_row *lease, const char *key, const char *memo,
 	ledger_entry(&posting, lease->tenant, LEDGER_AVAILABLE, back.available);
 	ledger_entry(&posting, lease->provider, LEDGER_EARNED, back.share);
 	ledger_entry_network(&posting, LEDGER_FEES, back.fee);
+	ledger_entry_points(&posting, lease->tenant, back.available);
 	*ret_posting = posting;
 	return 0;
 }

@@ -29,7 +29,7 @@ _must_check_ int metering_collect(struct lease_row *lease, struct amount due,
 				  struct store_purse *purse, struct ledger_posting *ret_posting);
 
 /* Sets right a lease that was charged more than it costs: fills the row and one posting, which has no
- * entries when there is nothing to give back. @key tells it from the lease's other corrections. */
+ * entries when there is nothing to give back. What is given back becomes points. @key tells it from the lease's other corrections. */
 _must_check_ int metering_correct(struct lease_row *lease, const char *key, const char *memo,
 				  struct ledger_posting *ret_posting);
 

@@ -12,7 +12,7 @@ struct model_lease {
 };
 
 struct model {
-	int64_t available[TENANTS], issued;
+	int64_t available[TENANTS], points[TENANTS], issued, deposited;
 	struct model_lease leases[LEASES_MAX];
 	size_t n;
 	int steps;
@@ -54,6 +54,8 @@ static void model_charge(struct model *model, struct model_lease *lease)
 
 	lease->held -= from_hold;
 	model->available[tenant_of(lease)] -= from_available;
+	model->points[tenant_of(lease)] -= least(from_hold + from_available,
+						 model->points[tenant_of(lease)]);
 	lease->charged += from_hold + from_available;
 }
 
@@ -67,7 +69,21 @@ static void step_credit(struct world *world, struct model *model)
 	for (uint64_t times = below(world, 3); times < 3; times++)
 		assert_int_equal(credit(world, account_of(tenant + 1), micro, key), 0);
 	model->available[tenant] += micro;
+	model->points[tenant] += micro;
 	model->issued += micro;
+}
+
+static void step_deposit(struct world *world, struct model *model)
+{
+	uint8_t tenant = (uint8_t)below(world, TENANTS);
+	int64_t micro = (int64_t)below(world, 3000) + 1;
+	char key[32];
+
+	snprintf(key, sizeof(key), "step-%d", model->steps);
+	for (uint64_t times = below(world, 3); times < 3; times++)
+		assert_int_equal(deposit(world, account_of(tenant + 1), micro, key), 0);
+	model->available[tenant] += micro;
+	model->deposited += micro;
 }
 
 static void step_open(struct world *world, struct model *model)
@@ -235,6 +251,7 @@ static void step_close(struct world *world, struct model *model, struct model_le
 	cost = model_cost(lease);
 	if (cost < lease->charged) {
 		model->available[tenant_of(lease)] += lease->charged - cost;
+		model->points[tenant_of(lease)] += lease->charged - cost;
 		lease->charged = cost;
 	}
 }
@@ -253,12 +270,14 @@ static void compare(struct world *world, const struct model *model)
 	assert_int_equal(balances(world, world->provider).earned.micro, earned);
 	assert_int_equal(network_sum(world, LEDGER_FEES), fees);
 	assert_int_equal(network_sum(world, LEDGER_ISSUE), -model->issued);
-	sum = earned + fees - model->issued;
+	assert_int_equal(network_sum(world, LEDGER_ESCROW), -model->deposited);
+	sum = earned + fees - model->issued - model->deposited;
 	for (uint8_t i = 0; i < TENANTS; i++) {
 		struct ledger_balances now = balances(world, account_of(i + 1));
 
 		assert_int_equal(now.available.micro, model->available[i]);
 		assert_int_equal(now.held.micro, held[i]);
+		assert_int_equal(now.points.micro, model->points[i]);
 		assert_true(now.available.micro >= 0 && now.held.micro >= 0);
 		sum += now.available.micro + now.held.micro;
 	}
@@ -271,8 +290,10 @@ static void step(struct world *world, struct model *model)
 	uint64_t choice = below(world, 100);
 
 	world->clock.ms += (int64_t)below(world, 8000);
-	if (choice < 12)
+	if (choice < 6)
 		step_credit(world, model);
+	else if (choice < 12)
+		step_deposit(world, model);
 	else if (choice < 22)
 		step_open(world, model);
 	else if (lease && choice < 50)
