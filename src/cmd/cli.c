@@ -61,6 +61,23 @@ int cli_print_object(struct cli *cli, const struct column *columns, const json_t
 	return r < 0 ? cli_fault(r, "standard output") : 0;
 }
 
+int cli_remove(const struct option_table *table, const char *before, int argc, char **argv)
+{
+	_cleanup_(json_decrefp) json_t *answer = NULL;
+	struct client_call call = { .method = "DELETE" };
+	struct cli cli;
+	int status;
+
+	if (cli_begin(table, argc, argv, &cli, &status) != 0)
+		return status;
+	call.path = cli_path(&cli, before, cli.options.words[0], "");
+	status = call.path ? client_call(cli.client, &call, &answer) : cli_fault(-ENOMEM, "remove");
+	if (status == 0)
+		puts(cli.options.words[0]);
+	cli_end(&cli);
+	return status;
+}
+
 int cli_verbs(const char *noun, const struct cli_verb *verbs, int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";

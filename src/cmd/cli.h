@@ -38,6 +38,10 @@ _must_check_ int cli_print_list(struct cli *cli, const struct column *columns, c
 _must_check_ int cli_print_object(struct cli *cli, const struct column *columns,
 				  const json_t *object);
 
+/* A whole command of one word, like `kaisar worker remove`: deletes @before and the word, and prints the word.
+ * Its exit status. */
+int cli_remove(const struct option_table *table, const char *before, int argc, char **argv);
+
 struct cli_verb {
 	const char *name, *help; /* NULL name ends */
 	int (*run)(int argc, char **argv);

@@ -300,17 +300,5 @@ static const struct option_table remove_table = {
 
 int provider_remove(int argc, char **argv)
 {
-	_cleanup_(json_decrefp) json_t *answer = NULL;
-	struct client_call call = { .method = "DELETE" };
-	struct cli cli;
-	int status;
-
-	if (cli_begin(&remove_table, argc, argv, &cli, &status) != 0)
-		return status;
-	call.path = cli_path(&cli, WORKERS, cli.options.words[0], "");
-	status = call.path ? client_call(cli.client, &call, &answer) : cli_fault(-ENOMEM, "remove");
-	if (status == 0)
-		puts(cli.options.words[0]);
-	cli_end(&cli);
-	return status;
+	return cli_remove(&remove_table, WORKERS, argc, argv);
 }
