@@ -2,6 +2,7 @@
 
 #include "cmd/cli.h"
 #include "cmd/popw_probes.h"
+#include "cmd/worker_checks.h"
 
 #define WORKERS "/v1/workers/"
 
@@ -33,85 +34,16 @@ static const struct column columns[] = {
 	{ 0 },
 };
 
-/* What machines say they have, and what proofs bear out of it: by that they are paid. */
-static const struct column credit_columns[] = {
-	{ "MACHINE", "name" },
-	{ "CORES", "inventory.cpu_count" },
-	{ "CREDITED", "credited.cpu_count" },
-	{ "RAM", "inventory.memory_bytes", COLUMN_BYTES },
-	{ "CREDITED", "credited.memory_bytes", COLUMN_BYTES },
-	{ "DISK", "inventory.disk_bytes", COLUMN_BYTES },
-	{ "CREDITED", "credited.disk_bytes", COLUMN_BYTES },
-	{ 0 },
-};
-
-static const struct column check_columns[] = {
-	{ "MACHINE", "name" },
-	{ "DEVICE", "kind" },
-	{ "UUID", "uuid" },
-	{ "CHECK", "state" },
-	{ "CLASS", "class" },
-	{ "SCORE", "score_milli", COLUMN_MILLI },
-	{ "GOPS", "matrix_mops", COLUMN_MILLI },
-	{ "WALK MB/S", "walk_kbps", COLUMN_MILLI },
-	{ "SET MIB", "set_mib" },
-	{ "FILL MB/S", "fill_kbps", COLUMN_MILLI },
-	{ "DOWN MBIT/S", "down_kbps", COLUMN_MILLI },
-	{ "UP MBIT/S", "up_kbps", COLUMN_MILLI },
-	{ "AT", "checked_at" },
-	{ "NEXT", "due_at" },
-	{ "PROOF", "proof" },
-	{ "WHY", "reason" },
-	{ 0 },
-};
-
-/* The devices of all machines in one list, each with its machine's name. */
-static int collect_checks(const json_t *workers, json_t *checks)
-{
-	json_t *worker, *device;
-	size_t i, j;
-
-	json_array_foreach(workers, i, worker) {
-		json_t *name = json_object_get(worker, "name");
-
-		json_array_foreach(json_object_get(worker, "devices"), j, device) {
-			json_t *check = json_copy(device);
-
-			if (!check || json_object_set(check, "name", name) < 0 ||
-			    json_array_append(checks, check) < 0) {
-				json_decref(check);
-				return -ENOMEM;
-			}
-			json_decref(check);
-		}
-	}
-	return 0;
-}
-
-/* People get two tables more; programs find all that in each machine's object. */
-static int show_checks(struct cli *cli, const json_t *workers)
-{
-	_cleanup_(json_decrefp) json_t *checks = json_array();
-	int r;
-
-	if (cli->format != OUT_TABLE || json_array_size(workers) == 0)
-		return 0;
-	if (!checks || collect_checks(workers, checks) < 0)
-		return cli_fault(-ENOMEM, "status");
-	putchar('\n');
-	r = cli_print_list(cli, credit_columns, workers);
-	if (r != 0)
-		return r;
-	putchar('\n');
-	return cli_print_list(cli, check_columns, checks);
-}
-
 static int show_one(struct cli *cli)
 {
-	_cleanup_(json_decrefp) json_t *worker = NULL;
+	_cleanup_(json_decrefp) json_t *worker = NULL, *list = NULL;
 	const char *path = cli_path(cli, WORKERS, cli->options.words[0], "");
 	int r = path ? client_get(cli->client, path, &worker) : cli_fault(-ENOMEM, "status");
 
+	if (r != 0)
+		return r;
+	list = json_pack("[O]", worker);
+	r = list ? worker_checks_note(cli, list) : cli_fault(-ENOMEM, "status");
 	return r == 0 ? cli_print_object(cli, NULL, worker) : r;
 }
 
@@ -121,10 +53,14 @@ static int show_all(struct cli *cli)
 	int r = client_list(cli->client, "/v1/workers?limit=100", 0, &items);
 
 	if (r == 0)
-		r = cli_print_list(cli, columns, items);
+		r = worker_checks_note(cli, items);
 	if (r == 0)
-		r = show_checks(cli, items);
-	return r == 0 && cli->format == OUT_TABLE ? popw_show_last_probes(cli, items) : r;
+		r = cli_print_list(cli, columns, items);
+	if (r != 0 || cli->format != OUT_TABLE)
+		return r;
+	/* Programs find the next two in each machine's object. */
+	r = worker_checks_show(cli, items);
+	return r == 0 ? popw_show_last_probes(cli, items) : r;
 }
 
 int provider_status(int argc, char **argv)

@@ -6,7 +6,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { createHash } from 'node:crypto'
-import { Network, bin, demoImage, until } from './lib/network.js'
+import { Network, Program, bin, demoImage, until } from './lib/network.js'
 
 const slow = 120000
 const settings = {
@@ -42,6 +42,47 @@ test('without enough licensed checkers nothing begins', async () => {
   assert.deepEqual(await proofs(), [])
 })
 
+const status = async (...args) => {
+  const key = await agent.provider.post('/v1/api-keys', { name: 'status', permissions: ['worker.read'] }, 201)
+  const run = new Program('kaisar', ['worker', 'status', ...args], { KAISAR_URL: network.url, KAISAR_HOME: network.dir, KAISAR_API_KEY: key.key })
+  assert.equal((await run.ended).code, 0, run.output)
+  return run.stdout
+}
+
+test('the provider is told for how many checkers the machine waits', async () => {
+  const waits = 'waits for checkers: 2 may check it, 3 are needed'
+  assert.match(await status(), new RegExp(`host +- +unproved .* ${waits}$`, 'm'))
+  const [{ devices }] = JSON.parse(await status('-o', 'json'))
+  assert.deepEqual(devices.map((d) => [d.session, d.waits]), devices.map(() => [null, waits]))
+  // A provider's own checkers do not count: they are never drawn.
+  const own = await network.checker({ owner: agent.provider })
+  assert.equal((await agent.provider.get('/v1/panel')).checkers, 2)
+  assert.equal((await tenant.get('/v1/panel')).checkers, 3)
+  await own.program.stop()
+  await agent.provider.delete(`/v1/checkers/${own.address}`)
+})
+
+test('the provider sees a session that goes on: which device, where it is, since when, before how many', async () => {
+  const silent = checkers.slice(1)
+  for (const checker of silent) checker.program.child.kill('SIGSTOP') // so that it goes on for a while
+  try {
+    await network.license(checkers[2], 1)
+    const device = await until('a session', async () =>
+      JSON.parse(await status('-o', 'json'))[0].devices.find((d) => d.session?.phase), slow)
+    assert.equal(device.kind, 'host')
+    assert.equal(device.waits, null)
+    assert.match(device.session.phase, /^[a-z]+$/)
+    assert.equal(device.session.panel_size, 3)
+    assert.equal((await tenant.get(`/v1/proofs/${device.session.proof}`)).started_at, device.session.started_at)
+    await until('it in the table', async () => /^MACHINE +DEVICE +UUID +GOES ON +PHASE +SINCE +PANEL$[^]+ host +- +prf-\S+ +[a-z]+ +\S+Z +3$/m.test(await status()), slow)
+    assert.match(await status(agent.machine), /"session": /)
+  } finally {
+    await network.license(checkers[2], 0)
+    await until('it to end', async () => (await proofs('&outcome=live')).length === 0, slow)
+    for (const checker of silent) checker.program.child.kill('SIGCONT')
+  }
+})
+
 test('three checkers prove it, and it is offered', async () => {
   await network.license(checkers[2], 1)
   await until('the machine to be proved', async () => (await worker()).proved, slow)
@@ -66,7 +107,7 @@ test('what it claims counts only as far as its sessions held it', async () => {
 })
 
 test('the session is public: panel, beacon, verdict', async () => {
-  const list = await proofs('&outcome=passed')
+  const list = (await proofs('&outcome=passed')).filter((p) => p.device === 'host')
   const proof = await tenant.get(`/v1/proofs/${list.at(-1).id}`)
   assert.equal(proof.kind, 'registration')
   assert.equal(proof.device, 'host')

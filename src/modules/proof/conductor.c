@@ -38,6 +38,11 @@ static void end_because(struct conductor *conductor, enum proof_end end, const c
 	conductor->step = OVER;
 }
 
+const char *conductor_phase(const struct conductor *conductor)
+{
+	return conductor->step == OVER ? conductor->end.phase : step_words[conductor->step];
+}
+
 const struct conductor_end *conductor_end(const struct conductor *conductor)
 {
 	return conductor->step == OVER ? &conductor->end : NULL;

@@ -65,6 +65,9 @@ _must_check_ int conductor_new(const struct conductor_plan *plan, const struct c
 			       int64_t now_ms, struct conductor **ret_conductor);
 void conductor_free(struct conductor *conductor);
 
+/* What it waits for, or where it ended, in a word: "fill". */
+const char *conductor_phase(const struct conductor *conductor);
+
 /* NULL while it goes on. Nothing is sent any more once it is set. */
 const struct conductor_end *conductor_end(const struct conductor *conductor);
 

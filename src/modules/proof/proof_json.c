@@ -2,6 +2,7 @@
 
 #include "api/settings.h"
 #include "base/codec.h"
+#include "modules/proof/sessions.h"
 #include "popw/class.h"
 
 static const char *const device_words[] = { "", "gpu", "host", "disk" };
@@ -57,11 +58,12 @@ json_t *proof_json(const struct proof_row *row, size_t n_members)
 		"device", WORD(device_words, row->device), "gpu", row->uuid, "model", row->model,
 		"class", class_of(row), "kind", WORD(kind_words, row->kind), "attempt",
 		(json_int_t)row->attempt, "state", state_of(row), "reason", row->reason, "phase",
-		row->phase, "detail", row->detail, "planted", row->planted && !row->live, "cohort",
-		row->cohort, "disagreement", row->disagreement, "panel_wanted",
-		(json_int_t)row->wanted, "panel_size", (json_int_t)n_members, "started_at",
-		encode_time(row->started_ms), "ended_at", encode_time(row->ended_ms), "parent",
-		id_or_null(row->parent), "appeal", WORD(appeal_words, row->appeal));
+		row->live ? sessions_phase(row->id) : row->phase, "detail", row->detail, "planted",
+		row->planted && !row->live, "cohort", row->cohort, "disagreement",
+		row->disagreement, "panel_wanted", (json_int_t)row->wanted, "panel_size",
+		(json_int_t)n_members, "started_at", encode_time(row->started_ms), "ended_at",
+		encode_time(row->ended_ms), "parent", id_or_null(row->parent), "appeal",
+		WORD(appeal_words, row->appeal));
 }
 
 static json_t *members_json(const struct proof_member *members, size_t n)

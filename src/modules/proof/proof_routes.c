@@ -248,6 +248,27 @@ static int get_beacon(struct request *request, struct tx *tx, struct reply *repl
 	return reply_with(reply, 200, proof_json_beacon(&beacon, request->context->settings));
 }
 
+/* Who may check the caller's machines now: not its own checkers. */
+static int get_panel(struct request *request, struct tx *tx, struct reply *reply)
+{
+	const struct settings *settings = request->context->settings;
+	struct checker_member *checkers;
+	json_int_t others = 0;
+	size_t n;
+	int r = checker_eligible(request->context, tx, &checkers, &n);
+
+	if (r != 0)
+		return r;
+	for (size_t i = 0; i < n; i++)
+		others += !account_equal(checkers[i].account, request->caller.account);
+	return reply_with(reply, 200,
+			  json_pack("{s:I, s:I, s:I, s:I, s:I}", "checkers", others, "least",
+				    (json_int_t)settings->panel_least, "registration",
+				    (json_int_t)settings->panel_registration, "standing",
+				    (json_int_t)settings->panel_standing, "appeal",
+				    (json_int_t)settings->panel_appeal));
+}
+
 static const struct route routes[] = {
 	{ HTTP_GET, "/v1/proofs", PERM_PUBLIC, TX_READ,
 	  .query = { list_fields, sizeof(struct list_query) }, .handler = get_proofs },
@@ -258,6 +279,7 @@ static const struct route routes[] = {
 	  .query = { probes_fields, sizeof(struct probes_query) }, .handler = probes_get },
 	{ HTTP_GET, "/v1/uptime/{machine}/{hour}", PERM_PUBLIC, TX_READ, .handler = uptime_get },
 	{ HTTP_GET, "/v1/beacon", PERM_PUBLIC, TX_READ, .handler = get_beacon },
+	{ HTTP_GET, "/v1/panel", PERM_WORKER_READ, TX_READ, .handler = get_panel },
 	{ HTTP_GET, "/v1/workers/{machine}/proofs", PERM_WORKER_READ, TX_READ,
 	  .query = { own_fields, sizeof(struct list_query) }, .handler = get_own_proofs },
 	{ HTTP_GET, "/v1/admin/proofs", PERM_OPERATOR, TX_READ,

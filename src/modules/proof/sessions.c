@@ -18,11 +18,12 @@ struct live {
 	enum state state;
 	struct conductor *conductor; /* the loop's while LIVE, the settler's afterwards */
 	struct phantom *phantom;
+	const char *phase; /* conductor_phase; for others than the loop */
 };
 
 static struct {
 	const struct context *context; /* NULL: not started */
-	pthread_mutex_t mutex; /* guards list, n and states */
+	pthread_mutex_t mutex; /* guards list, n, states and phases */
 	struct live *list;
 	size_t n;
 	struct loop_timer *timer; /* the loop's; while anything is LIVE */
@@ -123,6 +124,18 @@ bool sessions_busy(const struct address *machine)
 	return live != NULL;
 }
 
+const char *sessions_phase(struct proof_id id)
+{
+	const char *phase = "";
+
+	pthread_mutex_lock(&all.mutex);
+	for (const struct live *live = all.list; live; live = live->next)
+		if (proof_id_equal(live->order.session.id, id) && live->phase)
+			phase = live->phase;
+	pthread_mutex_unlock(&all.mutex);
+	return phase;
+}
+
 static int member_of(const struct live *live, const struct address *checker)
 {
 	for (int i = 0; i < live->order.session.panel_size; i++)
@@ -221,12 +234,20 @@ static void set_state(struct live *live, enum state state)
 	pthread_mutex_unlock(&all.mutex);
 }
 
+static void set_phase(struct live *live)
+{
+	pthread_mutex_lock(&all.mutex);
+	live->phase = conductor_phase(live->conductor);
+	pthread_mutex_unlock(&all.mutex);
+}
+
 /* After everything that a conductor was told. */
 static void look(struct live *live)
 {
 	const struct conductor_end *end = conductor_end(live->conductor);
 	char text[ID_TEXT_SIZE];
 
+	set_phase(live);
 	if (!end)
 		return;
 	proof_id_text(&live->order.session.id, text);

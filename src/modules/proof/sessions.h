@@ -41,6 +41,8 @@ bool sessions_fair(const struct sessions_order *drafted, size_t n, const struct 
 size_t sessions_unproved_most(const struct settings *settings);
 /* Whether one of this machine goes on, or is not settled. */
 bool sessions_busy(const struct address *machine);
+/* What one waits for now, in a word that lives for ever: "fill"; "": it is not among those that go on. */
+const char *sessions_phase(struct proof_id id);
 /* Whether a session of @machine with the member @checker goes on. */
 bool sessions_between(const struct address *machine, const struct address *checker);
 
