@@ -139,10 +139,18 @@ static int admin_workers(int argc, char **argv)
 
 /* ---- checkers ---- */
 
+static const struct option_row checkers_rows[] = {
+	{ "banned", 0, NULL, "only those that are banned now" },
+	CLI_URL_ROW,
+	CLI_OUTPUT_ROW,
+	{ 0 },
+};
 static const struct option_table checkers_table = {
 	.usage = "kaisar admin checkers [OPTIONS]",
-	.about = "Every checker of the network.",
-	.rows = plain_rows,
+	.about = "Every checker of the network. `kaisar checker tasks` tells the proofs for which "
+		 "one was\n"
+		 "marked wrong.",
+	.rows = checkers_rows,
 };
 
 static const struct column checker_columns[] = {
@@ -169,7 +177,11 @@ static int admin_checkers(int argc, char **argv)
 
 	if (cli_begin(&checkers_table, argc, argv, &cli, &status) != 0)
 		return status;
-	status = client_list(cli.client, "/v1/admin/checkers?limit=100", 0, &items);
+	status = client_list(cli.client,
+			     options_has(&cli.options, "banned")
+				     ? "/v1/admin/checkers?limit=100&banned=true"
+				     : "/v1/admin/checkers?limit=100",
+			     0, &items);
 	if (status == 0)
 		status = cli_print_list(&cli, checker_columns, items);
 	cli_end(&cli);

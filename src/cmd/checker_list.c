@@ -60,7 +60,9 @@ int cmd_checker_status(int argc, char **argv)
 
 static const struct option_table tasks_table = {
 	.usage = "kaisar checker tasks [OPTIONS] CHECKER",
-	.about = "The proofs in which a checker of yours took part, the newest first.",
+	.about = "The proofs in which a checker of yours took part, the newest first. Operators "
+		 "may ask\n"
+		 "for anybody's.",
 	.rows = rows,
 	.words_min = 1,
 	.words_max = 1,

@@ -14,10 +14,19 @@ static const struct column list_columns[] = {
 };
 
 static const struct column admin_columns[] = {
-	{ "PROOF", "id" },         { "STARTED", "started_at" }, { "MACHINE", "machine" },
-	{ "DEVICE", "device" },    { "KIND", "kind" },          { "STATE", "state" },
-	{ "PANEL", "panel_size" }, { "PLANTED", "planted" },    { "DISAGREE", "disagreement" },
-	{ "APPEAL", "appeal" },    { "DETAIL", "detail" },      { 0 },
+	{ "PROOF", "id" },
+	{ "STARTED", "started_at" },
+	{ "MACHINE", "machine" },
+	{ "DEVICE", "device" },
+	{ "KIND", "kind" },
+	{ "STATE", "state" },
+	{ "PANEL", "panel_size" },
+	{ "WANTED", "panel_wanted" },
+	{ "PLANTED", "planted" },
+	{ "DISAGREE", "disagreement" },
+	{ "APPEAL", "appeal" },
+	{ "DETAIL", "detail" },
+	{ 0 },
 };
 
 static const struct column member_columns[] = {
@@ -50,6 +59,10 @@ static const struct column whole_columns[] = {
 	{ "beacon slot", "beacon.slot" },
 	{ "panel", "panel_size" },
 	{ "panel wanted", "panel_wanted" },
+	{ "bits by the panel", "verdict.bits" },
+	{ "bits by the network", "own_bits" },
+	{ "disagreement", "disagreement" },
+	{ "planted", "planted" },
 	{ "appeal", "appeal" },
 	{ "appeal against", "parent" },
 	{ 0 },
@@ -73,12 +86,15 @@ static const struct option_table list_table = {
 
 static const struct option_row admin_rows[] = {
 	{ "disagreements", 0, NULL, "only where the panel and the network's own replay differ" },
+	{ "planted", 0, NULL, "only those planted to test the checkers; once they are over" },
 	LIST_ROWS,
 	{ 0 },
 };
 static const struct option_table admin_table = {
 	.usage = "kaisar admin proofs [OPTIONS]",
-	.about = "All proofs, those planted to test the checkers among them.",
+	.about = "All proofs, those planted to test the checkers among them. `kaisar popw show` "
+		 "tells a\n"
+		 "proof's panel, and what each member of it was marked.",
 	.rows = admin_rows,
 };
 
@@ -112,16 +128,16 @@ int popw_list(int argc, char **argv)
 
 int popw_admin_list(int argc, char **argv)
 {
+	const char *path;
 	struct cli cli;
 	int status;
 
 	if (cli_begin(&admin_table, argc, argv, &cli, &status) != 0)
 		return status;
-	status = list(&cli,
-		      options_has(&cli.options, "disagreements")
-			      ? "/v1/admin/proofs?limit=100&disagreements=true"
-			      : "/v1/admin/proofs?limit=100",
-		      admin_columns);
+	path = arena_printf(client_arena(cli.client), "/v1/admin/proofs?limit=100%s%s",
+			    options_has(&cli.options, "disagreements") ? "&disagreements=true" : "",
+			    options_has(&cli.options, "planted") ? "&planted=true" : "");
+	status = path ? list(&cli, path, admin_columns) : cli_fault(-ENOMEM, "proofs");
 	cli_end(&cli);
 	return status;
 }

@@ -16,12 +16,13 @@ const settings = {
 const order = { image: demoImage, cpu_milli: 200, memory: '32MiB', disk: '64MiB', stop_timeout_s: 1 }
 const fakes = join(dirname(bin), '../../tests/fake')
 const prover = resolve('tests/fake/fake_prover.py')
-let network, honest, tenant
+let network, honest, tenant, operators
 
 before(async () => {
   network = await Network.start(settings)
   honest = [await network.checker(), await network.checker(), await network.checker()]
   tenant = await network.tenant('50')
+  operators = (await network.operator.post('/v1/api-keys', { name: 'operator', permissions: ['operator', 'account'] }, 201)).key
 })
 after(() => network?.stop())
 
@@ -29,6 +30,13 @@ const worker = (agent) => agent.provider.get(`/v1/workers/${agent.machine}`)
 const device = async (agent, kind = 'host') => (await worker(agent)).devices.find((d) => d.kind === kind)
 const proofs = async (agent, query = '') => (await tenant.get(`/v1/proofs?machine=${agent.machine}${query}`)).items
 const proved = (agent) => until('the machine to be proved', async () => (await worker(agent)).proved, slow)
+
+// What an operator's command prints. -o json: read.
+async function admin(...args) {
+  const run = new Program('kaisar', args, { KAISAR_URL: network.url, KAISAR_HOME: network.dir, KAISAR_API_KEY: operators })
+  assert.equal((await run.ended).code, 0, run.output)
+  return args.includes('json') ? JSON.parse(run.stdout) : run.stdout
+}
 
 // A cheat of tests/fake/fake_checker.c in place of the real program.
 const cheat = (word) => (name, state) => new Program(name, [state, word], {}, join(fakes, 'fake-checker'))
@@ -117,6 +125,14 @@ test('a liar among three is wrong, and banned after two; a silent one is only si
   const tasks = (await liar.owner.get(`/v1/checkers/${liar.address}/tasks`)).items
   const mark = tasks.find((t) => t.mark === 'wrong')
   assert.equal((await tenant.get(`/v1/proofs/${mark.proof}`)).state, 'passed', 'the majority was right')
+  // An operator finds the ban, what it rests on, and the panels that saw it.
+  assert.deepEqual((await admin('admin', 'checkers', '--banned', '-o', 'json')).map((c) => c.checker), [liar.address])
+  assert.match(await admin('admin', 'checkers', '--banned'), /banned +\S+Z +2 wrong results within a week: one month/)
+  assert.match(await admin('checker', 'tasks', liar.address), new RegExp(`${mark.proof} .* wrong`))
+  const shown = await admin('popw', 'show', mark.proof)
+  assert.match(shown, new RegExp(`^${liar.address} +1 +wrong$`, 'm'))
+  assert.match(shown, /^panel +3\npanel wanted +3\nbits by the panel +31\nbits by the network +31\ndisagreement +no\nplanted +no$/m)
+  await tenant.get(`/v1/checkers/${liar.address}/tasks`, 404)
   await liar.program.stop()
 
   const mute = await network.checker({ program: cheat('silent') })
@@ -138,5 +154,20 @@ test('planted sessions catch who calls everything valid', async () => {
   const whole = await tenant.get(`/v1/proofs/${planted.id}`)
   assert.notEqual(whole.verdict.bits, 31)
   assert.equal((await tenant.get('/v1/proofs')).items.some((p) => p.planted), false, 'lists do not tell')
+  const listed = await admin('admin', 'proofs', '--planted', '-o', 'json')
+  assert.ok(listed.some((p) => p.id === planted.id) && listed.every((p) => p.planted))
+  assert.match(await admin('popw', 'show', planted.id), /^planted +yes$/m)
+  await admin('admin', 'proofs', '--planted', '--disagreements', '--outcome', 'failed', '--limit', '3')
+
+  // Two of three say what is not so: nobody is marked, and an operator sees it.
+  for (const checker of honest.slice(1)) await checker.program.stop()
+  const other = await network.checker({ program: cheat('lie') })
+  const [disputed] = await until('a disagreement', async () => {
+    const list = await admin('admin', 'proofs', '--disagreements', '-o', 'json')
+    return list.length > 0 && list
+  }, slow)
+  assert.ok(disputed.disagreement)
+  assert.match(await admin('admin', 'proofs', '--disagreements'), new RegExp(`${disputed.id} .*\\bhost +standby .* 3 +3 +yes +yes `))
   await lazy.program.stop()
+  await other.program.stop()
 })

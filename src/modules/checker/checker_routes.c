@@ -112,16 +112,30 @@ static const struct field page_fields[] = {
 	{ 0 },
 };
 
-static int list_checkers(const struct request *request, struct tx *tx,
-			 const struct account_id *account, struct reply *reply)
+struct admin_query {
+	struct page_query page;
+	bool banned;
+};
+
+static const struct field admin_fields[] = {
+	{ "cursor", FIELD_ADDRESS, offsetof(struct admin_query, page.cursor) },
+	{ "limit", FIELD_INT, offsetof(struct admin_query, page.limit), .min = 1, .max = PAGE_MAX,
+	  .fallback = 50 },
+	{ "banned", FIELD_BOOL, offsetof(struct admin_query, banned) },
+	{ 0 },
+};
+
+static int list_checkers(const struct request *request, struct tx *tx, struct checker_page page,
+			 const struct page_query *query, struct reply *reply)
 {
-	const struct page_query *query = request->query;
 	size_t n, limit = (size_t)query->limit;
 	struct checker_row *rows;
 	json_t *items, *next;
 	int r;
 
-	r = checker_store_list(tx, account, &query->cursor, limit + 1, &rows, &n);
+	page.after = query->cursor;
+	page.limit = limit + 1;
+	r = checker_store_list(tx, &page, &rows, &n);
 	if (r != 0)
 		return r;
 	items = json_array();
@@ -136,16 +150,23 @@ static int list_checkers(const struct request *request, struct tx *tx,
 
 static int get_checkers(struct request *request, struct tx *tx, struct reply *reply)
 {
-	return list_checkers(request, tx, &request->caller.account, reply);
+	const struct checker_page page = { .account = &request->caller.account };
+
+	return list_checkers(request, tx, page, request->query, reply);
 }
 
 static int get_all_checkers(struct request *request, struct tx *tx, struct reply *reply)
 {
-	return list_checkers(request, tx, NULL, reply);
+	const struct admin_query *query = request->query;
+	const struct checker_page page = {
+		.banned_at_ms = query->banned ? clock_now_ms(request->context->clock) : 0,
+	};
+
+	return list_checkers(request, tx, page, &query->page, reply);
 }
 
-/* One of the caller's: another's is not found. */
-static int owned(const struct request *request, struct tx *tx, struct checker_row *ret_row)
+/* To look at: one of the caller's, or any for operators. Another's is not found. */
+static int visible(const struct request *request, struct tx *tx, struct checker_row *ret_row)
 {
 	struct address checker;
 	int r;
@@ -153,9 +174,20 @@ static int owned(const struct request *request, struct tx *tx, struct checker_ro
 	if (address_parse(request->params[0], &checker) < 0)
 		return ROUTE_E_NOT_FOUND;
 	r = checker_store_get(tx, &checker, ret_row);
-	if (r == 0 && !account_equal(ret_row->account, request->caller.account))
+	if (r == 0 && !policy_allows(request->caller.permissions, PERM_OPERATOR) &&
+	    !account_equal(ret_row->account, request->caller.account))
 		return ROUTE_E_NOT_FOUND;
 	return r;
+}
+
+/* One of the caller's: another's is not found. */
+static int owned(const struct request *request, struct tx *tx, struct checker_row *ret_row)
+{
+	int r = visible(request, tx, ret_row);
+
+	return r == 0 && !account_equal(ret_row->account, request->caller.account)
+		       ? ROUTE_E_NOT_FOUND
+		       : r;
 }
 
 static int get_checker(struct request *request, struct tx *tx, struct reply *reply)
@@ -163,7 +195,7 @@ static int get_checker(struct request *request, struct tx *tx, struct reply *rep
 	struct checker_row row;
 	int r;
 
-	r = owned(request, tx, &row);
+	r = visible(request, tx, &row);
 	return r != 0 ? r : reply_with(reply, 200, checker_json(request->context, &row));
 }
 
@@ -229,7 +261,7 @@ static int get_tasks(struct request *request, struct tx *tx, struct reply *reply
 	size_t n;
 	int r;
 
-	r = owned(request, tx, &row);
+	r = visible(request, tx, &row);
 	if (r == 0)
 		r = checker_store_marks(tx, &row.checker, query->before_ms, (size_t)query->limit,
 					&marks, &n);
@@ -285,7 +317,7 @@ static const struct route routes[] = {
 	{ HTTP_GET, "/v1/checkers/{checker}/tasks", PERM_ACCOUNT, TX_READ,
 	  .query = { tasks_fields, sizeof(struct tasks_query) }, .handler = get_tasks },
 	{ HTTP_GET, "/v1/admin/checkers", PERM_OPERATOR, TX_READ,
-	  .query = { page_fields, sizeof(struct page_query) }, .handler = get_all_checkers },
+	  .query = { admin_fields, sizeof(struct admin_query) }, .handler = get_all_checkers },
 	{ HTTP_PUT, "/v1/admin/checkers/{checker}", PERM_OPERATOR, TX_WRITE,
 	  .body = { licence_fields, sizeof(struct licence_body) }, .handler = put_licences },
 	{ 0 },

@@ -68,25 +68,27 @@ int checker_store_count(struct tx *tx, struct account_id account, int64_t *ret_n
 	return 0;
 }
 
-int checker_store_list(struct tx *tx, const struct account_id *account, const struct address *after,
-		       size_t limit, struct checker_row **ret_rows, size_t *ret_n)
+int checker_store_list(struct tx *tx, const struct checker_page *page,
+		       struct checker_row **ret_rows, size_t *ret_n)
 {
 	struct checker_row *list;
 	struct sql_rows *rows;
 	int r;
 
-	if (account)
+	if (page->account)
 		r = tx_query(tx,
 			     "SELECT " COLUMNS " FROM checkers c WHERE c.account = $1"
 			     " AND c.checker > $2 ORDER BY c.checker LIMIT $3",
-			     SQL_PARAMS(sql_account(account), sql_address(after),
-					sql_int((int64_t)limit)),
+			     SQL_PARAMS(sql_account(page->account), sql_address(&page->after),
+					sql_int((int64_t)page->limit)),
 			     &rows);
 	else
 		r = tx_query(tx,
 			     "SELECT " COLUMNS " FROM checkers c WHERE c.checker > $1"
-			     " ORDER BY c.checker LIMIT $2",
-			     SQL_PARAMS(sql_address(after), sql_int((int64_t)limit)), &rows);
+			     " AND ($2 = 0 OR c.banned_until > $2) ORDER BY c.checker LIMIT $3",
+			     SQL_PARAMS(sql_address(&page->after), sql_int(page->banned_at_ms),
+					sql_int((int64_t)page->limit)),
+			     &rows);
 	if (r != 0)
 		return no_conflict(r);
 	list = arena_array(tx_arena(tx), rows_count(rows), sizeof(*list));

@@ -23,9 +23,15 @@ _must_check_ int checker_store_get(struct tx *tx, const struct address *checker,
 _must_check_ int checker_store_put(struct tx *tx, const struct checker_row *row);
 _must_check_ int checker_store_count(struct tx *tx, struct account_id account, int64_t *ret_n);
 
-/* @account: NULL for all. By address, after @after. */
-_must_check_ int checker_store_list(struct tx *tx, const struct account_id *account,
-				    const struct address *after, size_t limit,
+struct checker_page {
+	const struct account_id *account; /* NULL: of all */
+	int64_t banned_at_ms; /* only those that are banned then; 0: all */
+	struct address after;
+	size_t limit;
+};
+
+/* By address. */
+_must_check_ int checker_store_list(struct tx *tx, const struct checker_page *page,
 				    struct checker_row **ret_rows, size_t *ret_n);
 
 /* Those with licences whose ban, if any, is over. */

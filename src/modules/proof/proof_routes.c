@@ -58,7 +58,7 @@ static_assert(ARRAY_SIZE(outcome_words) == 5 + END_COUNT, "each end can be asked
 struct list_query {
 	struct address machine;
 	int outcome;
-	bool disagreements;
+	bool disagreements, planted;
 	struct proof_id cursor;
 	int64_t limit;
 };
@@ -81,6 +81,7 @@ static const struct field own_fields[] = { PAGE_FIELDS, { 0 } };
 static const struct field admin_fields[] = {
 	MACHINE_FIELD,
 	{ "disagreements", FIELD_BOOL, offsetof(struct list_query, disagreements) },
+	{ "planted", FIELD_BOOL, offsetof(struct list_query, planted) },
 	PAGE_FIELDS,
 	{ 0 },
 };
@@ -135,6 +136,7 @@ static struct proof_page page_of(const struct list_query *query, struct machine_
 		.machine = address_equal(&query->machine, &any) ? NULL : machine,
 		.outcome = query->outcome < 0 ? NULL : outcome_words[query->outcome],
 		.disagreements = query->disagreements,
+		.planted = query->planted,
 		.before = query->cursor,
 		.limit = query->limit,
 	};

@@ -137,11 +137,11 @@ int proof_store_list(struct tx *tx, const struct proof_page *page, struct proof_
 		     "SELECT " COLUMNS " FROM proofs WHERE id < $1 AND ($2 = 0 OR machine = $3) "
 		     "AND ($4 = '' OR outcome = $4 OR reason = $4 OR ($4 = 'live' AND live = 1)) "
 		     "AND ($5 = 1 OR planted = 0 OR live = 1) AND ($6 = 0 OR disagreement = 1) "
-		     "ORDER BY id DESC LIMIT $7",
+		     "AND ($7 = 0 OR (planted = 1 AND live = 0)) ORDER BY id DESC LIMIT $8",
 		     SQL_PARAMS(id_value(&before), sql_int(page->machine != NULL),
 				sql_address(page->machine ? &page->machine->address : &any.address),
 				sql_text(outcome), sql_int(page->all), sql_int(page->disagreements),
-				sql_int(page->limit)),
+				sql_int(page->planted), sql_int(page->limit)),
 		     &rows);
 	return r != 0 ? r : read_rows(tx, rows, ret_rows, ret_n);
 }

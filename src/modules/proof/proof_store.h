@@ -70,6 +70,7 @@ struct proof_page {
 	const char *outcome; /* NULL: any; else an outcome, a reason, or "live" */
 	bool all; /* planted ones, too */
 	bool disagreements; /* only those */
+	bool planted; /* only those, when they are over: before, nobody is told */
 	struct proof_id before; /* zeros: from the newest on */
 	int64_t limit;
 };
