@@ -56,6 +56,7 @@ struct reading {
 	struct turn *turn;
 	struct outbox_row *live, *queued;
 	size_t n_live, n_queued;
+	bool denied[OUTBOX_WINDOW_MAX]; /* of the queued */
 };
 
 static int tx_read(struct tx *tx, void *arg)
@@ -90,6 +91,32 @@ static void look_for_a_gap(struct turn *turn, const struct reading *reading)
 		turn->next_nonce = turn->count;
 }
 
+/* One before it of its kind was denied: what follows may build on that. */
+static bool is_held(const struct reading *reading, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (reading->denied[k] &&
+		    strcmp(reading->queued[k].kind, reading->queued[i].kind) == 0)
+			return true;
+	return false;
+}
+
+static int take_queued(struct turn *turn, struct reading *reading)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < reading->n_queued &&
+			   turn->health->in_flight < turn->config->window && !turn->stop;
+	     i++) {
+		if (is_held(reading, i))
+			continue;
+		r = turn_queued(turn, &reading->queued[i]);
+		reading->denied[i] = r == OUTBOX_E_DENIED;
+		r = r == OUTBOX_E_DENIED ? 0 : r;
+	}
+	return r;
+}
+
 int outbox_turn(const struct outbox_config *config, struct arena *arena,
 		struct outbox_health *ret_health)
 {
@@ -107,10 +134,8 @@ int outbox_turn(const struct outbox_config *config, struct arena *arena,
 		look_for_a_gap(&turn, &reading);
 		for (size_t i = 0; r == 0 && i < reading.n_live; i++)
 			r = turn_live(&turn, &reading.live[i]);
-		for (size_t i = 0; r == 0 && i < reading.n_queued &&
-				   health.in_flight < config->window && !turn.stop;
-		     i++)
-			r = turn_queued(&turn, &reading.queued[i]);
+		if (r == 0)
+			r = take_queued(&turn, &reading);
 	}
 	if (r == 0)
 		*ret_health = health;

@@ -10,8 +10,10 @@
  *	final     its block can no longer be dropped, as several endpoints say
  *
  * or it ends otherwise: reverted, in a final block but without effect, or refused, when the contract said no for
- * refuse_ms (OUTBOX_PATIENCE times that while others are on their way) before anything was signed. Only if a final block holds another transaction with its nonce (the key
- * was used elsewhere) does a call get a new one. Who waits for an end reads it (outbox_find).
+ * refuse_ms (OUTBOX_PATIENCE times that while others are on their way) before anything was signed. Only if a final
+ * block holds another transaction with its nonce (the key was used elsewhere) does a call get a new one. What the
+ * signer denies waits, and those of its kind behind it; while it is away all do. Who waits for an end reads it
+ * (outbox_find).
  *
  * One process for each key: whoever runs turns sees to that. */
 #pragma once
@@ -29,6 +31,7 @@ enum {
 	OUTBOX_DATA_MAX = 64 << 10,
 	OUTBOX_WINDOW_MAX = 64,
 	OUTBOX_PATIENCE = 10,
+	OUTBOX_PROBLEM_SIZE = 512,
 };
 
 struct outbox_id {
@@ -65,7 +68,8 @@ struct outbox_config {
 	struct rpc *rpc;
 	uint64_t chain_id;
 	struct address sender;
-	/* The signer's; the bytes in @arena. Outcome OUTBOX_E_DENIED: it will not, @ret_detail says why. */
+	/* The signer's; the bytes in @arena. Outcomes, with a text in @ret_detail: OUTBOX_E_DENIED, it will
+	 * not; OUTBOX_E_AWAY, it cannot now. Both leave the call waiting, and @ret_detail is the problem. */
 	int (*sign)(void *arg, const struct outbox_signing *signing, struct arena *arena,
 		    struct transaction_signed *ret_signed, const char **ret_detail);
 	void *arg;
@@ -81,6 +85,7 @@ enum outbox_outcome {
 	OUTBOX_E_KNOWN = 1, /* a call of this name was added before, whatever became of it */
 	OUTBOX_E_DENIED,
 	OUTBOX_E_NOT_FOUND,
+	OUTBOX_E_AWAY,
 };
 
 /* -EINVAL: a text or the data is empty or past its limit. */
@@ -110,7 +115,7 @@ _must_check_ int outbox_find(struct tx *tx, const char *name, struct outbox_row 
 struct outbox_health {
 	uint64_t head, final; /* block numbers; 0: unknown */
 	int64_t queued, in_flight;
-	char problem[192]; /* what keeps calls from going on, with the remedy; "" */
+	char problem[OUTBOX_PROBLEM_SIZE]; /* what keeps calls from going on, with the remedy; "" */
 };
 
 /* One turn: blocks for as long as its questions to the chain take, each within the rpc's time-out. Faults are

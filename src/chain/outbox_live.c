@@ -222,7 +222,7 @@ static int not_mined(struct turn *turn, struct outbox_row *row, const struct var
 	if (row->nonce == turn->count &&
 	    turn->now_ms - newest->signed_ms >= turn->config->raise_ms) {
 		r = turn_sign(turn, row, newest);
-		if (r != OUTBOX_E_DENIED)
+		if (r <= 0)
 			return r;
 	}
 	return send_again(turn, row, newest);

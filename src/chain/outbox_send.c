@@ -103,6 +103,28 @@ int turn_send(struct turn *turn, const struct outbox_row *row, const uint8_t *by
 	return 0;
 }
 
+/* Asks the signer; what it gives must be by the key whose nonces are counted. */
+static int ask_signer(struct turn *turn, const struct outbox_row *row,
+		      const struct transaction *transaction, struct transaction_signed *ret_ready)
+{
+	const struct outbox_config *config = turn->config;
+	const struct outbox_signing signing = { row->kind, transaction };
+	char sender[ADDRESS_TEXT_SIZE];
+	const char *detail;
+	int r = config->sign(config->arg, &signing, turn->arena, ret_ready, &detail);
+
+	if (r == OUTBOX_E_DENIED)
+		turn_problem(turn, "the signer will not sign %s: %s", row->name, detail);
+	if (r == OUTBOX_E_AWAY)
+		turn_problem(turn, "%s", detail);
+	if (r == 0 && !address_equal(&ret_ready->sender, &config->sender)) {
+		address_text(&config->sender, sender);
+		turn_problem(turn, "the signer has another key; give it the one of %s", sender);
+		r = OUTBOX_E_AWAY;
+	}
+	return r;
+}
+
 int turn_sign(struct turn *turn, struct outbox_row *row, const struct variant_row *raised)
 {
 	const struct outbox_config *config = turn->config;
@@ -115,21 +137,17 @@ int turn_sign(struct turn *turn, struct outbox_row *row, const struct variant_ro
 		.data = row->data,
 		.data_len = row->len,
 	};
-	const struct outbox_signing signing = { row->kind, &transaction };
 	struct variant_row variant = { .signed_ms = turn->now_ms };
 	struct writing writing = { row, &variant };
 	struct outbox_row before = *row;
 	struct transaction_signed ready;
-	const char *detail;
 	int r;
 
 	if (!turn_fees(turn, raised, &variant.max_fee, &variant.priority_fee))
-		return OUTBOX_E_DENIED;
+		return OUTBOX_E_AWAY;
 	transaction.max_fee = u256_from((unsigned __int128)variant.max_fee);
 	transaction.max_priority_fee = u256_from((unsigned __int128)variant.priority_fee);
-	r = config->sign(config->arg, &signing, turn->arena, &ready, &detail);
-	if (r == OUTBOX_E_DENIED)
-		turn_problem(turn, "the signer will not sign %s: %.100s", row->name, detail);
+	r = ask_signer(turn, row, &transaction, &ready);
 	if (r != 0)
 		return r;
 	memcpy(variant.hash, ready.hash, sizeof(variant.hash));
@@ -183,7 +201,7 @@ static int sign_first(struct turn *turn, struct outbox_row *row)
 	row->has_nonce = true;
 	row->refused_ms = 0;
 	r = turn_sign(turn, row, NULL);
-	if (r == OUTBOX_E_DENIED) {
+	if (r == OUTBOX_E_AWAY) {
 		turn->stop = true;
 		return 0;
 	}

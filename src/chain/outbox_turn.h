@@ -22,6 +22,7 @@ _printf_(2, 3) void turn_problem(struct turn *turn, const char *format, ...);
 /* All: faults are the store's, the signer's, -ENOMEM. That the chain is away is a problem. */
 _must_check_ int turn_look(struct turn *turn);
 _must_check_ int turn_live(struct turn *turn, struct outbox_row *row);
+/* Outcome OUTBOX_E_DENIED: the signer will not sign it; nothing of its kind may pass it. */
 _must_check_ int turn_queued(struct turn *turn, struct outbox_row *row);
 
 /* A queued call that was signed before: whether one of its variants was mined all the same, or cannot be said
@@ -49,7 +50,8 @@ bool turn_fees(struct turn *turn, const struct variant_row *raised, int64_t *ret
 	       int64_t *ret_priority_fee);
 
 /* Signs a variant of @row (whose nonce and gas are set), writes both, and sends it. OUTBOX_E_DENIED: the
- * signer will not; nothing was written. */
+ * signer will not; OUTBOX_E_AWAY: it cannot now, or fees are too high. Nothing was written then, and the
+ * problem is said. */
 _must_check_ int turn_sign(struct turn *turn, struct outbox_row *row,
 			   const struct variant_row *raised);
 

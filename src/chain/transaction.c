@@ -139,6 +139,25 @@ static int write_envelope(const struct transaction *transaction, const struct si
 	return r;
 }
 
+int transaction_unsigned(const struct transaction *transaction, struct arena *arena,
+			 const uint8_t **ret_bytes, size_t *ret_len)
+{
+	uint8_t *buffer;
+	size_t size;
+	int r;
+
+	r = check(transaction, &size);
+	if (r < 0)
+		return r;
+	buffer = arena_alloc(arena, size);
+	if (!buffer)
+		return -ENOMEM;
+	r = write_envelope(transaction, NULL, buffer, size, ret_len);
+	if (r == 0)
+		*ret_bytes = buffer;
+	return r;
+}
+
 static int make_digest(const struct transaction *transaction, uint8_t *buffer, size_t size,
 		       uint8_t ret_digest[static 32])
 {
@@ -154,17 +173,14 @@ static int make_digest(const struct transaction *transaction, uint8_t *buffer, s
 int transaction_digest(const struct transaction *transaction, struct arena *arena,
 		       uint8_t ret_digest[static 32])
 {
-	uint8_t *buffer;
-	size_t size;
+	const uint8_t *bytes;
+	size_t len;
 	int r;
 
-	r = check(transaction, &size);
-	if (r < 0)
-		return r;
-	buffer = arena_alloc(arena, size);
-	if (!buffer)
-		return -ENOMEM;
-	return make_digest(transaction, buffer, size, ret_digest);
+	r = transaction_unsigned(transaction, arena, &bytes, &len);
+	if (r == 0)
+		keccak256(bytes, len, ret_digest);
+	return r;
 }
 
 static int sign(const struct transaction *transaction, const struct secp_key *key,
@@ -368,22 +384,23 @@ static int read_signature(struct rlp_reader *reader, struct transaction *transac
 	return signature->v <= 1 ? 0 : TRANSACTION_E_MALFORMED;
 }
 
+/* All fields but a signature's, which @ret_rest may hold. */
 static int read_envelope(const uint8_t *bytes, size_t len, struct arena *arena,
-			 struct transaction *transaction, struct signature *signature)
+			 struct transaction *transaction, struct rlp_reader *ret_rest)
 {
 	bool legacy = len > 0 && bytes[0] >= 0xc0;
-	struct rlp_reader reader = { bytes + !legacy, len - !legacy }, fields;
+	struct rlp_reader reader = { bytes + !legacy, len - !legacy };
 	int r;
 
 	if (len == 0 || len > TRANSACTION_SIZE_MAX || (!legacy && bytes[0] != TRANSACTION_EIP1559))
 		return TRANSACTION_E_MALFORMED;
-	r = rlp_read_list(&reader, &fields);
+	r = rlp_read_list(&reader, ret_rest);
 	if (r == 0 && !rlp_at_end(&reader))
 		r = TRANSACTION_E_MALFORMED;
-	if (r == 0)
-		r = legacy ? read_legacy(&fields, transaction)
-			   : read_eip1559(&fields, arena, transaction);
-	return r != 0 ? r : read_signature(&fields, transaction, signature);
+	if (r != 0)
+		return r;
+	return legacy ? read_legacy(ret_rest, transaction)
+		      : read_eip1559(ret_rest, arena, transaction);
 }
 
 static int recover(const struct transaction *transaction, const struct signature *signature,
@@ -416,10 +433,13 @@ int transaction_decode(const uint8_t *bytes, size_t len, struct arena *arena,
 	struct transaction_signed result = { .bytes = bytes, .len = len };
 	struct transaction transaction = { 0 };
 	struct signature signature;
+	struct rlp_reader rest;
 	size_t size;
 	int r;
 
-	r = read_envelope(bytes, len, arena, &transaction, &signature);
+	r = read_envelope(bytes, len, arena, &transaction, &rest);
+	if (r == 0)
+		r = read_signature(&rest, &transaction, &signature);
 	if (r == 0 && check(&transaction, &size) < 0)
 		r = TRANSACTION_E_MALFORMED;
 	if (r == 0)
@@ -431,5 +451,23 @@ int transaction_decode(const uint8_t *bytes, size_t len, struct arena *arena,
 	keccak256(bytes, len, result.hash);
 	*ret_transaction = transaction;
 	*ret_signed = result;
+	return 0;
+}
+
+int transaction_decode_unsigned(const uint8_t *bytes, size_t len, struct arena *arena,
+				struct transaction *ret_transaction)
+{
+	struct transaction transaction = { 0 };
+	struct rlp_reader rest;
+	size_t size;
+	int r;
+
+	r = read_envelope(bytes, len, arena, &transaction, &rest);
+	if (r != 0)
+		return r;
+	if (transaction.kind != TRANSACTION_EIP1559 || !rlp_at_end(&rest) ||
+	    check(&transaction, &size) < 0)
+		return TRANSACTION_E_MALFORMED;
+	*ret_transaction = transaction;
 	return 0;
 }

@@ -57,6 +57,10 @@ _must_check_ int transaction_digest(const struct transaction *transaction, struc
 _must_check_ int transaction_sign(const struct transaction *transaction, const struct secp_key *key,
 				  struct arena *arena, struct transaction_signed *ret_signed);
 
+/* The bytes whose hash transaction_digest is: what a signer is asked with. In @arena; faults like its. */
+_must_check_ int transaction_unsigned(const struct transaction *transaction, struct arena *arena,
+				      const uint8_t **ret_bytes, size_t *ret_len);
+
 enum transaction_outcome {
 	TRANSACTION_E_MALFORMED = 1, /* another type, not canonical, a field out of range */
 	TRANSACTION_E_SIGNATURE, /* nobody's, or one with a high s */
@@ -67,3 +71,8 @@ enum transaction_outcome {
 _must_check_ int transaction_decode(const uint8_t *bytes, size_t len, struct arena *arena,
 				    struct transaction *ret_transaction,
 				    struct transaction_signed *ret_signed, const char **ret_detail);
+
+/* Reads what transaction_unsigned wrote of an EIP-1559 transaction; borrowed like transaction_decode's.
+ * TRANSACTION_E_MALFORMED, also for a legacy one. -ENOMEM. */
+_must_check_ int transaction_decode_unsigned(const uint8_t *bytes, size_t len, struct arena *arena,
+					     struct transaction *ret_transaction);

@@ -46,12 +46,12 @@ class Outbox {
     })
   }
 
-  anchor(sequence, name = `anchor/${sequence}`) {
+  anchor(sequence, name = `anchor/${sequence}`, contract = anchor) {
     const data = encodeFunctionData({
       abi: anchor.abi, functionName: 'anchor',
       args: [BigInt(sequence), 0, keccak256(toHex(sequence)), 1, keccak256('0x')],
     })
-    return this.ask(`add ${name} ${anchor.address} ${data.slice(2)}`)
+    return this.ask(`add ${name} ${contract.address} ${data.slice(2)}`)
   }
 
   async show(name) {
@@ -209,12 +209,16 @@ test('what comes too early waits for what makes it possible', async () => {
   await onceEach(2)
 })
 
-test('what the signer will not sign holds the rest back, and says so', async () => {
+test('what the signer will not sign holds back what comes after it of its kind, nothing else, and says so', async () => {
   await fresh()
-  const outbox = new Outbox()
+  const outbox = new Outbox([chain.url], { env: { REFUSE_MS: '500' } }), other = await chain.deploy('Anchor')
   await outbox.anchor(1, 'forbidden/1')
-  await until('the complaint', () => outbox.health.problem === 'the signer will not sign forbidden/1: it is forbidden')
-  assert.equal((await outbox.counts()).queued, 1)
+  await outbox.anchor(2, 'forbidden/2') // would be refused for coming too early
+  await outbox.anchor(1, 'anchor/1', other)
+  await minesUntil('the other one to be final', outbox, (counts) => counts.final === 1)
+  await sleep(1000)
+  assert.equal(outbox.health.problem, 'the signer will not sign forbidden/1: it is forbidden')
+  assert.equal((await outbox.counts()).queued, 2)
 })
 
 test('fees and gas have a limit', async () => {
