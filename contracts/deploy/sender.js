@@ -9,7 +9,8 @@ export class Sender {
 		const account = privateKeyToAccount(key);
 		const transport = http(rpc);
 		this.address = account.address;
-		this.chain = createPublicClient({ transport, pollingInterval: 200 });
+		// No answer is kept: what one has just done must be seen.
+		this.chain = createPublicClient({ transport, pollingInterval: 200, cacheTime: 0 });
 		this.wallet = createWalletClient({ account, transport, chain: null });
 	}
 
