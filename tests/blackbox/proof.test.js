@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { after, before, test } from 'node:test'
 import { createHash } from 'node:crypto'
 import { Network, Program, bin, demoImage, until } from './lib/network.js'
@@ -27,6 +28,16 @@ after(() => network?.stop())
 const worker = () => agent.provider.get(`/v1/workers/${agent.machine}`)
 const host = async () => (await worker()).devices.find((d) => d.kind === 'host')
 const proofs = async (query = '') => (await tenant.get(`/v1/proofs?machine=${agent.machine}${query}`)).items
+const standard = fileURLToPath(new URL('../../tools/popw_verify.py', import.meta.url))
+
+// What the standard alone makes of a published record: the network's own verdict.
+async function standardAgrees(id) {
+  const file = join(network.dir, id)
+  await writeFile(file, Buffer.from((await tenant.get(`/v1/proofs/${id}/record`)).record, 'base64url'))
+  const run = spawnSync('python3', [standard, file], { encoding: 'utf8' })
+  assert.equal(run.status, 0, run.stderr)
+  assert.deepEqual(JSON.parse(run.stdout), (await tenant.get(`/v1/proofs/${id}`)).verdict)
+}
 
 test('a machine that nobody checked is not offered, and the answer says so', async () => {
   const { items, excluded } = await tenant.get('/v1/offers?gpus=0')
@@ -152,6 +163,7 @@ test('it is checked again at random times, and its disk too', async () => {
   assert.equal(disk.class, '', 'a disk claims no class')
   const shown = spawnSync(bin, ['popw', 'show', disk.id, '--url', network.url], { encoding: 'utf8' })
   assert.match(shown.stdout, /^earned class +-$/m, 'and earns none')
+  await standardAgrees(disk.id)
 })
 
 test('bandwidth is measured where the machine says how to be reached', async () => {
@@ -162,8 +174,9 @@ test('while rented it is checked lightly, and the rental goes on', async () => {
   const rental = await tenant.post('/v1/rentals', order, 201)
   await until('it to run', async () => (await tenant.get(`/v1/rentals/${rental.id}`)).state === 'running')
   const begun = Date.now()
-  await until('a session of a rented machine', async () =>
+  const light = await until('a session of a rented machine', async () =>
     (await proofs('&outcome=passed')).find((p) => p.kind === 'rented' && Date.parse(p.started_at) >= begun - 1000), slow)
+  await standardAgrees(light.id)
   assert.equal((await tenant.get(`/v1/rentals/${rental.id}`)).state, 'running')
   await tenant.post(`/v1/rentals/${rental.id}/stop`, {})
   await until('it to stop', async () => (await tenant.get(`/v1/rentals/${rental.id}`)).state === 'stopped')
