@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "io/http_server.h"
 #include "io/loop.h"
+#include "popw/message.h"
 
 enum { TICK_MS = 1 };
 
@@ -12,6 +13,8 @@ struct admission {
 	unsigned int panel_size; /* 0: this place is free */
 	uint32_t came; /* set of members */
 	uint16_t bandwidth_ms;
+	struct hash digest; /* of the session: in what its members sign */
+	struct address members[SESSION_PANEL_MAX];
 };
 
 enum visit_step { GREETING, SENDING, TAKING, ANSWERED };
@@ -33,6 +36,7 @@ struct bandwidth_server {
 	const struct clock *clock;
 	struct http_server *http;
 	struct loop_timer *tick; /* while there are visits */
+	struct hasher *hasher; /* from the first session on: libcrypto is large */
 	struct admission admissions[BANDWIDTH_SESSIONS_MAX];
 	struct visit *visits;
 	uint8_t chunk[BANDWIDTH_CHUNK];
@@ -123,6 +127,22 @@ static void on_tick(void *arg)
 
 /* ---- what members say ---- */
 
+/* Where @hello, in @bytes, is of a member that may come now; NULL. */
+static struct admission *admission_of(struct bandwidth_server *server,
+				      const struct bandwidth_hello *hello, const void *bytes,
+				      size_t len)
+{
+	struct admission *admission = find_admission(server, &hello->session);
+
+	if (!admission || hello->member >= admission->panel_size ||
+	    admission->came >> hello->member & 1)
+		return NULL;
+	return message_signed_by(server->hasher, TAG_HELLO, &admission->digest,
+				 &admission->members[hello->member], bytes, len)
+		       ? admission
+		       : NULL;
+}
+
 static void take_hello(struct visit *visit, const void *bytes, size_t len)
 {
 	struct bandwidth_hello hello;
@@ -132,10 +152,9 @@ static void take_hello(struct visit *visit, const void *bytes, size_t len)
 		cut(visit, "no HELLO");
 		return;
 	}
-	admission = find_admission(visit->server, &hello.session);
-	if (!admission || hello.member >= admission->panel_size ||
-	    admission->came & 1u << hello.member) {
-		cut(visit, "nobody of this session is awaited, or not twice");
+	admission = admission_of(visit->server, &hello, bytes, len);
+	if (!admission) {
+		cut(visit, "not signed by a member that is awaited, or not for the first time");
 		return;
 	}
 	admission->came |= 1u << hello.member;
@@ -243,21 +262,38 @@ static void on_request(void *arg, const struct http_request *request)
 
 /* ---- sessions ---- */
 
+static struct admission *free_admission(struct bandwidth_server *server)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(server->admissions); i++)
+		if (!server->admissions[i].panel_size)
+			return &server->admissions[i];
+	return NULL;
+}
+
 void bandwidth_server_admit(struct bandwidth_server *server, const struct summons *summons)
 {
+	struct admission *admission = free_admission(server);
+	int r = 0;
+
 	if (summons->bandwidth_ms == 0)
 		return;
-	for (size_t i = 0; i < ARRAY_SIZE(server->admissions); i++) {
-		if (server->admissions[i].panel_size)
-			continue;
-		server->admissions[i] = (struct admission){
-			.id = summons->session.id,
-			.panel_size = summons->session.panel_size,
-			.bandwidth_ms = summons->bandwidth_ms,
-		};
+	if (!admission) {
+		log_warn("bandwidth.full", log_int("sessions", BANDWIDTH_SESSIONS_MAX));
 		return;
 	}
-	log_warn("bandwidth.full", log_int("sessions", BANDWIDTH_SESSIONS_MAX));
+	if (!server->hasher)
+		r = hasher_new(&server->hasher);
+	if (r < 0) {
+		log_warn("bandwidth.admit", log_fault(r));
+		return;
+	}
+	*admission = (struct admission){
+		.id = summons->session.id,
+		.panel_size = summons->session.panel_size,
+		.bandwidth_ms = summons->bandwidth_ms,
+	};
+	session_digest(server->hasher, &summons->session, &admission->digest);
+	memcpy(admission->members, summons->members, sizeof(admission->members));
 }
 
 void bandwidth_server_dismiss(struct bandwidth_server *server, const struct proof_id *id)
@@ -319,5 +355,6 @@ void bandwidth_server_free(struct bandwidth_server *server)
 		visit->server = NULL;
 	loop_timer_free(server->tick);
 	http_server_free(server->http);
+	hasher_free(server->hasher);
 	free(server);
 }

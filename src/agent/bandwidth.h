@@ -1,8 +1,8 @@
 /* bandwidth.h - the worker's end of popw/bandwidth.h: an HTTP server of its own on the proof port, whose one
  * route is a WebSocket.
  *
- * It serves the members of a session that the agent admitted, each once, within the session's times; all
- * others are refused. Everything is on the loop. */
+ * It serves the members of a session that the agent admitted, each once, by its signature, within the session's
+ * times; all others are refused. Everything is on the loop. */
 #pragma once
 
 #include "base/clock.h"

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "io/loop.h"
 #include "io/ws_client.h"
+#include "popw/message.h"
 
 enum { MEMBERS = 4, EACH_MS = 100 };
 
@@ -16,7 +17,8 @@ enum { MEMBERS = 4, EACH_MS = 100 };
 struct member {
 	struct fixture *f;
 	struct ws_client *client;
-	struct bandwidth_hello hello;
+	uint32_t index;
+	uint8_t hello[BANDWIDTH_HELLO_SIZE];
 	struct bandwidth_stream pulled;
 	struct bandwidth_count pushed;
 	size_t chunks, wrong, stops, answers;
@@ -29,6 +31,8 @@ struct member {
 struct fixture {
 	struct loop *loop;
 	struct bandwidth_server *server;
+	struct hasher *hasher;
+	struct secp_key *keys[MEMBERS]; /* the last one's is nobody's of the panel */
 	struct summons summons;
 	struct member members[MEMBERS];
 };
@@ -36,11 +40,10 @@ struct fixture {
 static void on_open(void *arg)
 {
 	struct member *member = arg;
-	uint8_t bytes[BANDWIDTH_HELLO_SIZE];
 
 	member->open = true;
-	bandwidth_hello_encode(&member->hello, bytes);
-	assert_int_equal(ws_client_send(member->client, WS_BINARY, bytes, sizeof(bytes)), 0);
+	assert_int_equal(
+		ws_client_send(member->client, WS_BINARY, member->hello, sizeof(member->hello)), 0);
 }
 
 static void say(struct member *member, const char *word)
@@ -55,7 +58,7 @@ static void push(struct member *member)
 	static uint8_t chunk[BANDWIDTH_CHUNK];
 	struct bandwidth_stream stream;
 
-	bandwidth_stream_init(&stream, secret, member->hello.member);
+	bandwidth_stream_init(&stream, secret, member->index);
 	assert_int_equal(bandwidth_count_init(&member->pushed), 0);
 	for (int i = 0; i < 3; i++) {
 		bandwidth_next(&stream, chunk);
@@ -97,7 +100,24 @@ static void on_close(void *arg, int status, uint16_t code, const char *detail _u
 
 static const struct ws_client_handler handler = { on_open, on_message, on_close };
 
-static void connect_to(struct fixture *f, struct member *member, uint32_t index, const char *path)
+/* As member @index, with the key of member @signer. */
+static void make_hello(struct fixture *f, struct member *member, uint32_t signer)
+{
+	struct bandwidth_hello hello = { .session = f->summons.session.id,
+					 .member = member->index,
+					 .nonce = { (uint8_t)(member->index + 1) } };
+	struct hash digest;
+
+	bandwidth_hello_encode(&hello, member->hello);
+	bandwidth_stream_init(&member->pulled, hello.nonce, member->index);
+	session_digest(f->hasher, &f->summons.session, &digest);
+	assert_int_equal(message_sign(f->hasher, TAG_HELLO, &digest, f->keys[signer], member->hello,
+				      sizeof(member->hello)),
+			 0);
+}
+
+static void connect_by(struct fixture *f, struct member *member, uint32_t index, uint32_t signer,
+		       const char *path)
 {
 	char url[128];
 	const struct ws_client_config config = {
@@ -108,13 +128,15 @@ static void connect_to(struct fixture *f, struct member *member, uint32_t index,
 		.max_queue_bytes = 1 << 20,
 	};
 
-	*member = (struct member){ .f = f, .pushes = true };
-	member->hello.session = f->summons.session.id;
-	member->hello.member = index;
-	member->hello.nonce[0] = (uint8_t)(index + 1);
-	bandwidth_stream_init(&member->pulled, member->hello.nonce, index);
+	*member = (struct member){ .f = f, .index = index, .pushes = true };
+	make_hello(f, member, signer);
 	snprintf(url, sizeof(url), "ws://127.0.0.1:%u%s", bandwidth_server_port(f->server), path);
 	assert_int_equal(ws_client_open(f->loop, &config, &handler, member, &member->client), 0);
+}
+
+static void connect_to(struct fixture *f, struct member *member, uint32_t index, const char *path)
+{
+	connect_by(f, member, index, index, path);
 }
 
 static void on_tick(void *arg)
@@ -156,6 +178,11 @@ static int set_up(void **state)
 	f->summons.session.panel_size = MEMBERS - 1;
 	f->summons.session.id.bytes[0] = 9;
 	f->summons.bandwidth_ms = EACH_MS;
+	assert_int_equal(hasher_new(&f->hasher), 0);
+	for (size_t i = 0; i < MEMBERS; i++) {
+		assert_int_equal(secp_key_generate(&random_system, &f->keys[i]), 0);
+		f->summons.members[i] = *secp_key_address(f->keys[i]);
+	}
 	if (loop_new(&f->loop) < 0)
 		return -1;
 	return bandwidth_server_new(f->loop, &clock_system, "127.0.0.1", 0, &f->server);
@@ -173,6 +200,9 @@ static int tear_down(void **state)
 		return -1;
 	bandwidth_server_free(f->server);
 	loop_free(f->loop);
+	for (size_t i = 0; i < MEMBERS; i++)
+		secp_key_free(f->keys[i]);
+	hasher_free(f->hasher);
 	free(f);
 	return 0;
 }
@@ -217,11 +247,11 @@ static void a_member_stops_it(void **state)
 	assert_measured(&f->members[0]);
 }
 
-static void assert_cut(struct fixture *f, uint32_t index)
+static void assert_cut(struct fixture *f, uint32_t index, uint32_t signer)
 {
 	struct member *member = &f->members[MEMBERS - 1];
 
-	connect_to(f, member, index, BANDWIDTH_PATH);
+	connect_by(f, member, index, signer, BANDWIDTH_PATH);
 	until(f, member, closed);
 	assert_int_equal(member->chunks, 0);
 	assert_int_equal(member->code, 1008);
@@ -234,10 +264,23 @@ static void only_the_panel_comes_and_once(void **state)
 	bandwidth_server_admit(f->server, &f->summons);
 	connect_to(f, &f->members[0], 0, BANDWIDTH_PATH);
 	until(f, &f->members[0], has_pulled);
-	assert_cut(f, 0); /* again */
-	assert_cut(f, MEMBERS - 1); /* more than there are */
+	assert_cut(f, 0, 0); /* again */
+	assert_cut(f, MEMBERS - 1, MEMBERS - 1); /* more than there are */
 	f->summons.session.id.bytes[0] ^= 1;
-	assert_cut(f, 1); /* of another session */
+	assert_cut(f, 1, 1); /* of another session */
+	until(f, &f->members[0], closed);
+	assert_measured(&f->members[0]);
+}
+
+/* One who knows of the session takes no member's visit away, be he a member or not. */
+static void nobody_comes_as_another(void **state)
+{
+	struct fixture *f = *state;
+
+	bandwidth_server_admit(f->server, &f->summons);
+	assert_cut(f, 0, 1);
+	assert_cut(f, 0, MEMBERS - 1);
+	connect_to(f, &f->members[0], 0, BANDWIDTH_PATH);
 	until(f, &f->members[0], closed);
 	assert_measured(&f->members[0]);
 }
@@ -308,7 +351,7 @@ int main(void)
 		TEST(a_panel_measures_at_once),        TEST(a_member_stops_it),
 		TEST(only_the_panel_comes_and_once),   TEST(without_a_session_the_door_is_shut),
 		TEST(the_end_of_the_session_cuts),     TEST(nonsense_is_cut),
-		TEST(it_ends_while_members_are_there),
+		TEST(it_ends_while_members_are_there), TEST(nobody_comes_as_another),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

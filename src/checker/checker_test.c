@@ -216,6 +216,9 @@ static void on_bandwidth(void *arg, struct http_conn_id conn, enum ws_kind kind,
 
 	if (kind == WS_BINARY && len == BANDWIDTH_HELLO_SIZE) {
 		assert_int_equal(bandwidth_hello_decode(bytes, len, &hello), 0);
+		assert_true(message_signed_by(
+			f->rehearsal->hasher, TAG_HELLO, &f->rehearsal->transcript.session_digest,
+			secp_key_address(f->rehearsal->members[0]), bytes, len));
 		bandwidth_stream_init(&f->stream, hello.nonce, hello.member);
 		for (int i = 0; i < PULLED_CHUNKS; i++) {
 			bandwidth_next(&f->stream, chunk);

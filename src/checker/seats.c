@@ -69,6 +69,7 @@ static int measure_member(void *arg, const struct member *member)
 		.random = seat->seats->config.random,
 		.summons = member_summons(member),
 		.url = seat->seats->config.url,
+		.key = seat->seats->config.key,
 		.member = member_index(member),
 		.on_done = on_throughput,
 		.arg = seat,

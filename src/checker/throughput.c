@@ -6,6 +6,7 @@
 #include "checker/target.h"
 #include "io/loop.h"
 #include "io/ws_client.h"
+#include "popw/message.h"
 
 enum { URL_SIZE = SUMMONS_HOST_MAX + 64, REFILL_MS = 5 };
 
@@ -25,7 +26,7 @@ struct throughput {
 	struct ws_client *client;
 	bool retired; /* on_close frees */
 	struct loop_timer *timer, *deadline;
-	struct bandwidth_hello hello;
+	uint8_t hello[BANDWIDTH_HELLO_SIZE];
 	struct bandwidth_stream pulled, pushed;
 	struct bandwidth_count count; /* of what was pushed */
 	uint64_t pulled_bytes;
@@ -159,13 +160,11 @@ static void take_chunk(struct throughput *throughput, const void *bytes, size_t 
 static void on_open(void *arg)
 {
 	struct throughput *throughput = arg;
-	uint8_t hello[BANDWIDTH_HELLO_SIZE];
 
-	bandwidth_hello_encode(&throughput->hello, hello);
 	throughput->step = PULLING;
 	throughput->since_us = now_us();
 	set_timer(throughput, throughput->each_ms, 0, on_pulled);
-	say(throughput, WS_BINARY, hello, sizeof(hello));
+	say(throughput, WS_BINARY, throughput->hello, sizeof(throughput->hello));
 }
 
 static void on_message(void *arg, enum ws_kind kind, const void *bytes, size_t len)
@@ -231,6 +230,28 @@ static int connect_to(struct throughput *throughput, const struct summons *summo
 			      &throughput->client);
 }
 
+/* Whose stream is the one to be pulled. */
+static int make_hello(struct throughput *throughput)
+{
+	const struct throughput_config *config = &throughput->config;
+	struct bandwidth_hello hello = { .session = config->summons->session.id,
+					 .member = config->member };
+	_cleanup_(hasher_freep) struct hasher *hasher = NULL;
+	struct hash digest;
+	int r;
+
+	r = random_fill(config->random, hello.nonce, sizeof(hello.nonce));
+	if (r == 0)
+		r = hasher_new(&hasher);
+	if (r < 0)
+		return r;
+	bandwidth_hello_encode(&hello, throughput->hello);
+	bandwidth_stream_init(&throughput->pulled, hello.nonce, config->member);
+	session_digest(hasher, &config->summons->session, &digest);
+	return message_sign(hasher, TAG_HELLO, &digest, config->key, throughput->hello,
+			    sizeof(throughput->hello));
+}
+
 static int begin(struct throughput *throughput)
 {
 	const struct summons *summons = throughput->config.summons;
@@ -239,18 +260,13 @@ static int begin(struct throughput *throughput)
 
 	if (!target_allowed(summons->host, throughput->config.url))
 		return -EACCES;
-	throughput->hello.session = summons->session.id;
-	throughput->hello.member = throughput->config.member;
-	r = random_fill(throughput->config.random, throughput->hello.nonce,
-			sizeof(throughput->hello.nonce));
+	r = make_hello(throughput);
 	if (r == 0)
 		r = random_fill(throughput->config.random, secret, sizeof(secret));
 	if (r == 0)
 		r = bandwidth_count_init(&throughput->count);
 	if (r < 0)
 		return r;
-	bandwidth_stream_init(&throughput->pulled, throughput->hello.nonce,
-			      throughput->config.member);
 	bandwidth_stream_init(&throughput->pushed, secret, throughput->config.member);
 	throughput->each_ms = summons->bandwidth_ms;
 	r = loop_timer_new(throughput->config.loop,

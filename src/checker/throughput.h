@@ -20,6 +20,7 @@ struct throughput_config {
 	struct random *random;
 	const struct summons *summons; /* its port is not 0; borrowed while it begins */
 	const char *url; /* of the network: what it bounds is said in target.h; as borrowed */
+	const struct secp_key *key; /* the member's; as borrowed */
 	uint32_t member;
 	/* Once, on the loop, and never from within throughput_new; 0: not measured. */
 	void (*on_done)(void *arg, uint32_t down_kbps, uint32_t up_kbps);

@@ -9,6 +9,7 @@ static void hello_pass(struct layout *layout, struct bandwidth_hello *hello)
 	layout_bytes(layout, hello->session.bytes, sizeof(hello->session.bytes));
 	layout_u32(layout, &hello->member);
 	layout_bytes(layout, hello->nonce, sizeof(hello->nonce));
+	layout_bytes(layout, hello->signature, sizeof(hello->signature));
 }
 
 void bandwidth_hello_encode(const struct bandwidth_hello *hello,

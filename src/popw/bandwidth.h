@@ -1,7 +1,7 @@
 /* bandwidth.h - how fast a machine's network is: what a member of a panel and the worker say to each other
  * over a WebSocket of their own, at the worker's proof port, behind OPEN.
  *
- *	member -> worker	binary: HELLO, 52 bytes
+ *	member -> worker	binary: HELLO, 117 bytes, signed by the member as its other messages are
  *	worker -> member	binary messages of BANDWIDTH_CHUNK bytes, the stream (HELLO's nonce, member),
  *				until the member says the text "stop" or bandwidth_limit_ms passed;
  *				then the text "stop"
@@ -18,12 +18,13 @@
 
 #include "popw/session.h"
 
+#define TAG_HELLO "popw1/hello"
 #define BANDWIDTH_PATH "/v1/bandwidth"
 #define BANDWIDTH_STOP "stop"
 #define BANDWIDTH_END "end"
 
 enum {
-	BANDWIDTH_HELLO_SIZE = 52,
+	BANDWIDTH_HELLO_SIZE = 52 + SECP_SIGNATURE_SIZE,
 	BANDWIDTH_ANSWER_SIZE = 40,
 	BANDWIDTH_CHUNK = 65536,
 	BANDWIDTH_KEY_SIZE = 32,
@@ -35,10 +36,12 @@ static inline uint64_t bandwidth_limit_ms(uint16_t bandwidth_ms)
 	return (uint64_t)bandwidth_ms * 12 / 10;
 }
 
+/* Signed, or whoever knows of the session could come in all members' names: each has one visit. */
 struct bandwidth_hello {
 	struct proof_id session;
 	uint32_t member;
 	uint8_t nonce[BANDWIDTH_KEY_SIZE];
+	uint8_t signature[SECP_SIGNATURE_SIZE];
 };
 
 struct bandwidth_answer {

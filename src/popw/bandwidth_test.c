@@ -8,7 +8,8 @@ static const uint8_t key[BANDWIDTH_KEY_SIZE] = { 1, 2, 3 };
 
 static void messages_have_their_layout(void **state _unused_)
 {
-	uint8_t bytes[BANDWIDTH_HELLO_SIZE], answered[BANDWIDTH_ANSWER_SIZE], again[64];
+	uint8_t bytes[BANDWIDTH_HELLO_SIZE], answered[BANDWIDTH_ANSWER_SIZE];
+	uint8_t again[BANDWIDTH_HELLO_SIZE];
 	struct bandwidth_answer answer;
 	struct bandwidth_hello hello;
 
