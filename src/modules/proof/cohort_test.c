@@ -42,8 +42,8 @@ static void no_cohort(struct stage *stage)
 	stage->settings.proof_standby_ms = UINT32_MAX; /* one slot in two million has one */
 }
 
-/* A machine of @gpus that is in the slot's cohort, or not. */
-static struct machine_id add_machine(struct stage *stage, bool in, int gpus)
+/* A machine of @gpus that is in the slot's cohort, or not; of the stage's owner. */
+static struct machine_id add_owners(struct stage *stage, bool in, int gpus)
 {
 	struct machine_id machine = { { { (uint8_t)(1 + stage->n_crowd) } } };
 	struct hasher *hasher;
@@ -54,6 +54,13 @@ static struct machine_id add_machine(struct stage *stage, bool in, int gpus)
 	hasher_free(hasher);
 	stage_crowd(stage, machine, gpus);
 	return machine;
+}
+
+/* Of an owner of its own. */
+static struct machine_id add_machine(struct stage *stage, bool in, int gpus)
+{
+	stage->owner.address.bytes[0]++;
+	return add_owners(stage, in, gpus);
 }
 
 /* All its GPUs are to be checked now, as if they were new. */
@@ -232,24 +239,24 @@ static void test_the_cohort_goes_before_what_is_due(void **state)
 	assert_int_equal(begun(stage, in[0]), 2);
 	assert_int_equal(begun(stage, in[1]), 2);
 	assert_int_equal(begun(stage, due), 0);
-	/* With room behind the cohort it begins: all are one owner's, who may have a quarter. */
+	/* With room behind the cohort it begins. */
 	stage->settings.proof_at_once = 32;
 	turn(stage);
 	assert_int_equal(begun(stage, due), 4);
 	assert_int_equal(count(stage, "cohort = 1"), 4);
 }
 
-/* Two of four places are taken by what went on before the slot. */
-static void fill_half(struct stage *stage)
+/* Half of the @places are taken by what went on before the slot. */
+static void fill_half(struct stage *stage, int places)
 {
-	struct machine_id before = add_machine(stage, false, 2);
+	struct machine_id before = add_machine(stage, false, places / 2);
 	int64_t slot_ms = stage->settings.beacon_slot_ms;
 
 	make_due(stage, before);
-	stage->settings.proof_at_once = 4;
+	stage->settings.proof_at_once = places;
 	no_cohort(stage);
 	turn(stage);
-	assert_int_equal(begun(stage, before), 2);
+	assert_int_equal(begun(stage, before), places / 2);
 	store_exec(&stage->store, "UPDATE worker_devices SET due_at = 9000000000000");
 	stage->settings.beacon_slot_ms = slot_ms;
 }
@@ -260,7 +267,7 @@ static void test_nothing_takes_the_cohorts_room(void **state)
 	struct machine_id in[2], due;
 
 	one_slot(stage, 1);
-	fill_half(stage);
+	fill_half(stage, 4);
 	due = add_machine(stage, false, 1);
 	make_due(stage, due);
 	for (int i = 0; i < 2; i++)
@@ -281,11 +288,45 @@ static void test_late_in_the_slot_it_takes_what_room_there_is(void **state)
 	struct machine_id in[2];
 
 	one_slot(stage, 2);
-	fill_half(stage);
+	fill_half(stage, 4);
 	for (int i = 0; i < 2; i++)
 		in[i] = add_machine(stage, true, 2);
 	turn(stage);
 	assert_int_equal(begun(stage, in[0]) + begun(stage, in[1]), 2);
+	assert_int_equal(count(stage, "cohort = 1"), 2);
+}
+
+static void test_an_owner_has_a_quarter_of_the_places(void **state)
+{
+	struct machine_id owners[6], other, large;
+	struct stage *stage = *state;
+	size_t sum = 0;
+
+	one_slot(stage, 1);
+	large = add_machine(stage, true, 5); /* one machine has what it needs */
+	other = add_machine(stage, true, 2);
+	stage->owner.address.bytes[0]++;
+	for (size_t i = 0; i < ARRAY_SIZE(owners); i++)
+		owners[i] = add_owners(stage, true, 1);
+	turn(stage);
+	for (size_t i = 0; i < ARRAY_SIZE(owners); i++)
+		sum += begun(stage, owners[i]);
+	assert_int_equal(sum, 16 / 4);
+	assert_int_equal(begun(stage, other), 2);
+	assert_int_equal(begun(stage, large), 5);
+}
+
+/* Else one that shows many GPUs would keep everybody waiting for half a slot. */
+static void test_no_cohort_waits_for_room_that_its_owner_may_not_have(void **state)
+{
+	struct stage *stage = *state;
+
+	one_slot(stage, 1);
+	fill_half(stage, 8);
+	stage->owner.address.bytes[0]++;
+	for (int i = 0; i < 6; i++)
+		add_owners(stage, true, 1);
+	turn(stage);
 	assert_int_equal(count(stage, "cohort = 1"), 2);
 }
 
@@ -408,6 +449,8 @@ int main(void)
 		STAGE_TEST(test_the_cohort_goes_before_what_is_due),
 		STAGE_TEST(test_nothing_takes_the_cohorts_room),
 		STAGE_TEST(test_late_in_the_slot_it_takes_what_room_there_is),
+		STAGE_TEST(test_an_owner_has_a_quarter_of_the_places),
+		STAGE_TEST(test_no_cohort_waits_for_room_that_its_owner_may_not_have),
 		STAGE_TEST(test_a_crowd_of_new_gpus_waits_for_its_own_turn),
 		STAGE_TEST(test_proved_devices_are_seen_behind_many),
 		STAGE_TEST(test_machines_of_a_cohort_walk_together),

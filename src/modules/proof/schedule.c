@@ -205,29 +205,51 @@ static int cohort_due(const struct turn *turn, struct tx *tx, bool *ret_due)
 	return r;
 }
 
+/* How many places the cohort takes when all are free: an owner's machines a quarter. */
+static size_t cohort_places(const struct turn *turn, const struct cohort_machine *machines,
+			    size_t n)
+{
+	const struct cohort_machine *going[BEGIN_MAX];
+	size_t n_going = 0, places = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t owners = 0;
+
+		for (size_t g = 0; g < n_going; g++)
+			if (account_equal(going[g]->gpus->owner, machines[i].gpus->owner))
+				owners += going[g]->n;
+		if (places + machines[i].n > most_room(turn) ||
+		    !sessions_owner_fair(turn->context->settings, owners, machines[i].n) ||
+		    is_taken(turn, machines[i].machine))
+			continue;
+		going[n_going++] = &machines[i];
+		places += machines[i].n;
+	}
+	return places;
+}
+
 /* What went on before the slot ends, and what is due waits behind the cohort: soon there is room for it. In the
  * slot's second half it begins with what there is. */
 static bool cohort_waits(const struct turn *turn, const struct cohort_machine *machines, size_t n,
 			 int64_t now_ms)
 {
 	int64_t slot_ms = turn->context->settings->beacon_slot_ms;
-	size_t wanted = 0;
 
-	for (size_t i = 0; i < n; i++)
-		if (!is_taken(turn, machines[i].machine))
-			wanted += machines[i].n;
-	return turn->n + size_min(wanted, most_room(turn)) > turn->room &&
+	return turn->n + cohort_places(turn, machines, n) > turn->room &&
 	       now_ms - turn->beacon.slot * slot_ms < slot_ms / 2;
 }
 
-/* Whole machines, in the order of their tickets, as long as there is room. */
+/* Whole machines, in the order of their tickets, as long as there is room, and no owner has more of it than its
+ * share. */
 static int add_cohort_machine(struct turn *turn, struct tx *tx,
 			      const struct cohort_machine *machine)
 {
 	static const struct proof_id none;
 	int r = 0;
 
-	if (is_taken(turn, machine->machine) || turn->n + machine->n > turn->room)
+	if (is_taken(turn, machine->machine) || turn->n + machine->n > turn->room ||
+	    !sessions_fair(turn->orders, turn->n, &machine->gpus->owner.address, SESSION_STANDBY,
+			   machine->n))
 		return 0;
 	for (size_t i = 0; r == 0 && i < machine->n; i++)
 		r = add(turn, tx, &machine->gpus[i], SESSION_STANDBY, none);

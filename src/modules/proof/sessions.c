@@ -95,10 +95,15 @@ static bool is_fair(size_t taken, size_t wanted, size_t share)
 	return taken == 0 || taken + wanted <= share;
 }
 
+bool sessions_owner_fair(const struct settings *settings, size_t taken, size_t wanted)
+{
+	return is_fair(taken, wanted, (size_t)settings->proof_at_once / OWNERS_PART);
+}
+
 bool sessions_fair(const struct sessions_order *drafted, size_t n, const struct address *owner,
 		   enum session_kind kind, size_t wanted)
 {
-	size_t most = (size_t)all.context->settings->proof_at_once;
+	const struct settings *settings = all.context->settings;
 	struct shares shares = { .owner = owner };
 
 	for (size_t i = 0; i < n; i++)
@@ -107,9 +112,9 @@ bool sessions_fair(const struct sessions_order *drafted, size_t n, const struct 
 	for (const struct live *live = all.list; live; live = live->next)
 		count_share(&shares, &live->order);
 	pthread_mutex_unlock(&all.mutex);
-	return is_fair(shares.owners, wanted, most / OWNERS_PART) &&
+	return sessions_owner_fair(settings, shares.owners, wanted) &&
 	       (kind != SESSION_REGISTRATION ||
-		is_fair(shares.unproved, wanted, sessions_unproved_most(all.context->settings)));
+		is_fair(shares.unproved, wanted, sessions_unproved_most(settings)));
 }
 
 bool sessions_busy(const struct address *machine)

@@ -37,6 +37,8 @@ size_t sessions_room(void);
  * it needs. */
 bool sessions_fair(const struct sessions_order *drafted, size_t n, const struct address *owner,
 		   enum session_kind kind, size_t wanted);
+/* The first half of that: an owner whose machines have @taken places. */
+bool sessions_owner_fair(const struct settings *settings, size_t taken, size_t wanted);
 /* How many places all machines that are not proved have together. */
 size_t sessions_unproved_most(const struct settings *settings);
 /* Whether one of this machine goes on, or is not settled. */
