@@ -36,6 +36,7 @@ struct stage {
 	bool pretends; /* to have filled for the first @fills sessions, and does nothing more for any */
 	atomic_int fills;
 	atomic_int walks; /* that were asked for */
+	uint32_t kbps; /* that each member measures, both ways; 0: it cannot */
 	bool leaves_at_opening; /* its link breaks when it is told what to open */
 	/* What the checker module was told. */
 	int marks[CHECKERS + 1][5]; /* by checker, by mark */

@@ -189,9 +189,26 @@ static int member_verify(void *arg, const struct member *member _unused_, const 
 	return loop_post(stage->context.loop, on_verified, verified);
 }
 
-static int member_measure(void *arg _unused_, const struct member *member _unused_)
+static void on_measured(void *arg)
 {
-	return -ENOTSUP;
+	struct verified *measured = arg;
+
+	if (measured->part->member && proof_id_equal(measured->part->session, measured->session))
+		member_measured(measured->part->member, stage->kbps, stage->kbps);
+	free(measured);
+}
+
+static int member_measure(void *arg, const struct member *member _unused_)
+{
+	struct verified *measured;
+
+	if (stage->kbps == 0)
+		return -ENOTSUP;
+	measured = calloc(1, sizeof(*measured));
+	assert_non_null(measured);
+	measured->part = arg;
+	measured->session = measured->part->session;
+	return loop_post(stage->context.loop, on_measured, measured);
 }
 
 static void on_poll_answer(const struct letter *letter);

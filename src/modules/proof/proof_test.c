@@ -286,6 +286,42 @@ static void test_appeals(void **state)
 	assert_int_equal(check_host(stage, 4).state, WORKER_PROVED);
 }
 
+/* Its agent may be stopped, or its network down, for the seconds of one measurement. */
+static void test_bandwidth_outlives_one_session_that_measures_none(void **state)
+{
+	struct stage *stage = *state;
+	struct worker_standing host;
+	struct proof_row *rows;
+
+	stage->settings.proof_bandwidth_ms = 100;
+	store_exec(&stage->store, "UPDATE workers SET proof_address = '192.0.2.1', proof_port = 7");
+	stage->kbps = 1000;
+	stage_until(stage, 2);
+	host = stage_standing(stage, WORKER_DEVICE_HOST);
+	assert_int_equal(host.down_kbps, CHECKERS * 1000);
+
+	stage->kbps = 0;
+	assert_int_equal(stage_proofs(stage, &rows), 2);
+	assert_int_equal(ask(stage, rows[1].id, stage->owner), 0);
+	stage_until(stage, 3);
+	host = stage_standing(stage, WORKER_DEVICE_HOST);
+	assert_int_equal(host.state, WORKER_PROVED);
+	assert_int_equal(host.down_kbps, CHECKERS * 1000);
+	assert_int_equal(host.up_kbps, CHECKERS * 1000);
+	assert_int_equal(host.due_at_ms, host.checked_at_ms + stage->settings.proof_retry_ms);
+
+	/* Twice in a row it has none: who was fast once cannot live on that. */
+	store_exec(&stage->store, "UPDATE worker_devices SET state = 0 WHERE kind = 2");
+	host = check_host(stage, 4);
+	assert_int_equal(host.state, WORKER_PROVED);
+	assert_int_equal(host.down_kbps, 0);
+	assert_int_equal(host.up_kbps, 0);
+
+	stage->kbps = 500;
+	store_exec(&stage->store, "UPDATE worker_devices SET state = 0 WHERE kind = 2");
+	assert_int_equal(check_host(stage, 5).up_kbps, CHECKERS * 500);
+}
+
 static int tx_interrupt(struct tx *tx, void *arg _unused_)
 {
 	return proof_store_interrupt(tx, 1);
@@ -1044,6 +1080,7 @@ int main(void)
 		STAGE_TEST(test_a_restart_ends_what_went_on),
 		STAGE_TEST(test_appeals),
 		STAGE_TEST(test_an_appeal_outlives_a_restart),
+		STAGE_TEST(test_bandwidth_outlives_one_session_that_measures_none),
 		STAGE_TEST(test_a_liar_appeals_in_vain),
 		STAGE_TEST(test_who_looks_at_nothing_is_found_out),
 		STAGE_TEST(test_a_turn_begins_all_with_thousands_of_checkers),

@@ -33,6 +33,8 @@ struct settling {
 	bool known,
 		leased; /* the device, now: it may have been removed, or a tenant may have come */
 	struct worker_standing standing;
+	int64_t last_down_kbps,
+		last_up_kbps; /* of the session before, by which it stands; 0: none */
 };
 
 int settle_replay(const void *bytes, size_t len, struct arena *arena, struct replay *ret_replay)
@@ -179,6 +181,25 @@ static int64_t fill_kbps(const struct settling *s)
 	return us ? (int64_t)(bytes * 1000 / us) : 0;
 }
 
+/* What is measured at one moment may be nothing for want of a network that minute, and a machine that is rented
+ * then would stand so until its rental ends. One session that measures none leaves what the one before found. */
+static void take_rates(const struct settling *s, struct worker_standing *standing)
+{
+	const struct verdict *verdict = &s->end->verdict;
+
+	standing->down_kbps = verdict->down_kbps ? verdict->down_kbps : s->last_down_kbps;
+	standing->up_kbps = verdict->up_kbps ? verdict->up_kbps : s->last_up_kbps;
+}
+
+/* Then it is measured again soon. */
+static bool lost_rates(const struct settling *s)
+{
+	const struct verdict *verdict = &s->end->verdict;
+
+	return s->order->port != 0 && ((verdict->down_kbps == 0 && s->standing.down_kbps > 0) ||
+				       (verdict->up_kbps == 0 && s->standing.up_kbps > 0));
+}
+
 static void take_measures(const struct settling *s, struct worker_standing *standing)
 {
 	const struct verdict *verdict = &s->end->verdict;
@@ -191,10 +212,8 @@ static void take_measures(const struct settling *s, struct worker_standing *stan
 	standing->walk_kbps = (int64_t)verdict->measured.walk_kbps;
 	standing->set_mib = verdict->measured.set_mib;
 	standing->fill_kbps = fill_kbps(s);
-	if (s->order->port != 0) {
-		standing->down_kbps = verdict->down_kbps;
-		standing->up_kbps = verdict->up_kbps;
-	}
+	if (s->order->port != 0)
+		take_rates(s, standing);
 }
 
 static void pass(const struct settling *s, struct worker_standing *standing)
@@ -243,7 +262,7 @@ static int stand(const struct settling *s, enum finding_kind what, struct worker
 	memcpy(standing->proof, s->order->session.id.bytes, sizeof(standing->proof));
 	if (what == FOUND_PASSED) {
 		pass(s, standing);
-		return wait_next(s, standing);
+		return lost_rates(s) ? 0 : wait_next(s, standing);
 	}
 	standing->failures++;
 	if (what == FOUND_FAILED || standing->failures >= GONE_MAX)
@@ -272,6 +291,25 @@ static int read_device(struct settling *s, struct tx *tx)
 	return 0;
 }
 
+static int read_last_rates(struct settling *s, struct tx *tx)
+{
+	struct proof_id last;
+	struct proof_row row;
+	json_t *verdict;
+	int r;
+
+	s->last_down_kbps = s->last_up_kbps = 0; /* of a try that is run again */
+	memcpy(last.bytes, s->standing.proof, sizeof(last.bytes));
+	r = lost_rates(s) ? proof_store_get(tx, last, &row) : ROUTE_E_NOT_FOUND;
+	if (r != 0)
+		return r == ROUTE_E_NOT_FOUND ? 0 : r;
+	verdict = json_loads(row.verdict, 0, NULL);
+	s->last_down_kbps = json_integer_value(json_object_get(verdict, "down_kbps"));
+	s->last_up_kbps = json_integer_value(json_object_get(verdict, "up_kbps"));
+	json_decref(verdict);
+	return 0;
+}
+
 /* No session says that tenants' containers run there: that is for the next probe to show. */
 static int heed_probes(struct settling *s, struct tx *tx, const char *reason,
 		       struct worker_standing *standing)
@@ -296,7 +334,9 @@ static int set_standing(struct settling *s, struct tx *tx, enum finding_kind wha
 
 	if (!s->known)
 		return 0;
-	r = stand(s, what, &standing);
+	r = read_last_rates(s, tx);
+	if (r == 0)
+		r = stand(s, what, &standing);
 	if (r != 0)
 		return r;
 	why(s, text);
