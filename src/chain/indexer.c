@@ -134,7 +134,7 @@ int indexer_turn(const struct indexer_config *config, struct arena *arena,
 		r = indexing_final(&in);
 	for (int i = 0; r == 0 && in.known && more && i < RANGES_MAX; i++)
 		r = indexing_advance(&in, &more);
-	if (r == 0 && in.known)
+	if (r == 0)
 		r = indexing_see(&in);
 	if (r < 0)
 		return r;

@@ -6,7 +6,9 @@
  *		  the same hash. Only those endpoints are asked for logs in this turn, so one that lags leaves
  *		  none out, and a log is recorded only if as many of them give the very same logs of a range of
  *		  blocks up to there: what fewer make up or leave out changes nothing, and is a problem that
- *		  names them. (Decoded values are compared: endpoints differ in what else they say.)
+ *		  names them. (Decoded values are compared: endpoints differ in what else they say. An
+ *		  endpoint is one node: a balancer before nodes of which one lags may leave logs out, so let
+ *		  two agree.)
  *	the trunk The last final block that was relied on, and its hash. An endpoint that has another hash there,
  *		  or, where it has not come so far, at the first block of all, is of another chain and not
  *		  believed. If too many are, the chain was replaced, and nothing goes on until someone decides.

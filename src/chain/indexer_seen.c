@@ -66,7 +66,9 @@ static int see(struct indexing *in)
 	struct seeing seeing = { 0 };
 	int r = ask_head(in);
 
-	if (r == 0 && in->health->head > in->final.number)
+	if (r != 0 || !in->known)
+		return r;
+	if (in->health->head > in->final.number)
 		r = ask_logs(in, &seeing.list);
 	if (r == 0)
 		r = logs_digest(&seeing.list, in->arena, seeing.digest);

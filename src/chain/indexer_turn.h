@@ -26,6 +26,7 @@ const char *indexing_name(struct indexing *in, size_t i);
 _must_check_ int indexing_final(struct indexing *in);
 /* One range; @ret_more: there are further ones, and nothing speaks against asking at once. */
 _must_check_ int indexing_advance(struct indexing *in, bool *ret_more);
+/* Also how far the chain is, which may be all that is known. */
 _must_check_ int indexing_see(struct indexing *in);
 
 /* Runs @fn in a write transaction and gives back what it took of the arena. */

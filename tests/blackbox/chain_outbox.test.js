@@ -3,47 +3,20 @@
 // order.
 import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
 import { encodeFunctionData, keccak256, parseEther, toHex } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { Chain, Liar, honest } from './lib/chain.js'
-import { bin, emptyDatabase, sleep, until } from './lib/network.js'
+import { emptyDatabase, sleep, until } from './lib/network.js'
+import { Peer } from './lib/peer.js'
 import { Random } from './lib/random.js'
 
-const peer = join(dirname(bin), '../../tests/peer/outbox_peer')
 let dir, chain, anchor, key, sender, store, runs, liars, number = 0
 
-// The outbox as a process, on one store whatever becomes of it.
-class Outbox {
+class Outbox extends Peer {
   constructor(urls = [chain.url], { agree = 1, env = {} } = {}) {
-    this.health = {}
-    this.waiting = []
-    this.child = spawn(peer, [store, key.slice(2), String(agree), ...urls],
-      { env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'inherit'] })
-    this.child.stdin.on('error', () => {}) // it was killed
-    let text = ''
-    this.child.stdout.on('data', (bytes) => {
-      text += bytes
-      const lines = text.split('\n')
-      text = lines.pop()
-      for (const line of lines)
-        if (line.startsWith('health ')) this.health = JSON.parse(line.slice(7))
-        else this.waiting.shift()?.(line)
-    })
-    this.closed = once(this.child, 'close').then(() => { for (const answer of this.waiting) answer(null) })
+    super('outbox_peer', [store, key.slice(2), String(agree), ...urls], env)
     runs.push(this)
-  }
-
-  // null: it ended before it answered.
-  ask(line) {
-    return new Promise((resolve) => {
-      if (this.child.exitCode !== null || this.child.signalCode) return resolve(null)
-      this.waiting.push(resolve)
-      this.child.stdin.write(`${line}\n`)
-    })
   }
 
   anchor(sequence, name = `anchor/${sequence}`, contract = anchor) {
@@ -54,19 +27,12 @@ class Outbox {
     return this.ask(`add ${name} ${contract.address} ${data.slice(2)}`)
   }
 
-  async show(name) {
-    const line = await this.ask(`show ${name}`)
-    return line && JSON.parse(line)
+  show(name) {
+    return this.json(`show ${name}`)
   }
 
-  async counts() {
-    const line = await this.ask('count')
-    return line && JSON.parse(line)
-  }
-
-  async kill(signal = 'SIGKILL') {
-    this.child.kill(signal)
-    await this.closed
+  counts() {
+    return this.json('count')
   }
 }
 

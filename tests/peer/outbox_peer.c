@@ -8,15 +8,10 @@
  * and takes a turn every 50 ms; prints its health when it changes.
  *
  *	outbox_peer STORE SECRET AGREE URL... */
-#include <fcntl.h>
-#include <poll.h>
-#include <unistd.h>
-
 #include "base/codec.h"
 #include "chain/outbox.h"
 #include "io/migrate.h"
-
-enum { INPUT_MAX = 8192, TURN_MS = 50 };
+#include "lines.h"
 
 #define GWEI INT64_C(1000000000)
 
@@ -24,9 +19,7 @@ struct peer {
 	struct outbox_config config;
 	struct secp_key *key;
 	struct arena *arena;
-	char line[INPUT_MAX];
 	json_t *health; /* as it was said last */
-	size_t len;
 };
 
 static int sign(void *arg, const struct outbox_signing *signing, struct arena *arena,
@@ -39,19 +32,6 @@ static int sign(void *arg, const struct outbox_signing *signing, struct arena *a
 		return OUTBOX_E_DENIED;
 	}
 	return transaction_sign(signing->transaction, peer->key, arena, ret_signed);
-}
-
-/* Takes @json over. */
-static int say(const char *before, json_t *json)
-{
-	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
-
-	json_decref(json);
-	if (!text)
-		return -ENOMEM;
-	printf("%s%s\n", before, text);
-	free(text);
-	return 0;
 }
 
 /* ---- lines ---- */
@@ -92,7 +72,7 @@ static int tx_count(struct tx *tx, void *arg)
 
 static int add(struct peer *peer, char *name, char *contract, char *data)
 {
-	static uint8_t bytes[INPUT_MAX];
+	static uint8_t bytes[LINE_MAX_SIZE];
 	struct asking asking = { .peer = peer, .call = { .name = name, .data = bytes } };
 	size_t len = strlen(data);
 	int r;
@@ -117,11 +97,11 @@ static int show(struct peer *peer, char *name)
 	if (r != 0)
 		return r;
 	hex_encode(asking.row.hash, 32, hash);
-	return say("", json_pack("{s:s, s:i, s:I, s:I, s:s, s:s}", "name", name, "state",
-				 (int)asking.row.state, "nonce",
-				 (json_int_t)(asking.row.has_nonce ? asking.row.nonce : -1),
-				 "variants", (json_int_t)asking.row.variants, "hash", hash,
-				 "detail", asking.row.detail));
+	return lines_say("", json_pack("{s:s, s:i, s:I, s:I, s:s, s:s}", "name", name, "state",
+				       (int)asking.row.state, "nonce",
+				       (json_int_t)(asking.row.has_nonce ? asking.row.nonce : -1),
+				       "variants", (json_int_t)asking.row.variants, "hash", hash,
+				       "detail", asking.row.detail));
 }
 
 static int show_counts(struct peer *peer)
@@ -131,20 +111,22 @@ static int show_counts(struct peer *peer)
 
 	if (r != 0)
 		return r;
-	return say("", json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "queued",
-				 (json_int_t)asking.counts[OUTBOX_QUEUED], "sent",
-				 (json_int_t)asking.counts[OUTBOX_SENT], "mined",
-				 (json_int_t)asking.counts[OUTBOX_MINED], "final",
-				 (json_int_t)asking.counts[OUTBOX_FINAL], "reverted",
-				 (json_int_t)asking.counts[OUTBOX_REVERTED], "refused",
-				 (json_int_t)asking.counts[OUTBOX_REFUSED]));
+	return lines_say("", json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "queued",
+				       (json_int_t)asking.counts[OUTBOX_QUEUED], "sent",
+				       (json_int_t)asking.counts[OUTBOX_SENT], "mined",
+				       (json_int_t)asking.counts[OUTBOX_MINED], "final",
+				       (json_int_t)asking.counts[OUTBOX_FINAL], "reverted",
+				       (json_int_t)asking.counts[OUTBOX_REVERTED], "refused",
+				       (json_int_t)asking.counts[OUTBOX_REFUSED]));
 }
 
-static int take_line(struct peer *peer, char *line)
+static int take_line(void *arg, char *line)
 {
+	struct peer *peer = arg;
 	char *rest = NULL, *word = strtok_r(line, " ", &rest), *name = strtok_r(NULL, " ", &rest),
 	     *contract = strtok_r(NULL, " ", &rest), *data = strtok_r(NULL, " ", &rest);
 
+	arena_reset(peer->arena);
 	if (word && data && strcmp(word, "add") == 0)
 		return add(peer, name, contract, data);
 	if (word && name && strcmp(word, "show") == 0)
@@ -154,32 +136,11 @@ static int take_line(struct peer *peer, char *line)
 	return -EINVAL;
 }
 
-/* 0; -ENODATA at the end of the input. */
-static int take_lines(struct peer *peer)
-{
-	ssize_t n = read(STDIN_FILENO, peer->line + peer->len, sizeof(peer->line) - peer->len);
-	char *end;
-	int r = 0;
-
-	if (n <= 0)
-		return n == 0 || errno != EAGAIN ? -ENODATA : 0;
-	peer->len += (size_t)n;
-	while (r == 0 && (end = memchr(peer->line, '\n', peer->len))) {
-		size_t used = (size_t)(end + 1 - peer->line);
-
-		*end = '\0';
-		arena_reset(peer->arena);
-		r = take_line(peer, peer->line);
-		peer->len -= used;
-		memmove(peer->line, end + 1, peer->len);
-	}
-	return r;
-}
-
 /* ---- turns ---- */
 
-static int take_turn(struct peer *peer)
+static int take_turn(void *arg)
 {
+	struct peer *peer = arg;
 	struct outbox_health health;
 	json_t *json;
 	int r;
@@ -190,29 +151,7 @@ static int take_turn(struct peer *peer)
 		return r;
 	json = json_pack("{s:I, s:I, s:s}", "queued", (json_int_t)health.queued, "in_flight",
 			 (json_int_t)health.in_flight, "problem", health.problem);
-	if (json_equal(json, peer->health)) {
-		json_decref(json);
-		return 0;
-	}
-	json_decref(peer->health);
-	peer->health = json_incref(json);
-	return say("health ", json);
-}
-
-static int run(struct peer *peer)
-{
-	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
-	int r = 0;
-
-	fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
-	while (r == 0) {
-		if (poll(&in, 1, TURN_MS) > 0)
-			r = take_lines(peer);
-		if (r == 0)
-			r = take_turn(peer);
-		fflush(stdout);
-	}
-	return r == -ENODATA ? 0 : r;
+	return lines_say_new("health ", json, &peer->health);
 }
 
 static int64_t number_or(const char *name, int64_t otherwise)
@@ -263,6 +202,7 @@ int main(int argc, char **argv)
 			    .max_fee_wei = number_or("MAX_FEE_WEI", 1000 * GWEI),
 			    .max_gas = number_or("MAX_GAS", 5000000) },
 	};
+	struct lines lines = { .take = take_line, .turn = take_turn, .arg = &peer };
 	int r;
 
 	if (argc < 5) {
@@ -271,7 +211,7 @@ int main(int argc, char **argv)
 	}
 	r = open_all(&peer, argc, argv);
 	if (r == 0)
-		r = run(&peer);
+		r = lines_run(&lines);
 	if (r != 0)
 		fprintf(stderr, "outbox_peer: %d\n", r);
 	if (peer.config.db)

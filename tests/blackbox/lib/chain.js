@@ -21,14 +21,15 @@ export const artifact = async (name) =>
   JSON.parse(await readFile(join(contracts, `out/${name}.sol/${name}.json`), 'utf8'))
 
 export class Chain {
-  // Blocks are made every second, or, with mining false, only by mine().
-  static async start({ mining = true } = {}) {
+  // Blocks are made every second, or, with mining false, only by mine(). What is @finalAfter blocks (an even number)
+  // below the head is final.
+  static async start({ mining = true, finalAfter = 2 } = {}) {
     const chain = new Chain()
     chain.port = await freePort()
     chain.url = `http://127.0.0.1:${chain.port}`
     chain.child = spawn(join(contracts, 'bin/anvil'), [
       '--port', String(chain.port), '--chain-id', '3338', '--hardfork', 'london', '--silent',
-      '--slots-in-an-epoch', '1', '--gas-limit', '60000000', ...(mining ? ['-b', '1'] : ['--no-mining']),
+      '--slots-in-an-epoch', String(finalAfter / 2), '--gas-limit', '60000000', ...(mining ? ['-b', '1'] : ['--no-mining']),
     ], { stdio: ['ignore', 'ignore', 'inherit'] })
     const transport = http(chain.url, { retryCount: 0 })
     chain.public = createPublicClient({ chain: peaq, transport, pollingInterval: 100 })
