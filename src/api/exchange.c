@@ -54,7 +54,7 @@ void request_prepare(struct request *request, void *prepared)
 
 static void answer_text(const struct exchange_host *host, struct http_conn_id conn, int status,
 			const char *type, const struct http_header *extra, const char *request_id,
-			const char *text)
+			const char *text, size_t len)
 {
 	struct http_header headers[2 + EXTRA_HEADERS];
 	size_t n = 0;
@@ -65,7 +65,7 @@ static void answer_text(const struct exchange_host *host, struct http_conn_id co
 		headers[n++] = (struct http_header){ "x-request-id", request_id };
 	for (size_t i = 0; extra && i < EXTRA_HEADERS && extra[i].name; i++)
 		headers[n++] = extra[i];
-	http_reply(host->context->http, conn, status, headers, n, text, text ? strlen(text) : 0);
+	http_reply(host->context->http, conn, status, headers, n, text, len);
 }
 
 static void answer_problem(const struct exchange_host *host, struct http_conn_id conn,
@@ -82,7 +82,7 @@ static void answer_problem(const struct exchange_host *host, struct http_conn_id
 	if (problem->status == 503 || problem->status == 429)
 		extra[n++] = (struct http_header){ "retry-after", "1" };
 	answer_text(host, conn, problem->status, "application/problem+json", extra, request_id,
-		    text);
+		    text, text ? strlen(text) : 0);
 	free(text);
 }
 
@@ -124,6 +124,7 @@ static void finish_reply(struct exchange *x)
 	struct http_header extra[EXTRA_HEADERS] = { 0 };
 	const char *text = x->reply.text, *type = "application/json";
 	char *dumped = NULL;
+	size_t len;
 	int status;
 
 	if (x->stored) {
@@ -131,6 +132,9 @@ static void finish_reply(struct exchange *x)
 	} else if (x->reply.plain) {
 		text = x->reply.plain;
 		type = "text/plain; charset=utf-8";
+	} else if (x->reply.octets) {
+		text = x->reply.octets;
+		type = "application/octet-stream";
 	} else if (x->reply.body) {
 		text = dumped = json_dumps(x->reply.body, JSON_COMPACT);
 		if (!text) {
@@ -142,7 +146,8 @@ static void finish_reply(struct exchange *x)
 		extra[0] = (struct http_header){ "idempotency-replayed", "true" };
 	status = x->reply.status ? x->reply.status : 200;
 	log_answer(x, status);
-	answer_text(x->host, x->request.conn, status, type, extra, x->request.id, text);
+	len = x->reply.octets && !x->stored ? x->reply.octets_len : text ? strlen(text) : 0;
+	answer_text(x->host, x->request.conn, status, type, extra, x->request.id, text, len);
 	free(dumped);
 	exchange_free(x);
 }
@@ -497,7 +502,7 @@ static void answer_inline(const struct exchange_host *host, const struct router_
 		answer_problem(host, http->conn, &problem, NULL, NULL);
 	} else {
 		answer_text(host, http->conn, reply.status ? reply.status : 200, "application/json",
-			    NULL, NULL, reply.text);
+			    NULL, NULL, reply.text, reply.text ? strlen(reply.text) : 0);
 	}
 	json_decref(reply.body);
 }

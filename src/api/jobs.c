@@ -52,6 +52,13 @@ static void slot_run(void *arg)
 		 expected == JOB_AGAIN);
 }
 
+static struct pool *slot_pool(const struct slot *slot)
+{
+	const struct context *context = slot->jobs->context;
+
+	return slot->job->outside ? context->outside : context->background;
+}
+
 static void slot_wake(struct slot *slot)
 {
 	int expected = JOB_IDLE;
@@ -60,7 +67,7 @@ static void slot_wake(struct slot *slot)
 		return;
 	if (atomic_compare_exchange_strong(&slot->state, &expected, JOB_QUEUED)) {
 		/* A full pool loses the turn, not the job: its timer comes again. */
-		if (pool_submit(slot->jobs->context->background, slot_run, slot) < 0)
+		if (pool_submit(slot_pool(slot), slot_run, slot) < 0)
 			atomic_store(&slot->state, JOB_IDLE);
 		return;
 	}

@@ -1,4 +1,4 @@
-/* jobs.h - runs the modules' jobs on the background pool: at their period, when woken, and never one
+/* jobs.h - runs the modules' jobs on the pools for them: at their period, when woken, and never one
  * twice at once. A wake during a run runs it once more. */
 #pragma once
 

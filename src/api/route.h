@@ -65,6 +65,8 @@ struct reply {
 	const char *text; /* a static JSON text instead of @body, for inline rows */
 	const char *plain; /* sent as text/plain instead of @body: in the arena, at most
 			    * REPLY_PLAIN_MAX bytes; not for rows that are .idempotent */
+	const void *octets; /* the same of application/octet-stream, @octets_len bytes */
+	size_t octets_len;
 	struct field_error error; /* set by reply_refuse: shown in the problem */
 	const char *detail; /* shown in the problem in place of the outcome's; in the arena */
 };
@@ -144,16 +146,19 @@ struct context {
 	struct pool *people; /* requests */
 	struct pool *agents; /* what agents send */
 	struct pool *background; /* jobs and reconcilers */
+	struct pool *outside; /* jobs that wait for others' machines */
 	struct jobs *jobs; /* NULL in unit tests */
 	const struct settings *settings; /* api/settings.h */
 };
 
 /* Runs every @every_ms on the background pool, never twice at once; also when job_wake is called.
- * A fault is logged and tried again at the next turn. */
+ * A fault is logged and tried again at the next turn. One that may wait long for somebody else's machine is
+ * .outside: then it holds up no other jobs than its like. */
 struct job {
 	const char *name;
 	uint64_t every_ms;
 	int (*run)(const struct context *context, struct arena *arena);
+	bool outside;
 };
 
 /* Runs the job called @name soon. From any thread; without jobs (unit tests) nothing happens. */
