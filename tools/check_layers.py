@@ -30,11 +30,12 @@ MAY_INCLUDE = {
 API_FOR_MODULES = {"api/route.h", "api/settings.h"}
 MODULE_GRAPH = {
     "rewards": {"proof", "checker", "service", "worker", "billing", "iam", "logging"},
-    "proof": {"checker", "service", "worker", "billing", "iam", "logging"},
+    "proof": {"chain", "checker", "service", "worker", "billing", "iam", "logging"},
     "checker": {"node", "iam", "logging"},
     "service": {"worker", "billing", "iam", "logging"},
     "worker": {"node", "billing", "iam", "logging"},
     "billing": {"iam", "logging"},
+    "chain": {"iam", "logging"},
     "iam": {"logging"},
     "logging": set(),
     "node": set(),

@@ -4,8 +4,18 @@
 #include "base/address.h"
 #include "base/amount.h"
 
+struct contracts;
 struct es256_key;
 struct secp_key;
+
+/* The chain that what must last is recorded on. */
+struct chain_settings {
+	const char *const *rpc_urls;
+	size_t n_rpc_urls;
+	size_t agree; /* endpoints that must say the same before money follows from it */
+	const char *signer; /* path of its socket */
+	const struct contracts *contracts;
+};
 
 struct settings {
 	const char *domain; /* shown in sign-in messages: "127.0.0.1:7070" */
@@ -68,4 +78,14 @@ struct settings {
 	int64_t rewards_ratio_basis_points; /* of the workers' for jobs; the rest for uptime */
 	int64_t rewards_commission_basis_points; /* the delegators' part of a reward */
 	int64_t rewards_max_stake_tokens; /* a stake above it counts as it */
+
+	/* The chain. */
+	const struct chain_settings *chain; /* NULL: nothing is recorded on one */
+	int64_t anchor_every_ms; /* a root of each kind of records so often, if there are any; 600,000 */
+	int64_t chain_alarm_ms; /* operators hear of what has been wrong for so long; 60,000 */
+	int64_t chain_timeout_ms; /* of one question to an endpoint; 10,000 */
+	int64_t chain_again_ms, chain_raise_ms,
+		chain_refuse_ms; /* chain/outbox.h; 30,000, 180,000 and 600,000 */
+	int64_t chain_max_fee_gwei,
+		chain_max_gas; /* no transaction costs more; 1,000 and 5,000,000 */
 };

@@ -1,4 +1,4 @@
-/* admin.c - what operators do: credit, roles, every machine and checker, licences, the ledger's check. */
+/* admin.c - what operators do: credit, roles, every machine and checker, licences, the ledger's check, the chain. */
 #include "cmd/cli.h"
 #include "cmd/commands.h"
 #include "cmd/popw.h"
@@ -270,6 +270,69 @@ static int admin_ledger(int argc, char **argv)
 	return status;
 }
 
+/* ---- the chain ---- */
+
+static const struct option_table chain_table = {
+	.usage = "kaisar admin chain [OPTIONS]",
+	.about = "How the chain does; exits with 1 where something is wrong.",
+	.rows = plain_rows,
+};
+
+static const struct column chain_columns[] = {
+	{ "chain", "chain.chain_id" },
+	{ "key", "chain.publisher" },
+	{ "head", "chain.head" },
+	{ "final", "chain.final" },
+	{ "calls waiting", "outbox.queued" },
+	{ "calls sent", "outbox.in_flight" },
+	{ "calls: problem", "outbox.problem" },
+	{ "blocks behind", "indexer.behind" },
+	{ "logs: problem", "indexer.problem" },
+	{ "last root", "anchors.sequence" },
+	{ "made", "anchors.made_at" },
+	{ "final", "anchors.final" },
+	{ "records waiting", "anchors.waiting" },
+	{ "roots: problem", "anchors.problem" },
+	{ "must agree", "agree" },
+	{ 0 },
+};
+
+static const struct column endpoint_columns[] = {
+	{ "ENDPOINT", "url" },      { "ANSWERS", "answers" }, { "FAILURES", "failures" },
+	{ "RESTS MS", "rests_ms" }, { "PROBLEM", "problem" }, { 0 },
+};
+
+static bool chain_well(const json_t *health)
+{
+	static const char *const parts[] = { "outbox", "indexer", "anchors" };
+	bool well = true;
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		well = well &&
+		       json_is_null(json_object_get(json_object_get(health, parts[i]), "problem"));
+	return well;
+}
+
+static int admin_chain(int argc, char **argv)
+{
+	_cleanup_(json_decrefp) json_t *health = NULL;
+	struct cli cli;
+	int status;
+
+	if (cli_begin(&chain_table, argc, argv, &cli, &status) != 0)
+		return status;
+	status = client_get(cli.client, "/v1/admin/chain", &health);
+	if (status == 0)
+		status = cli_print_object(&cli, chain_columns, health);
+	if (status == 0 && cli.format == OUT_TABLE)
+		status = cli_print_list(&cli, endpoint_columns,
+					json_object_get(health, "endpoints"));
+	if (status == 0 && !chain_well(health))
+		status = cli_fail(CLI_FAILED, "something keeps the network from its chain");
+	cli_end(&cli);
+	return status;
+}
+
 int cmd_admin(int argc, char **argv)
 {
 	static const struct cli_verb verbs[] = {
@@ -281,6 +344,7 @@ int cmd_admin(int argc, char **argv)
 		{ "proofs", "list every proof, planted ones and disagreements", popw_admin_list },
 		{ "probes", "list the test containers that checkers talked to", popw_admin_probes },
 		{ "ledger", "check that the books balance", admin_ledger },
+		{ "chain", "show how the chain does, and what is wrong", admin_chain },
 		{ 0 },
 	};
 

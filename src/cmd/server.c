@@ -10,12 +10,14 @@
 #include "cmd/commands.h"
 #include "cmd/file.h"
 #include "cmd/options.h"
+#include "cmd/server_chain.h"
 #include "cmd/server_keys.h"
 #include "cmd/server_settings.h"
 #include "io/loop.h"
 #include "io/migrate.h"
 #include "io/pool.h"
 #include "modules/billing/billing.h"
+#include "modules/chain/chain.h"
 #include "modules/checker/checker.h"
 #include "modules/iam/iam.h"
 #include "modules/logging/logging.h"
@@ -31,13 +33,14 @@ enum {
 	PEOPLE_THREADS = 8,
 	AGENT_THREADS = 4,
 	BACKGROUND_THREADS = 4,
+	OUTSIDE_THREADS = 2,
 	QUEUE_LIMIT = 4096,
 	DRAIN_MS = 10000,
 };
 
 static const struct module *const modules[] = {
-	&logging_module, &iam_module,     &billing_module, &worker_module,
-	&checker_module, &service_module, &proof_module,   &rewards_module,
+	&logging_module, &iam_module,     &chain_module, &billing_module, &worker_module,
+	&checker_module, &service_module, &proof_module, &rewards_module,
 };
 
 static const struct option_row rows[] = {
@@ -47,7 +50,8 @@ static const struct option_row rows[] = {
 	{ "url", 0, "URL", "how people reach it (http://HOST:PORT)" },
 	{ "domain", 0, "NAME", "shown in sign-in messages (URL's host and port)" },
 	{ "operator", 0, "ADDRESS", "a wallet with the operator role; may be repeated" },
-	{ "chain-id", 0, "N", "in sign-in messages (3338, peaq)" },
+	{ "chain-id", 0, "N", "in sign-in messages, and of the chain (3338, peaq)" },
+	SERVER_CHAIN_ROWS,
 	{ "peer-rate", 0, "N", "requests a second from one address, 0: no limit (500)" },
 	{ "probe-image", 0, "IMAGE",
 	  "deployed on idle machines for checkers to talk to; it has sh and goes on (no probes)" },
@@ -71,6 +75,7 @@ struct server {
 	struct address operators[OPERATORS_MAX];
 	struct settings settings;
 	struct server_keys keys;
+	struct server_chain chain;
 	struct context context;
 	struct api *api;
 	double peer_rate;
@@ -165,6 +170,22 @@ static int read_settings(struct server *server)
 	return read_operators(server);
 }
 
+static int read_chain(struct server *server)
+{
+	const struct chain_settings *chain;
+	int status = server_chain_read(&server->options, &table, &server->chain, &chain);
+
+	if (status != 0 || !chain)
+		return status;
+	if (chain->contracts->chain_id != server->settings.chain_id)
+		return options_refuse(&table,
+				      "--chain-addresses is of chain %" PRIu64
+				      ": say --chain-id %" PRIu64 ", or name another file",
+				      chain->contracts->chain_id, chain->contracts->chain_id);
+	server->settings.chain = chain;
+	return 0;
+}
+
 /* ---- life ---- */
 
 static void on_drained(void *arg)
@@ -213,7 +234,8 @@ static int data_lock(struct server *server)
 
 static int store_open(struct server *server)
 {
-	unsigned int connections = PEOPLE_THREADS + AGENT_THREADS + BACKGROUND_THREADS;
+	unsigned int connections = PEOPLE_THREADS + AGENT_THREADS + BACKGROUND_THREADS +
+				   OUTSIDE_THREADS;
 	int r, applied;
 
 	r = db_open(server->db_url, connections, &server->context.db);
@@ -232,6 +254,8 @@ static int pools_open(struct context *context)
 		r = pool_new("agents", AGENT_THREADS, QUEUE_LIMIT, &context->agents);
 	if (r == 0)
 		r = pool_new("background", BACKGROUND_THREADS, QUEUE_LIMIT, &context->background);
+	if (r == 0)
+		r = pool_new("outside", OUTSIDE_THREADS, QUEUE_LIMIT, &context->outside);
 	return r;
 }
 
@@ -296,6 +320,8 @@ static void server_close(struct server *server)
 		pool_free(context->agents);
 	if (context->background)
 		pool_free(context->background);
+	if (context->outside)
+		pool_free(context->outside);
 	/* What was submitted still answers through the face, so the store ends first. */
 	if (context->db)
 		db_close(context->db);
@@ -358,5 +384,7 @@ int cmd_server(int argc, char **argv)
 		status = read_names(&server);
 	if (status == 0)
 		status = read_settings(&server);
+	if (status == 0)
+		status = read_chain(&server);
 	return status ? status : server_run(&server);
 }

@@ -78,6 +78,20 @@ static const struct parameter parameters[] = {
 		  "the delegators' share of a reward, 1/10000"),
 	PARAMETER(rewards_max_stake_tokens, 100000, 1, TOKENS_AT_MOST,
 		  "a machine's stake counts up to so many tokens"),
+	PARAMETER(anchor_every_ms, 10 * MINUTE_MS, 200, DAY_MS,
+		  "new records of a kind are anchored on the chain so often"),
+	PARAMETER(chain_alarm_ms, MINUTE_MS, 0, DAY_MS,
+		  "operators hear of a problem with the chain after so long"),
+	PARAMETER(chain_timeout_ms, 10000, 100, MINUTE_MS,
+		  "for an endpoint of the chain to answer"),
+	PARAMETER(chain_again_ms, 30000, 100, HOUR_MS,
+		  "a transaction that is not mined is sent again so often"),
+	PARAMETER(chain_raise_ms, 3 * MINUTE_MS, 1000, DAY_MS,
+		  "a transaction that is not mined offers more after so long"),
+	PARAMETER(chain_refuse_ms, 10 * MINUTE_MS, 100, DAY_MS,
+		  "a call ends when its contract refused it for so long"),
+	PARAMETER(chain_max_fee_gwei, 1000, 1, 1000000, "at most for each gas of a transaction"),
+	PARAMETER(chain_max_gas, 5000000, 21000, 100000000, "at most for a transaction"),
 };
 
 static int64_t *value_at(struct settings *settings, const struct parameter *p)

@@ -38,6 +38,30 @@ static bool is_settings_operator(const struct settings *settings, struct account
 	return false;
 }
 
+int iam_operators(const struct context *context, struct tx *tx, size_t max,
+		  struct account_id **ret_accounts, size_t *ret_n)
+{
+	const struct settings *settings = context->settings;
+	struct account_id *stored, *list;
+	size_t n_stored, n = 0;
+	int r;
+
+	r = iam_store_role_list(tx, ROLE_OPERATOR, max, &stored, &n_stored);
+	if (r != 0)
+		return r;
+	list = arena_array(tx_arena(tx), settings->n_operators + n_stored + 1, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; i < settings->n_operators; i++)
+		list[n++] = (struct account_id){ settings->operators[i] };
+	for (size_t i = 0; i < n_stored; i++)
+		if (!is_settings_operator(settings, stored[i]))
+			list[n++] = stored[i];
+	*ret_accounts = list;
+	*ret_n = n;
+	return 0;
+}
+
 int iam_roles_of(const struct context *context, struct tx *tx, struct account_id account,
 		 uint32_t *ret_roles)
 {

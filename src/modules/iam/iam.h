@@ -25,6 +25,11 @@ _must_check_ int iam_authenticate(const struct context *context, const char *aut
 _must_check_ int iam_account_ensure(const struct context *context, struct tx *tx,
 				    struct account_id account);
 
+/* Who holds the operator role: those of the settings, and by the store at most @max more. In the
+ * transaction's arena, each once. */
+_must_check_ int iam_operators(const struct context *context, struct tx *tx, size_t max,
+			       struct account_id **ret_accounts, size_t *ret_n);
+
 /* A token that opens one thing of @account's, the one with the id @thing, at the routes that take tickets,
  * for @life_ms. Nothing is stored: it is worth nothing once the thing is over. */
 _must_check_ int iam_ticket(const struct context *context, struct account_id account,

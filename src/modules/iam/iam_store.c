@@ -114,6 +114,27 @@ int iam_store_role_holders(struct tx *tx, enum role role, int64_t *ret_n)
 			   SQL_PARAMS(sql_text(role_words[role])), ret_n);
 }
 
+int iam_store_role_list(struct tx *tx, enum role role, size_t max, struct account_id **ret_accounts,
+			size_t *ret_n)
+{
+	struct account_id *list;
+	struct sql_rows *rows;
+	int r;
+
+	r = tx_query(tx, "SELECT account FROM iam_roles WHERE role = $1 ORDER BY account LIMIT $2",
+		     SQL_PARAMS(sql_text(role_words[role]), sql_int((int64_t)max)), &rows);
+	if (r != 0)
+		return no_conflict(r);
+	list = arena_array(tx_arena(tx), rows_count(rows) + 1, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < rows_count(rows); i++)
+		r = rows_bytes(rows, i, "account", &list[i], sizeof(list[i]));
+	*ret_accounts = list;
+	*ret_n = rows_count(rows);
+	return r;
+}
+
 /* ---- nonces ---- */
 
 int iam_store_nonce_add(struct tx *tx, const struct iam_nonce *nonce)

@@ -24,6 +24,8 @@ _must_check_ int iam_store_role_grant(struct tx *tx, struct account_id account, 
 _must_check_ int iam_store_role_revoke(struct tx *tx, struct account_id account, enum role role,
 				       bool *ret_changed);
 _must_check_ int iam_store_role_holders(struct tx *tx, enum role role, int64_t *ret_n);
+_must_check_ int iam_store_role_list(struct tx *tx, enum role role, size_t max,
+				     struct account_id **ret_accounts, size_t *ret_n);
 
 /* ---- nonces ---- */
 

@@ -1,8 +1,10 @@
 #include "modules/proof/settle.h"
 
 #include "api/settings.h"
+#include "base/keccak.h"
 #include "base/log.h"
 #include "modules/billing/billing.h"
+#include "modules/chain/chain.h"
 #include "modules/logging/logging.h"
 #include "modules/proof/plan.h"
 #include "modules/proof/probe_store.h"
@@ -414,6 +416,18 @@ static int write_end(struct settling *s, struct tx *tx)
 	return r;
 }
 
+/* Its published record goes into a root on the chain: a planted session is no report of a machine. */
+static int anchor(const struct settling *s, struct tx *tx)
+{
+	uint8_t id[32], digest[KECCAK_SIZE];
+
+	if (!s->judged)
+		return 0;
+	anchor_leaf_id(s->row.id.bytes, sizeof(s->row.id.bytes), id);
+	keccak256(s->end->record, s->end->record_len, digest);
+	return chain_leaf(s->context, tx, ANCHOR_PROOFS, id, digest);
+}
+
 static int tx_settle(struct tx *tx, void *arg)
 {
 	struct settling *s = arg;
@@ -428,7 +442,9 @@ static int tx_settle(struct tx *tx, void *arg)
 		r = mark_panel(s, tx);
 	if (r != 0 || s->row.planted)
 		return r;
-	r = read_device(s, tx);
+	r = anchor(s, tx);
+	if (r == 0)
+		r = read_device(s, tx);
 	if (r != 0)
 		return r;
 	what = found(s);

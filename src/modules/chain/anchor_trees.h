@@ -1,0 +1,15 @@
+/* anchor_trees.h - paths of leaves in roots that were made. A tree is computed from its leaves by the first who
+ * asks, one at a time in the whole process (anybody may ask), and the last few are kept. Thread safe. */
+#pragma once
+
+#include "modules/chain/chain_state.h"
+#include "modules/chain/chain_store.h"
+
+/* The path of the leaf called @id under @root. ROUTE_E_UNAVAILABLE: another tree is being computed;
+ * ROUTE_E_NOT_FOUND. */
+_must_check_ int anchor_trees_prove(const struct chain_state *state, struct tx *tx,
+				    const struct anchor_root *root, const uint8_t id[32],
+				    struct merkle_hash ret_path[static MERKLE_DEPTH_MAX],
+				    size_t *ret_n);
+
+void anchor_trees_forget(void);

@@ -1,0 +1,8 @@
+/* chain_jobs.h - the turns of outbox, indexer and anchors. They wait for others' machines. */
+#pragma once
+
+#include "api/route.h"
+
+#define CHAIN_OUTBOX_JOB "chain_outbox"
+
+extern const struct job chain_jobs[];

@@ -1,0 +1,6 @@
+/* chain_routes.h - the module's HTTP face. */
+#pragma once
+
+#include "api/route.h"
+
+extern const struct route chain_routes[];
