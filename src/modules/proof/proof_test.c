@@ -647,6 +647,21 @@ static void rent(struct stage *stage)
 	assert_int_equal(store_run(&stage->store, TX_WRITE, tx_rent, &call), 0);
 }
 
+/* Who was measured once, and then tells no way to be measured, has no figures to live on. */
+static void test_bandwidth_that_is_not_measured_again_is_none(void **state)
+{
+	struct stage *stage = *state;
+	struct worker_standing host;
+
+	stage_until(stage, 2);
+	store_exec(&stage->store, "UPDATE worker_devices SET down_kbps = 9000000, "
+				  "up_kbps = 8000000 WHERE kind = 2");
+	host = check_host(stage, 3);
+	assert_int_equal(host.state, WORKER_PROVED);
+	assert_int_equal(host.down_kbps, 0);
+	assert_int_equal(host.up_kbps, 0);
+}
+
 /* A tenant who fills the device, or its time, computes neither for free nor at the machine's cost. */
 static void test_what_a_tenant_can_bring_about_excuses_nothing(void **state)
 {
@@ -1090,6 +1105,7 @@ int main(void)
 		STAGE_TEST(test_who_yields_to_nobody_fails),
 		STAGE_TEST(test_who_leaves_before_its_openings_fails),
 		STAGE_TEST(test_a_rented_machine_that_fails_is_excused),
+		STAGE_TEST(test_bandwidth_that_is_not_measured_again_is_none),
 		STAGE_TEST(test_what_a_tenant_can_bring_about_excuses_nothing),
 		STAGE_TEST(test_who_yields_to_a_tenant_stands_as_before),
 		STAGE_TEST(test_polls_are_relayed_and_reports_kept),

@@ -216,6 +216,8 @@ static void take_measures(const struct settling *s, struct worker_standing *stan
 	standing->fill_kbps = fill_kbps(s);
 	if (s->order->port != 0)
 		take_rates(s, standing);
+	else /* It tells no way to be measured, and does not live on one good day. */
+		standing->down_kbps = standing->up_kbps = 0;
 }
 
 static void pass(const struct settling *s, struct worker_standing *standing)
