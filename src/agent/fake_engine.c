@@ -252,6 +252,9 @@ static void break_it(struct peer *peer, enum fake_act how)
 	case FAKE_CONFLICT:
 		answer(peer, 409, "{\"message\":\"the name is already in use\"}");
 		break;
+	case FAKE_MISSING:
+		answer(peer, 404, "{\"message\":\"no such thing\"}");
+		break;
 	case FAKE_IGNORE:
 		answer(peer, 204, "");
 		break;

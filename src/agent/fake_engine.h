@@ -17,6 +17,7 @@ enum fake_act {
 	FAKE_FLOOD, /* 200 and bytes without an end */
 	FAKE_ERROR, /* 500 with a message */
 	FAKE_CONFLICT, /* 409: the name is taken */
+	FAKE_MISSING, /* 404: there is no such thing */
 	FAKE_IGNORE, /* says that it did it */
 	FAKE_LIE, /* tells of a running container whatever it is */
 	FAKE_SLOW, /* answers rightly after FAKE_SLOW_MS */

@@ -108,23 +108,29 @@ static int tear_down(void **state)
 	return system(command);
 }
 
+static void want_with(struct fixture *f, Wire__Want wanted, Wire__Container *container)
+{
+	Wire__Desired desired = WIRE__DESIRED__INIT;
+	Wire__Lease lease = WIRE__LEASE__INIT, *leases[] = { &lease };
+
+	lease.lease = lease.rental = (ProtobufCBinaryData){ 16, f->lease.bytes };
+	lease.generation = desired.generation = ++f->generation;
+	lease.want = wanted;
+	lease.container = container;
+	desired.leases = leases;
+	desired.n_leases = wanted == WIRE__WANT__WANT_NONE ? 0 : 1;
+	assert_int_equal(reconcile_desired(f->reconcile, &desired), 0);
+}
+
 static void want(struct fixture *f, Wire__Want wanted)
 {
 	Wire__Container container = WIRE__CONTAINER__INIT;
-	Wire__Desired desired = WIRE__DESIRED__INIT;
-	Wire__Lease lease = WIRE__LEASE__INIT, *leases[] = { &lease };
 
 	container.image = (char *)"fake";
 	container.cpu_milli = 500;
 	container.memory_bytes = 32 << 20;
 	container.stop_timeout_s = 1;
-	lease.lease = lease.rental = (ProtobufCBinaryData){ 16, f->lease.bytes };
-	lease.generation = desired.generation = ++f->generation;
-	lease.want = wanted;
-	lease.container = &container;
-	desired.leases = leases;
-	desired.n_leases = wanted == WIRE__WANT__WANT_NONE ? 0 : 1;
-	assert_int_equal(reconcile_desired(f->reconcile, &desired), 0);
+	want_with(f, wanted, &container);
 }
 
 static struct lease *lease_of(struct fixture *f)
@@ -449,6 +455,25 @@ static void a_flood_takes_no_memory(void **state)
 	clean(f);
 }
 
+static bool is_pulling(struct fixture *f)
+{
+	return lease_of(f)->pull != NULL;
+}
+
+/* A control plane that forgets, while the image comes, what is to run. */
+static void what_is_to_run_is_taken_away(void **state)
+{
+	struct fixture *f = *state;
+
+	until(f, is_up);
+	break_call(f, "POST", "containers/create", FAKE_MISSING, 1);
+	break_call(f, "POST", "images/create", FAKE_SLOW, 1);
+	want(f, WIRE__WANT__WANT_RUN);
+	until(f, is_pulling);
+	want_with(f, WIRE__WANT__WANT_RUN, NULL);
+	fails_as(f, WIRE_REASON_CREATE_FAILED);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -475,6 +500,7 @@ int main(void)
 		TEST(a_container_that_is_lost),
 		TEST(a_list_that_never_comes),
 		TEST(a_flood_takes_no_memory),
+		TEST(what_is_to_run_is_taken_away),
 		TEST(damaged_state_destroys_nothing),
 		TEST(a_later_version_is_left_alone),
 	};

@@ -80,6 +80,12 @@ void lease_look(struct lease *lease)
 
 static void create(struct lease *lease);
 
+/* Another desire may have come since the call began. */
+static const char *image_of(const struct lease *lease)
+{
+	return lease->wanted->container ? lease->wanted->container->image : "";
+}
+
 static void on_pulled(void *arg, const struct engine_reply *reply)
 {
 	struct lease *lease = arg;
@@ -90,11 +96,10 @@ static void on_pulled(void *arg, const struct engine_reply *reply)
 		return;
 	if (!engine_ok(reply)) {
 		lease_say(lease, "Pull failed", reply->message);
-		lease_fail(lease, pull_reason(lease->wanted->container->image, reply),
-			   reply->message);
+		lease_fail(lease, pull_reason(image_of(lease), reply), reply->message);
 		return;
 	}
-	lease_say(lease, "Pulled", lease->wanted->container->image);
+	lease_say(lease, "Pulled", image_of(lease));
 	lease->pulled = true;
 	lease_enter(lease, WIRE__PHASE__PHASE_STARTING);
 	lease_step(lease);
@@ -102,9 +107,9 @@ static void on_pulled(void *arg, const struct engine_reply *reply)
 
 static void pull(struct lease *lease)
 {
-	lease_say(lease, "Pulling", lease->wanted->container->image);
+	lease_say(lease, "Pulling", image_of(lease));
 	lease_enter(lease, WIRE__PHASE__PHASE_PULLING);
-	begun(lease, pull_start(lease, lease->wanted->container->image, on_pulled));
+	begun(lease, pull_start(lease, image_of(lease), on_pulled));
 }
 
 static bool is_taken(const struct engine_reply *reply)
