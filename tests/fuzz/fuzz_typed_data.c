@@ -15,6 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	if (arena_new(16 << 20, &arena) < 0)
 		return 0;
 	r = typed_json_digest((const char *)bytes, len, arena, digest, &detail);
+	/* No fault, and a reason exactly where it is refused. */
 	assert(r >= 0 && (r > 0) == (detail != NULL));
 	if (r != 0)
 		return 0;
