@@ -25,6 +25,7 @@ static const struct {
 	{ "verify-bill", "check a bill without asking anybody", cmd_verify_bill },
 	{ "rewards", "see what epochs paid, and compute it again", cmd_rewards },
 	{ "wallet", "make, import, export and choose the keys that sign you in", cmd_wallet },
+	{ "anchor", "check the network's final records on the chain", cmd_anchor },
 	{ "popw", "prove what a machine can do, and check such proofs", cmd_popw },
 	{ "worker", "offer a machine of yours", cmd_worker },
 	{ "checker", "verify machines with a computer of yours", cmd_checker },

@@ -12,6 +12,7 @@ int cmd_login(int argc, char **argv);
 int cmd_logout(int argc, char **argv);
 int cmd_logs(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);
+int cmd_anchor(int argc, char **argv);
 int cmd_popw(int argc, char **argv);
 int cmd_ps(int argc, char **argv);
 int cmd_rewards(int argc, char **argv);

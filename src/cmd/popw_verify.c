@@ -3,6 +3,8 @@
 #include "cmd/popw.h"
 
 #include "base/codec.h"
+#include "base/keccak.h"
+#include "cmd/anchor.h"
 #include "cmd/client.h"
 #include "cmd/failure.h"
 #include "cmd/file.h"
@@ -15,6 +17,7 @@ enum { FILE_MAX = TRANSCRIPT_SIZE_MAX + 65536, ARENA_BYTES = 16 << 20 };
 static const struct option_row rows[] = {
 	{ "save", 0, "FILE", "keep the record that was fetched" },
 	{ "url", 0, "URL", "the network to fetch it from (KAISAR_URL)" },
+	ANCHOR_ROWS,
 	{ 0 },
 };
 static const struct option_table table = {
@@ -28,7 +31,9 @@ static const struct option_table table = {
 		"and prints the panel's verdict, byte for byte as it was published; it ends with 0 "
 		"where the\n"
 		"panel was right. Of a bare transcript it prints what holds, with 0 where all "
-		"does.",
+		"does.\n"
+		"With --rpc it then checks on the chain that the network anchored this very "
+		"record.",
 	.rows = rows,
 	.words_min = 1,
 	.words_max = 1,
@@ -38,6 +43,8 @@ struct replay {
 	struct hasher *hasher;
 	struct verifier *verifier;
 	struct arena *arena;
+	bool is_record; /* and it holds: what it goes by on the chain */
+	uint8_t id[32], digest[KECCAK_SIZE];
 };
 
 /* What the bits miss, for people. */
@@ -137,6 +144,10 @@ static int replay_record(struct replay *replay, const char *bytes, size_t len)
 	fputs(text, stdout);
 	say_finding(&finding);
 	say_silent(record);
+	replay->is_record = true;
+	anchor_leaf_id(record->transcript.session.id.bytes,
+		       sizeof(record->transcript.session.id.bytes), replay->id);
+	keccak256(bytes, len, replay->digest);
 	status = flush();
 	return status ? status : compare(record, &finding, &verdict);
 }
@@ -228,6 +239,21 @@ static int replay_named(struct replay *replay, const struct options *options)
 	return replay_file(replay, word);
 }
 
+/* ---- on the chain ---- */
+
+static int check_anchor(const struct replay *replay, const struct options *options)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	int r;
+
+	if (!replay->is_record)
+		return options_refuse(&table, "--rpc is for records: a transcript is not anchored");
+	r = client_open(options_get(options, "url", NULL), &client);
+	return r != 0 ? r
+		      : anchor_verify(client, &table, options, ANCHOR_PROOFS, replay->id,
+				      replay->digest, stderr);
+}
+
 int popw_verify(int argc, char **argv)
 {
 	struct replay replay = { .hasher = NULL };
@@ -242,6 +268,8 @@ int popw_verify(int argc, char **argv)
 	if (r == 0)
 		r = arena_new(ARENA_BYTES, &replay.arena);
 	status = r < 0 ? cli_fault(r, "verify") : replay_named(&replay, &options);
+	if (status == 0 && options_has(&options, "rpc"))
+		status = check_anchor(&replay, &options);
 	arena_free(replay.arena);
 	verifier_free(replay.verifier);
 	hasher_free(replay.hasher);

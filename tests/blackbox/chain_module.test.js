@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { StandardMerkleTree } from '@openzeppelin/merkle-tree'
 import { keccak256, toHex } from 'viem'
@@ -129,6 +131,70 @@ test('records are anchored once each, whatever is killed and reorganised', async
   assert.equal(signer.kind, 'anchor')
   const latest = await chain.public.readContract({ address: anchor, abi: anchorAbi, functionName: 'latest', args: [signer.account.address] })
   assert.deepEqual([Number(latest.sequence), latest.head], [list.length, list.at(-1).head])
+})
+
+// Stands before the control plane and changes what it says.
+async function lyingNetwork(change) {
+  const server = createServer(async (request, response) => {
+    const answer = await fetch(network.url + request.url)
+    const json = change(request.url, await answer.json())
+    response.writeHead(answer.status, { 'content-type': 'application/json' })
+    response.end(JSON.stringify(json))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return { url: `http://127.0.0.1:${server.address().port}`, stop: () => { server.closeAllConnections(); server.close() } }
+}
+
+test('anybody checks a record on the chain, whatever network and endpoints say', async () => {
+  const list = await anchors(), [first] = list
+  const [, [, , , id, digest]] = [...rebuild(await leavesOf(first.sequence), first.kind).entries()][0]
+  const verify = async (options = {}, url = network.url) => {
+    const words = Object.entries({ rpc: chain.url, digest, ...options }).flatMap(([name, value]) => [`--${name}`, value])
+    const program = new Program('anchor verify', ['anchor', 'verify', '--url', url, ...words, first.kind, id], { KAISAR_HOME: dir })
+    return { ...await program.ended, said: program.output }
+  }
+  const fails = async (why, options, url) => {
+    const { code, said } = await verify(options, url)
+    assert.match(said, why)
+    assert.equal(code, 1, said)
+  }
+  const good = await verify()
+  assert.equal(good.code, 0, good.said)
+  assert.match(good.said, new RegExp(`under root 1 of ${signer.account.address} at ${anchor}, in block ${first.block} \\(final\\), ` +
+    `transaction ${first.transaction}; the contract's head after root ${list.length} follows from it`))
+  await fails(/another record of this id/, { digest: toHex(1, { size: 32 }) })
+  await fails(/has no root 1 of this publisher/, { publisher: `0x${'11'.repeat(20)}` })
+  await fails(/has no root 1 of this publisher/, { 'anchor-contract': `0x${'22'.repeat(20)}` })
+
+  const inclusion = (change) => (url, json) => url.includes('inclusions') ? { ...json, ...change(json) } : json
+  const roots = (change) => (url, json) => url.includes('/v1/anchors') ? { ...json, items: change(json.items) } : json
+  const forged = toHex(7, { size: 32 })
+  const lies = {
+    'another digest': [/is not under root/, inclusion(() => ({ digest: forged })), { digest: forged }],
+    'another path': [/is not under root/, inclusion(({ path }) => ({ path: [...path, forged] }))],
+    'another head before': [/does not follow from the one before it/, inclusion(() => ({ before: forged }))],
+    'another block': [/has no root 1/, inclusion((json) => ({ anchor: { ...json.anchor, block: json.anchor.block + 1 } }))],
+    'a later root changed': [/are not those that the contract took/, roots((items) => items.map((a) => a.sequence === 2 ? { ...a, root: forged } : a))],
+    'a later root left out': [/makes no sense/, roots((items) => items.filter((a) => a.sequence !== 2))],
+    'all later roots left out': [/does not publish it/, roots((items) => items.length === 1 ? [first] : items)],
+  }
+  for (const [what, [why, change, options]] of Object.entries(lies)) {
+    const lying = await lyingNetwork(change)
+    await fails(why, options, lying.url).catch((error) => { throw new Error(`${what}: ${error.message}`) })
+    lying.stop()
+  }
+
+  // An endpoint that does not bear it out.
+  const other = await Liar.start(chain, (method, _params, ask) => method === 'eth_getLogs' ? { result: [] } : ask())
+  await fails(/has no root 1/, { rpc: other.url })
+  other.change = (method, _params, ask) => method === 'eth_call' ? { result: toHex(0, { size: 128 }) } : ask()
+  await fails(/the contract has 0 roots/, { rpc: other.url })
+  other.change = (_method, params, ask) => params?.[0] === 'finalized' ? { result: { number: '0x1' } } : ask()
+  await fails(/is the last final one/, { rpc: other.url })
+  other.change = (method, _params, ask) => method === 'eth_chainId' ? ask() : { error: { code: -32601, message: 'not here' } }
+  await fails(/eth_getLogs is not answered \(not here\)/, { rpc: other.url })
+  await other.stop()
 })
 
 test('what the API says of the chain', async () => {

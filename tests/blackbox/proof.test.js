@@ -2,11 +2,13 @@
 // rentals and checkers.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { after, before, test } from 'node:test'
 import { createHash } from 'node:crypto'
+import { Chain } from './lib/chain.js'
+import { Signer, deployContracts } from './lib/deployment.js'
 import { Network, Program, bin, demoImage, until } from './lib/network.js'
 
 const slow = 120000
@@ -14,16 +16,25 @@ const settings = {
   proof_required: 1, panel_registration: 3, panel_standing: 3, panel_least: 3, beacon_slot_ms: 1000,
   proof_standby_ms: 3000, proof_rented_ms: 2000, proof_planted_ms: 0, proof_retry_ms: 1000, proof_nonce_ms: 5000,
   proof_result_ms: 15000, poll_every_ms: 1000, proof_bandwidth_ms: 500, offline_after_ms: 10000, lost_after_ms: 30000,
+  anchor_every_ms: 1000,
 }
 const order = { image: demoImage, cpu_milli: 200, memory: '32MiB', disk: '64MiB', stop_timeout_s: 1 }
-let network, agent, tenant, checkers
+let dir, chain, signer, network, agent, tenant, checkers
 
 before(async () => {
-  network = await Network.start(settings)
+  dir = await mkdtemp('/tmp/kaisar-proof-')
+  chain = await Chain.start()
+  signer = await Signer.start(chain, join(dir, 'signer.sock'))
+  network = await Network.start(settings, ['--chain-rpc', chain.url, '--chain-addresses', await deployContracts(chain, dir), '--chain-signer', signer.path])
   agent = await network.worker({ options: ['--proof-listen', '127.0.0.1:0'] })
   tenant = await network.tenant('10')
 })
-after(() => network?.stop())
+after(async () => {
+  await network?.stop()
+  await signer?.stop()
+  await chain?.stop()
+  await rm(dir, { recursive: true, force: true })
+})
 
 const worker = () => agent.provider.get(`/v1/workers/${agent.machine}`)
 const host = async () => (await worker()).devices.find((d) => d.kind === 'host')
@@ -153,6 +164,20 @@ test('anybody replays it offline and gets the same verdict, byte for byte', asyn
   bytes[bytes.length >> 1] ^= 1
   await writeFile(file, bytes)
   assert.notEqual(spawnSync(bin, ['popw', 'verify', file]).status, 0)
+})
+
+test('the record is anchored, and anybody checks it on the chain, too', async () => {
+  const [{ id }] = (await proofs('&outcome=passed')).slice(-1)
+  const verify = (what) => spawnSync(bin, ['popw', 'verify', '--rpc', chain.url, what], { encoding: 'utf8', env: { ...process.env, KAISAR_URL: network.url } })
+  const run = await until('its root to be final', () => {
+    const run = verify(id)
+    return run.status === 0 && run
+  }, 60000)
+  assert.deepEqual(JSON.parse(run.stdout), (await tenant.get(`/v1/proofs/${id}`)).verdict)
+  assert.match(run.stderr, /On chain 3338: under root \d+ of 0x.*\(final\)/)
+  const file = join(network.dir, 'kept')
+  await writeFile(file, Buffer.from((await tenant.get(`/v1/proofs/${id}/record`)).record, 'base64url'))
+  assert.equal(verify(file).status, 0)
 })
 
 test('it is checked again at random times, and its disk too', async () => {

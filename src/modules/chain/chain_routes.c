@@ -243,9 +243,26 @@ static json_t *path_json(const struct merkle_hash *path, size_t n)
 	return list;
 }
 
+/* The head before a root: of the one before it, or behind which this store's begin. */
+static int find_before(struct tx *tx, const struct anchor_row *row, uint8_t ret_head[static 32])
+{
+	struct identity_row identity;
+	struct anchor_row before;
+	int r = chain_store_anchor(tx, (int64_t)row->root.sequence - 1, &before);
+
+	if (r == 0)
+		memcpy(ret_head, before.head, 32);
+	if (r != ROUTE_E_NOT_FOUND)
+		return r;
+	r = chain_store_identity(tx, &identity);
+	if (r == 0)
+		memcpy(ret_head, identity.head, 32);
+	return r > 0 ? -EIO : r;
+}
+
 static json_t *inclusion_json(const struct chain_state *state, const struct anchor_leaf *leaf,
-			      const struct anchor_row *row, const struct merkle_hash *path,
-			      size_t n)
+			      const struct anchor_row *row, const uint8_t before[static 32],
+			      const struct merkle_hash *path, size_t n)
 {
 	const struct anchor_place place = {
 		.chain_id = state->contracts.chain_id,
@@ -255,9 +272,10 @@ static json_t *inclusion_json(const struct chain_state *state, const struct anch
 	struct merkle_hash hash;
 
 	anchor_leaf_hash(&place, leaf, &hash);
-	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "id", encode_bytes(leaf->id, 32), "digest",
-			 encode_bytes(leaf->digest, 32), "leaf", encode_bytes(hash.bytes, 32),
-			 "path", path_json(path, n), "anchor", anchor_json(row));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "id", encode_bytes(leaf->id, 32),
+			 "digest", encode_bytes(leaf->digest, 32), "leaf",
+			 encode_bytes(hash.bytes, 32), "path", path_json(path, n), "anchor",
+			 anchor_json(row), "before", encode_bytes(before, 32));
 }
 
 static int get_inclusion(struct request *request, struct tx *tx, struct reply *reply)
@@ -268,7 +286,7 @@ static int get_inclusion(struct request *request, struct tx *tx, struct reply *r
 	struct anchor_leaf leaf;
 	struct anchor_row row;
 	enum anchor_kind kind;
-	uint8_t id[32];
+	uint8_t id[32], before[32];
 	int64_t anchor;
 	size_t n;
 	int r;
@@ -287,8 +305,11 @@ static int get_inclusion(struct request *request, struct tx *tx, struct reply *r
 	if (r == ROUTE_E_NOT_FOUND)
 		return CHAIN_E_NOT_ANCHORED; /* gathered for a root that is being made */
 	if (r == 0)
+		r = find_before(tx, &row, before);
+	if (r == 0)
 		r = anchor_trees_prove(state, tx, &row.root, id, path, &n);
-	return r != 0 ? r : reply_with(reply, 200, inclusion_json(state, &leaf, &row, path, n));
+	return r != 0 ? r
+		      : reply_with(reply, 200, inclusion_json(state, &leaf, &row, before, path, n));
 }
 
 const struct route chain_routes[] = {
