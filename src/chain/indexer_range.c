@@ -17,7 +17,7 @@ struct answers {
 
 /* ---- which ---- */
 
-/* Those furthest behind, up to where the next ones are: then they go on together. */
+/* Those furthest behind; those that have caught up go on together. */
 static bool choose(struct indexing *in, struct range *ret_range)
 {
 	const struct indexer_config *config = in->config;
@@ -31,12 +31,9 @@ static bool choose(struct indexing *in, struct range *ret_range)
 	range.last = in->final.number;
 	if (range.last - range.first >= (uint64_t)in->trunk.span)
 		range.last = range.first + (uint64_t)in->trunk.span - 1;
-	for (size_t i = 0; i < config->n_contracts; i++) {
+	for (size_t i = 0; i < config->n_contracts; i++)
 		if (in->next[i] == range.first)
 			range.addresses[range.n++] = config->contracts[i].address;
-		else if (in->next[i] <= range.last)
-			range.last = in->next[i] - 1;
-	}
 	*ret_range = range;
 	return true;
 }

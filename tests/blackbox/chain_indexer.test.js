@@ -15,8 +15,8 @@ const finalAfter = 4 // so that reorganisations three blocks deep reach nothing 
 let dir, chain, dollar, escrow, began, store, runs, liars, number = 0
 
 class Indexer extends Peer {
-  constructor(urls = [chain.url], { agree = 1, first = began, contract = escrow } = {}) {
-    super('indexer_peer', [store, String(agree), String(first), contract.address, ...urls])
+  constructor(urls = [chain.url], { agree = 1, first = began, escrows = `${escrow.address}@${first}` } = {}) {
+    super('indexer_peer', [store, String(agree), escrows, ...urls])
     runs.push(this)
   }
 
@@ -32,7 +32,16 @@ class Indexer extends Peer {
 const wallet = () => privateKeyToAccount(generatePrivateKey()).address.toLowerCase()
 const send = (contract, functionName, args) =>
   chain.rich.writeContract({ address: contract.address, abi: contract.abi, functionName, args, gas: 200000n })
+const head = async () => Number(await chain.public.getBlockNumber({ cacheTime: 0 }))
 const deposit = (tenant, amount) => send(escrow, 'deposit', [dollar.address, tenant, BigInt(amount)])
+
+async function deployEscrow() {
+  const rich = chain.rich.account.address
+  const made = await chain.deploy('Escrow', [rich, rich, rich, zeroAddress, 3600n, 1000, [dollar.address], [10n ** 12n]])
+  await send(dollar, 'approve', [made.address, 10n ** 15n])
+  await chain.mine()
+  return made
+}
 
 // What the chain says was deposited since @first, as the peer writes it.
 const logged = async (first = began) => (await chain.public.getContractEvents({
@@ -67,10 +76,8 @@ before(async () => {
   chain = await Chain.start({ mining: false, finalAfter })
   const rich = chain.rich.account.address
   dollar = await chain.deploy('Dollar')
-  escrow = await chain.deploy('Escrow', [rich, rich, rich, zeroAddress, 3600n, 1000, [dollar.address], [10n ** 12n]])
   await send(dollar, 'mint', [rich, 10n ** 15n])
-  await send(dollar, 'approve', [escrow.address, 10n ** 15n])
-  await chain.mine()
+  escrow = await deployEscrow()
 })
 after(async () => {
   await chain?.stop()
@@ -81,7 +88,7 @@ after(async () => {
 async function fresh() {
   store = await emptyDatabase() ?? `sqlite:${dir}/${++number}.db`
   await chain.mine(finalAfter + 1)
-  began = Number(await chain.public.getBlockNumber({ cacheTime: 0 })) - finalAfter
+  began = await head() - finalAfter
 }
 afterEach(async () => {
   for (const run of runs.splice(0)) await run.kill()
@@ -201,6 +208,20 @@ test('one that calls the newest block final makes nothing final', async () => {
   await allTaken(indexer)
 })
 
+test('one that lags leaves nothing out, even where each is believed', async () => {
+  await fresh()
+  const lags = await liar(async (method, params, ask) => {
+    if (method === 'eth_getLogs') return { result: [] }
+    if (method !== 'eth_getBlockByNumber' || params[0] !== 'finalized') return ask()
+    return { result: await chain.call(method, [`0x${began.toString(16)}`, false]) }
+  })
+  const indexer = new Indexer([lags.url, chain.url])
+  for (let i = 0; i < 3; i++) {
+    await deposit(wallet(), 8)
+    await allTaken(indexer)
+  }
+})
+
 test('when too few agree nothing is taken, and it goes on when enough do', async () => {
   await fresh()
   const nodes = [await liar(), await liar(), await liar()]
@@ -310,6 +331,44 @@ test('another chain, or one whose final blocks changed: nothing goes on, and it 
   await chain.mine(finalAfter + 1)
   await sleep(300)
   assert.equal((await indexer.deposits()).length, 2)
+})
+
+test('a contract that is followed later is caught up with, and the others go on', async () => {
+  const follow = (contract, block) => `${contract.address}@${block}`
+  const old = escrow
+  await fresh()
+  const first = began
+  for (let i = 0; i < 3; i++) {
+    await deposit(wallet(), 1 + i)
+    await chain.mine(2)
+  }
+  const made = await head()
+  const next = await deployEscrow()
+  const onBoth = async () => {
+    for (escrow of [next, old]) await deposit(wallet(), 9)
+    await chain.mine()
+  }
+  await onBoth()
+  try {
+    let indexer = new Indexer([chain.url], { escrows: follow(next, made) })
+    escrow = next
+    await allTaken(indexer, made)
+    await indexer.kill()
+    indexer = new Indexer([chain.url], { escrows: `${follow(next, made)},${follow(old, first)}` })
+    await onBoth()
+    escrow = old
+    const expected = await logged(first)
+    escrow = next
+    expected.push(...await logged(made))
+    expected.sort(([a, i], [b, j]) => a - b || i - j)
+    await chain.mine(finalAfter)
+    await until('all of both', async () => (await indexer.deposits()).length >= expected.length)
+    assert.deepEqual(await indexer.deposits(), expected)
+    assert.equal(expected.length, 3 + 4)
+    assert.deepEqual(indexer.problems, [])
+  } finally {
+    escrow = old
+  }
 })
 
 test('two indexers on one store: each deposit once all the same', async () => {

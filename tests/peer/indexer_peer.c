@@ -1,11 +1,11 @@
-/* indexer_peer.c - the indexer with a store and endpoints, and a consumer of an escrow's deposits: what the
+/* indexer_peer.c - the indexer with a store and endpoints, and a consumer of escrows' deposits: what the
  * black-box tests kill. Takes a turn every 50 ms, then writes down a few deposits at a time; prints its health
  * when it changes. Reads lines from its standard input:
  *
  *	deposits	prints what was written down, as JSON: [block, index, tenant, amount] each
- *	pending		prints what the consumer will take: [block, index, tenant, amount, final] each
+ *	pending		prints what it will take of the first escrow: [block, index, tenant, amount, final] each
  *
- *	indexer_peer STORE AGREE BLOCK ESCROW URL... */
+ *	indexer_peer STORE AGREE ESCROW@BLOCK[,ESCROW@BLOCK...] URL... */
 #include "base/clock.h"
 #include "chain/abi.h"
 #include "chain/indexer.h"
@@ -18,7 +18,7 @@ enum { FEW = 7 };
 
 struct peer {
 	struct indexer_config config;
-	struct indexer_contract escrow;
+	struct indexer_contract escrows[INDEXER_CONTRACTS_MAX];
 	uint8_t topic[32];
 	struct arena *arena;
 	size_t took; /* in the last transaction */
@@ -46,18 +46,28 @@ static int write_down(struct tx *tx, const struct indexer_log *log)
 		       NULL);
 }
 
-static int tx_consume(struct tx *tx, void *arg)
+static int consume(struct tx *tx, struct peer *peer, const struct address *escrow)
 {
-	struct peer *peer = arg;
 	struct indexer_log *logs;
 	size_t n = 0;
-	int r = indexer_take(tx, CONSUMER, &peer->escrow.address, peer->topic, FEW, &logs, &n);
+	int r = indexer_take(tx, CONSUMER, escrow, peer->topic, FEW, &logs, &n);
 
 	for (size_t i = 0; r == 0 && i < n; i++)
 		r = write_down(tx, &logs[i]);
 	if (r == 0 && n > 0)
 		r = indexer_taken(tx, CONSUMER, &logs[n - 1]);
-	peer->took = n;
+	peer->took += n;
+	return r;
+}
+
+static int tx_consume(struct tx *tx, void *arg)
+{
+	struct peer *peer = arg;
+	int r = 0;
+
+	peer->took = 0;
+	for (size_t i = 0; r == 0 && i < peer->config.n_contracts; i++)
+		r = consume(tx, peer, &peer->escrows[i].address);
 	return r;
 }
 
@@ -124,8 +134,8 @@ static int tx_pending(struct tx *tx, void *arg)
 	struct peer *peer = asking->peer;
 	struct indexer_log *logs;
 	size_t n = 0;
-	int r = indexer_pending(tx, CONSUMER, &peer->escrow.address, peer->topic, INDEXER_TAKE_MAX,
-				&logs, &n);
+	int r = indexer_pending(tx, CONSUMER, &peer->escrows[0].address, peer->topic,
+				INDEXER_TAKE_MAX, &logs, &n);
 
 	json_array_clear(asking->list);
 	for (size_t i = 0; r == 0 && i < n; i++)
@@ -160,19 +170,38 @@ static int tx_table(struct tx *tx, void *arg _unused_)
 		       SQL_NO_PARAMS, NULL);
 }
 
+static int parse_escrows(struct peer *peer, char *text)
+{
+	char *rest = NULL, *end;
+	size_t n = 0;
+
+	for (char *one = strtok_r(text, ",", &rest); one; one = strtok_r(NULL, ",", &rest)) {
+		char *at = strchr(one, '@');
+
+		if (!at || n == INDEXER_CONTRACTS_MAX)
+			return -EINVAL;
+		*at = '\0';
+		peer->escrows[n].block = strtoull(at + 1, &end, 10);
+		if (*end || address_parse(one, &peer->escrows[n++].address) < 0)
+			return -EINVAL;
+	}
+	peer->config.contracts = peer->escrows;
+	peer->config.n_contracts = n;
+	return 0;
+}
+
 static int open_all(struct peer *peer, int argc, char **argv)
 {
-	struct rpc_config rpc = { .urls = (const char *const *)argv + 5,
-				  .n_urls = (size_t)argc - 5,
+	struct rpc_config rpc = { .urls = (const char *const *)argv + 4,
+				  .n_urls = (size_t)argc - 4,
 				  .chain_id = 3338,
 				  .timeout_ms = 3000,
 				  .agree = (size_t)strtoul(argv[2], NULL, 10),
 				  .clock = &clock_system };
 	int applied, r = rpc_new(&rpc, &peer->config.rpc);
 
-	peer->escrow.block = strtoull(argv[3], NULL, 10);
 	if (r == 0)
-		r = address_parse(argv[4], &peer->escrow.address);
+		r = parse_escrows(peer, argv[3]);
 	if (r == 0)
 		r = arena_new(INDEXER_ARENA, &peer->arena);
 	if (r == 0)
@@ -187,15 +216,14 @@ static int open_all(struct peer *peer, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct peer peer = { .config = { .n_contracts = 1 } };
+	struct peer peer = { 0 };
 	struct lines lines = { .take = take_line, .turn = take_turn, .arg = &peer };
 	int r;
 
-	if (argc < 6) {
-		fprintf(stderr, "usage: indexer_peer STORE AGREE BLOCK ESCROW URL...\n");
+	if (argc < 5) {
+		fprintf(stderr, "usage: indexer_peer STORE AGREE ESCROW@BLOCK[,...] URL...\n");
 		return 2;
 	}
-	peer.config.contracts = &peer.escrow;
 	r = open_all(&peer, argc, argv);
 	if (r == 0)
 		r = lines_run(&lines);
