@@ -19,12 +19,18 @@ void indexing_problem(struct indexing *in, const char *format, ...)
 	va_end(arguments);
 }
 
-const char *indexing_name(struct indexing *in, size_t i)
+void indexing_blame(struct indexing *in, size_t i, const char *format, ...)
 {
 	struct rpc_endpoint endpoint;
+	char text[RPC_MESSAGE_MAX];
+	va_list arguments;
 
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	rpc_doubt(in->config->rpc, i, text);
 	rpc_endpoint(in->config->rpc, i, &endpoint);
-	return endpoint.url;
+	indexing_problem(in, "%.80s %.170s", endpoint.url, text);
 }
 
 int indexing_write(struct indexing *in, db_fn *fn, void *arg)

@@ -133,12 +133,11 @@ static void say_strange(struct indexing *in, const struct views *views)
 {
 	for (size_t i = 0; i < views->trunk.n; i++)
 		if (views->list[i].stand == STAND_STRANGE)
-			indexing_problem(
-				in,
-				"%.80s has another block %" PRIu64
-				" than was final: it is of another chain, or lies; take it "
-				"out of the endpoints",
-				indexing_name(in, i), in->trunk.tip.number);
+			indexing_blame(in, i,
+				       "has another block %" PRIu64
+				       " than was final: it is of another chain, or lies; take it "
+				       "out of the endpoints",
+				       in->trunk.tip.number);
 }
 
 /* Why too few know the trunk. */
@@ -174,7 +173,8 @@ static void say_missing(struct indexing *in, const struct views *views)
 				 "%zu of %zu endpoints say which block is final, and %zu must; add "
 				 "endpoints that answer \"finalized\"",
 				 same + lag, views->trunk.n, agree);
-	say_strange(in, views);
+	if (count(views, STAND_STRANGE) < agree)
+		say_strange(in, views);
 }
 
 /* ---- the final block ---- */
@@ -211,11 +211,11 @@ static void believe(struct indexing *in, const struct votes *votes, size_t winne
 	for (size_t i = 0; i < votes->n; i++) {
 		in->trusted[i] = votes_alike(votes, i, winner);
 		if (votes->cast[i] && !in->trusted[i])
-			indexing_problem(in,
-					 "%.80s calls another block %" PRIu64
-					 " final than others do: it is of another chain, or lies; "
-					 "take it out of the endpoints",
-					 indexing_name(in, i), number);
+			indexing_blame(in, i,
+				       "calls another block %" PRIu64
+				       " final than others do: it is of another chain, or lies; "
+				       "take it out of the endpoints",
+				       number);
 	}
 }
 

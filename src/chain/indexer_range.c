@@ -47,10 +47,10 @@ static int take_answer(struct indexing *in, size_t i, const struct logs_asked *a
 	int r = logs_read(json, asked, in->arena, &answers->lists[i], &why);
 
 	if (r == LOGS_E_LIE)
-		indexing_problem(in,
-				 "%.80s gave %s, asked for the logs of blocks %" PRIu64
-				 " to %" PRIu64 "; take it out of the endpoints",
-				 indexing_name(in, i), why, asked->first, asked->last);
+		indexing_blame(in, i,
+			       "gave %s, asked for the logs of blocks %" PRIu64 " to %" PRIu64
+			       "; take it out of the endpoints",
+			       why, asked->first, asked->last);
 	if (r == LOGS_E_TOO_MANY)
 		answers->wide = true;
 	if (r != 0)
@@ -73,8 +73,8 @@ static int ask(struct indexing *in, size_t i, const json_t *params, const struct
 		 (r == RPC_E_REFUSED && rpc_error_kind(&error) == RPC_ERROR_LIMIT))
 		answers->wide = true;
 	else if (r == RPC_E_REFUSED)
-		indexing_problem(in, "%.80s gives no logs (%.60s); name an endpoint that does",
-				 indexing_name(in, i), error.message);
+		indexing_blame(in, i, "gives no logs (%.60s); name an endpoint that does",
+			       error.message);
 	json_decref(json);
 	return r < 0 ? r : 0;
 }
@@ -171,12 +171,11 @@ static void say_liars(struct indexing *in, const struct range *range, const stru
 {
 	for (size_t i = 0; i < votes->n; i++)
 		if (votes->cast[i] && !votes_alike(votes, i, winner))
-			indexing_problem(
-				in,
-				"%.80s gives other logs of blocks %" PRIu64 " to %" PRIu64
-				" than others do: it leaves some out or makes some up; take "
-				"it out of the endpoints",
-				indexing_name(in, i), range->first, range->last);
+			indexing_blame(in, i,
+				       "gives other logs of blocks %" PRIu64 " to %" PRIu64
+				       " than others do: it leaves some out or makes some up; take "
+				       "it out of the endpoints",
+				       range->first, range->last);
 }
 
 /* Too few gave the same. A smaller range may help, but not against who lies. */

@@ -19,8 +19,8 @@ struct indexing {
 /* Keeps the first of a turn. */
 _printf_(2, 3) void indexing_problem(struct indexing *in, const char *format, ...);
 
-/* Endpoint @i as operators know it; lives as long as the rpc. */
-const char *indexing_name(struct indexing *in, size_t i);
+/* Likewise, of endpoint @i, which is also doubted from now on: what shows it may be seen but once. */
+_printf_(3, 4) void indexing_blame(struct indexing *in, size_t i, const char *format, ...);
 
 /* All: faults only; that the chain is away, or lies, is a problem. */
 _must_check_ int indexing_final(struct indexing *in);

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "io/http_client.h"
 
-enum { REST_LEAST_MS = 1000, REST_MOST_MS = 60000 };
+enum { REST_LEAST_MS = 1000, REST_MOST_MS = 60000, DOUBT_MS = 60 * 60 * 1000 };
 
 struct endpoint {
 	char url[RPC_URL_MAX];
@@ -15,6 +15,8 @@ struct endpoint {
 	int64_t rest_ms, until_ms; /* how long it rests after a failure; monotonic, until when */
 	uint64_t answers, failures;
 	char problem[RPC_MESSAGE_MAX];
+	int64_t doubted_until_ms; /* monotonic */
+	char doubt[RPC_MESSAGE_MAX];
 };
 
 struct rpc {
@@ -154,15 +156,28 @@ size_t rpc_agreement(const struct rpc *rpc)
 void rpc_endpoint(struct rpc *rpc, size_t i, struct rpc_endpoint *ret_endpoint)
 {
 	const struct endpoint *endpoint = &rpc->endpoints[i];
-	int64_t rests_ms;
+	int64_t now_ms = clock_mono_ms(rpc->config.clock), rests_ms;
+	const char *problem = endpoint->problem;
 
 	pthread_mutex_lock(&rpc->mutex);
-	rests_ms = endpoint->until_ms - clock_mono_ms(rpc->config.clock);
+	rests_ms = endpoint->until_ms - now_ms;
+	if (!*problem && now_ms < endpoint->doubted_until_ms)
+		problem = endpoint->doubt;
 	*ret_endpoint = (struct rpc_endpoint){ .url = endpoint->shown,
 					       .answers = endpoint->answers,
 					       .failures = endpoint->failures,
 					       .rests_ms = rests_ms > 0 ? rests_ms : 0 };
-	memcpy(ret_endpoint->problem, endpoint->problem, sizeof(endpoint->problem));
+	memcpy(ret_endpoint->problem, problem, sizeof(ret_endpoint->problem));
+	pthread_mutex_unlock(&rpc->mutex);
+}
+
+void rpc_doubt(struct rpc *rpc, size_t i, const char *problem)
+{
+	struct endpoint *endpoint = &rpc->endpoints[i];
+
+	pthread_mutex_lock(&rpc->mutex);
+	endpoint->doubted_until_ms = clock_mono_ms(rpc->config.clock) + DOUBT_MS;
+	snprintf(endpoint->doubt, sizeof(endpoint->doubt), "%s", problem);
 	pthread_mutex_unlock(&rpc->mutex);
 }
 

@@ -80,10 +80,15 @@ struct rpc_endpoint {
 	const char *url; /* without what may be a secret: scheme, host and port */
 	uint64_t answers, failures;
 	int64_t rests_ms; /* still; 0: it is asked */
-	char problem[RPC_MESSAGE_MAX]; /* of its last failure, with the remedy; "" */
+	char problem
+		[RPC_MESSAGE_MAX]; /* of its last failure, or the last doubt, with the remedy; "" */
 };
 /* Of endpoint @i; the URL lives as long as @rpc. */
 void rpc_endpoint(struct rpc *rpc, size_t i, struct rpc_endpoint *ret_endpoint);
+
+/* What it said was found to be wrong: @problem is its problem for an hour, however well it answers. It is asked
+ * all the same; not to depend on one is what rpc_agree is for. */
+void rpc_doubt(struct rpc *rpc, size_t i, const char *problem);
 
 /* ---- values ----
  *

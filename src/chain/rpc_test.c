@@ -187,6 +187,22 @@ static void who_fails_rests(void **state)
 	assert_int_equal(endpoint.failures, 8);
 }
 
+/* One that answers well all the time. */
+static void who_lied_is_remembered(void **state)
+{
+	struct fixture *f = *state;
+	struct rpc_error error;
+
+	OPEN(f, 1, "/good");
+	rpc_doubt(f->rpc, 0, "it lied; take it out");
+	assert_int_equal(ask(f, "eth_block", &error), 0);
+	assert_string_equal(problem_of(f, 0), "it lied; take it out");
+	f->clock.ms += 60 * 60 * 1000 - 1;
+	assert_string_equal(problem_of(f, 0), "it lied; take it out");
+	f->clock.ms += 1;
+	assert_string_equal(problem_of(f, 0), "");
+}
+
 static void a_refusal_is_an_answer(void **state)
 {
 	struct fixture *f = *state;
@@ -336,6 +352,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(asks_the_next_one, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(who_fails_rests, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(who_lied_is_remembered, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_refusal_is_an_answer, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(money_asks_several, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(bad_configurations, set_up, tear_down),

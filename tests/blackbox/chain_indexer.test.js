@@ -182,6 +182,8 @@ test('one of three endpoints lies: nothing appears, nothing vanishes, and it is 
     assert.ok(said.startsWith(name) && /take it out of the endpoints$/.test(said), said)
     lies.change = honest
     await until('no problem', () => indexer.health.problem === '')
+    assert.match(indexer.health.endpoints[0], /take it out of the endpoints$/) // said for an hour
+    await until('no word against the others', () => indexer.health.endpoints.slice(1).every((said) => said === ''))
     indexer.problems = []
   }
 })

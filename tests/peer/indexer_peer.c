@@ -71,6 +71,18 @@ static int tx_consume(struct tx *tx, void *arg)
 	return r;
 }
 
+static json_t *endpoints_problems(struct rpc *rpc)
+{
+	json_t *list = json_array();
+	struct rpc_endpoint endpoint;
+
+	for (size_t i = 0; i < rpc_endpoints(rpc); i++) {
+		rpc_endpoint(rpc, i, &endpoint);
+		json_array_append_new(list, json_string(endpoint.problem));
+	}
+	return list;
+}
+
 static int take_turn(void *arg)
 {
 	struct peer *peer = arg;
@@ -84,9 +96,9 @@ static int take_turn(void *arg)
 		r = db_run(peer->config.db, TX_WRITE, peer->arena, tx_consume, peer);
 	if (r != 0)
 		return r;
-	json = json_pack("{s:I, s:I, s:I, s:s}", "head", (json_int_t)health.head, "final",
+	json = json_pack("{s:I, s:I, s:I, s:s, s:o}", "head", (json_int_t)health.head, "final",
 			 (json_int_t)health.final, "behind", (json_int_t)health.behind, "problem",
-			 health.problem);
+			 health.problem, "endpoints", endpoints_problems(peer->config.rpc));
 	return lines_say_new("health ", json, &peer->health);
 }
 
