@@ -32,7 +32,7 @@ _must_check_ int indexing_see(struct indexing *in);
 /* Runs @fn in a write transaction and gives back what it took of the arena. */
 _must_check_ int indexing_write(struct indexing *in, db_fn *fn, void *arg);
 
-/* The alike among what endpoints said: which of them say the same as most others do. */
+/* What endpoints said, to be counted. */
 struct votes {
 	size_t n; /* endpoints */
 	bool cast[RPC_ENDPOINTS_MAX];

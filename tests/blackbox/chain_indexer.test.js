@@ -115,7 +115,9 @@ test('deposits while the indexer is killed at 15 moments and the chain reorganis
       await some(2)
       await chain.call('anvil_reorg', [3, []])
     }
-    await sleep(dice.below(250))
+    // Half of them while it begins, half of them in the middle of its work.
+    if (i % 2) await until('a turn', () => indexer.health.final > 0)
+    await sleep(dice.below(150))
     await indexer.kill()
     indexer = new Indexer()
   }
