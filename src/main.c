@@ -18,6 +18,7 @@ static const struct {
 	{ "stop", "stop a rental", cmd_stop },
 	{ "rm", "remove an ended rental", cmd_rm },
 	{ "balance", "what you may spend", cmd_balance },
+	{ "deposit", "bring tokens into the escrow, to pay rentals with", cmd_deposit },
 	{ "statement", "every movement of your money", cmd_statement },
 	{ "admin", "what operators do", cmd_admin },
 	{ "server", "run the control plane", cmd_server },

@@ -2,6 +2,7 @@
 
 #include "cmd/cli.h"
 #include "cmd/commands.h"
+#include "cmd/registration.h"
 
 int cmd_checker(int argc, char **argv)
 {
@@ -11,6 +12,9 @@ int cmd_checker(int argc, char **argv)
 		{ "run", "verify machines: needs no GPU", cmd_checker_run },
 		{ "status", "show your checkers", cmd_checker_status },
 		{ "tasks", "show what a checker of yours did", cmd_checker_tasks },
+		{ "consent", "let a wallet register this checker on the chain",
+		  registration_consent_checker },
+		{ "register", "register a checker of yours on the chain", registration_checker },
 		{ "remove", "take a checker out of the network", cmd_checker_remove },
 		{ 0 },
 	};

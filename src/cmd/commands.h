@@ -6,6 +6,7 @@
 int cmd_admin(int argc, char **argv);
 int cmd_balance(int argc, char **argv);
 int cmd_checker(int argc, char **argv);
+int cmd_deposit(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_login(int argc, char **argv);

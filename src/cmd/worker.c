@@ -1,6 +1,7 @@
 #include "cmd/cli.h"
 #include "cmd/commands.h"
 #include "cmd/provider.h"
+#include "cmd/registration.h"
 #include "cmd/worker.h"
 
 int cmd_worker(int argc, char **argv)
@@ -12,6 +13,9 @@ int cmd_worker(int argc, char **argv)
 		{ "status", "show your machines", provider_status },
 		{ "price", "set what a machine costs, its name, or pause it", provider_price },
 		{ "earnings", "what your machines earned", provider_earnings },
+		{ "consent", "let a wallet register this machine on the chain",
+		  registration_consent_worker },
+		{ "register", "register a machine of yours on the chain", registration_worker },
 		{ "remove", "take a machine out of the network", provider_remove },
 		{ 0 },
 	};

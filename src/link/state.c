@@ -78,6 +78,22 @@ int state_open(const char *path, struct state **ret_state)
 	return 0;
 }
 
+int state_look(const char *path, struct state **ret_state)
+{
+	struct state *state = malloc(sizeof(*state));
+
+	if (!state)
+		return -ENOMEM;
+	*state = (struct state){ .lock = -1 };
+	state->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (state->dir < 0) {
+		free(state);
+		return -errno;
+	}
+	*ret_state = state;
+	return 0;
+}
+
 void state_close(struct state *state)
 {
 	if (!state)

@@ -18,6 +18,9 @@ enum { STATE_VERSION = 1, STATE_FILE_MAX = 2 << 20 };
 
 /* Makes the folder (0700) if needed and takes it. -EBUSY: another process holds it. */
 _must_check_ int state_open(const char *path, struct state **ret_state);
+
+/* Only to read what is there, beside the process that holds it. -ENOENT. */
+_must_check_ int state_look(const char *path, struct state **ret_state);
 void state_close(struct state *state);
 
 /* The folder itself, for those that keep files of their own in it. */

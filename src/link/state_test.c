@@ -100,8 +100,16 @@ static void one_holder_at_a_time(void **state)
 {
 	struct fixture *f = *state;
 	struct state *second;
+	const void *bytes;
+	size_t len;
 
 	assert_int_equal(state_open(f->folder, &second), -EBUSY);
+	assert_int_equal(state_write(f->state, "x", "abc", 3), 0);
+	assert_int_equal(state_look(f->folder, &second), 0);
+	assert_int_equal(state_read(second, "x", f->arena, &bytes, &len), 0);
+	assert_int_equal(len, 3);
+	state_close(second);
+	assert_int_equal(state_look("/nowhere/at/all", &second), -ENOENT);
 }
 
 /* Writes 'a', 'b', ... until it is killed. */

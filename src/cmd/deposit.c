@@ -1,0 +1,182 @@
+/* deposit.c - a tenant's money into the escrow, from where rentals are paid. */
+#include "chain/coins.h"
+#include "cmd/commands.h"
+#include "cmd/onchain.h"
+
+static const struct option_row rows[] = {
+	{ "token", 0, "TOKEN", "stablecoin (default), kai, or a token's address" },
+	{ "for", 0, "ACCOUNT", "another tenant than the wallet's own" },
+	ONCHAIN_ROWS,
+	{ 0 },
+};
+static const struct option_table table = {
+	.usage = "kaisar deposit [OPTIONS] AMOUNT",
+	.about = "Deposits tokens of your wallet in the network's escrow contract, for rentals. "
+		 "The network\n"
+		 "credits them once their block is final; what is unused comes back.",
+	.rows = rows,
+	.words_min = 1,
+	.words_max = 1,
+};
+
+static const struct column columns[] = {
+	{ "transaction", "transaction" }, { "block", "block" },
+	{ "amount", "amount" },           { "token", "token" },
+	{ "account", "account" },         { 0 },
+};
+
+struct deposit {
+	struct address escrow, account;
+	struct onchain_token token;
+	struct u256 amount;
+	const char *amount_text; /* with the token's symbol */
+	const char *what;
+};
+
+static int read_token(struct onchain *onchain, struct onchain_token *ret_token)
+{
+	const char *name = options_get(&onchain->options, "token", "stablecoin");
+	struct address address;
+	int r = 0;
+
+	if (strcmp(name, "kai") == 0) {
+		r = onchain_contract(onchain, CONTRACT_TOKEN, &address);
+	} else if (strcmp(name, "stablecoin") == 0) {
+		if (!onchain->contracts.at[CONTRACT_DOLLAR].there)
+			return options_refuse(
+				&table,
+				"--token: this chain has no stablecoin of its own; name one "
+				"by its address");
+		address = onchain->contracts.at[CONTRACT_DOLLAR].address;
+	} else if (address_parse(name, &address) < 0) {
+		return options_refuse(
+			&table, "--token: '%s' is neither stablecoin nor kai nor an address", name);
+	}
+	return r != 0 ? r : onchain_token(onchain, &address, ret_token);
+}
+
+static int read_amount(const struct onchain *onchain, struct deposit *deposit)
+{
+	const char *text = onchain->options.words[0];
+
+	if (coins_parse(text, deposit->token.decimals, &deposit->amount) < 0 ||
+	    u256_is_zero(deposit->amount))
+		return options_refuse(&table,
+				      "AMOUNT: '%s' is no amount above 0 of at most %u decimals",
+				      text, deposit->token.decimals);
+	return 0;
+}
+
+static int read_account(const struct onchain *onchain, struct deposit *deposit)
+{
+	const char *text = options_get(&onchain->options, "for", NULL);
+
+	deposit->account = *onchain_account(onchain);
+	if (text && address_parse(text, &deposit->account) < 0)
+		return options_refuse(&table, "--for: '%s' is not an address", text);
+	return 0;
+}
+
+/* What the contract would refuse, in words. */
+static int check_terms(struct onchain *onchain, const struct deposit *deposit)
+{
+	const struct abi_value arguments[] = { abi_address(&deposit->token.address),
+					       abi_address(&deposit->account) };
+	struct abi_value terms;
+	struct u256 exit_at;
+	int r = onchain_read(onchain, &deposit->escrow, "terms(address)", arguments, 1,
+			     "(bool,uint256)", &terms);
+
+	if (r == 0 && !abi_as_bool(&terms.items[0]))
+		return cli_fail(CLI_FAILED,
+				"--token: the escrow does not take %s; see `kaisar deposit --help`",
+				deposit->token.symbol);
+	if (r == 0)
+		r = onchain_word(onchain, &deposit->escrow, "exitAt(address,address)", arguments, 2,
+				 &exit_at);
+	if (r == 0 && !u256_is_zero(exit_at))
+		return cli_fail(CLI_FAILED, "the account has asked the escrow to leave, and cannot "
+					    "deposit; see Escrow.cancelExit");
+	return r;
+}
+
+static int read_deposit(struct onchain *onchain, struct deposit *deposit)
+{
+	char account[ADDRESS_TEXT_SIZE];
+	int r = onchain_contract(onchain, CONTRACT_ESCROW, &deposit->escrow);
+
+	if (r == 0)
+		r = read_token(onchain, &deposit->token);
+	if (r == 0)
+		r = read_amount(onchain, deposit);
+	if (r == 0)
+		r = read_account(onchain, deposit);
+	if (r != 0)
+		return r;
+	address_text(&deposit->account, account);
+	deposit->amount_text = onchain_amount(onchain, &deposit->token, deposit->amount);
+	if (deposit->amount_text)
+		deposit->what = arena_printf(onchain->arena, "deposit of %s for %s",
+					     deposit->amount_text, account);
+	return deposit->what ? 0 : cli_fault(-ENOMEM, "deposit");
+}
+
+static int show(const struct onchain *onchain, const struct deposit *deposit,
+		const struct transact_done *done)
+{
+	_cleanup_(json_decrefp) json_t *object = onchain_done(done);
+	char token[ADDRESS_TEXT_SIZE], account[ADDRESS_TEXT_SIZE], amount[COINS_TEXT_SIZE];
+	int r;
+
+	address_text(&deposit->token.address, token);
+	address_text(&deposit->account, account);
+	coins_text(deposit->amount, deposit->token.decimals, amount);
+	if (!object || json_object_set_new(object, "amount", json_string(amount)) < 0 ||
+	    json_object_set_new(object, "token", json_string(token)) < 0 ||
+	    json_object_set_new(object, "symbol", json_string(deposit->token.symbol)) < 0 ||
+	    json_object_set_new(object, "account", json_string(account)) < 0)
+		return cli_fault(-ENOMEM, "deposit");
+	r = table_object(onchain->format, columns, object);
+	return r < 0 ? cli_fault(r, "standard output") : 0;
+}
+
+static int deposit_now(struct onchain *onchain, struct deposit *deposit)
+{
+	const struct abi_value arguments[] = { abi_address(&deposit->token.address),
+					       abi_address(&deposit->account),
+					       abi_number(deposit->amount) };
+	struct transact_done done;
+	struct call_data data;
+	int r = check_terms(onchain, deposit);
+
+	if (r == 0)
+		r = onchain_has(onchain, &deposit->token, deposit->amount, "AMOUNT");
+	if (r == 0)
+		r = onchain_allow(onchain, &deposit->token, &deposit->escrow, deposit->amount);
+	if (r != 0)
+		return r;
+	r = abi_encode_call("deposit(address,address,uint256)", arguments, 3, onchain->arena,
+			    &data.bytes, &data.len);
+	if (r < 0)
+		return cli_fault(r, "deposit");
+	r = onchain_send(onchain, deposit->what, &deposit->escrow, u256_from(0), &data, &done);
+	return r == 0 ? show(onchain, deposit, &done) : r;
+}
+
+int cmd_deposit(int argc, char **argv)
+{
+	struct deposit deposit = { 0 };
+	struct onchain onchain;
+	int status;
+
+	if (onchain_begin(&table, argc, argv, &onchain, &status) != 0)
+		return status;
+	status = read_deposit(&onchain, &deposit);
+	/* What was asked for now is what was interrupted then: once is enough. */
+	if (status == 0 && onchain.resumed && strcmp(onchain.resumed, deposit.what) == 0)
+		status = show(&onchain, &deposit, &onchain.resumed_done);
+	else if (status == 0)
+		status = deposit_now(&onchain, &deposit);
+	onchain_end(&onchain);
+	return status;
+}

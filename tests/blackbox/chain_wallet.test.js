@@ -1,0 +1,248 @@
+// People's own transactions, on a real chain with the real contracts: deposits and registrations are in the contracts
+// afterwards, once, whatever interrupted them; what cannot be done is refused with the field and the remedy.
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { getAddress, parseEther, parseUnits, toHex } from 'viem'
+import { Chain, Liar, artifact } from './lib/chain.js'
+import { deployContracts } from './lib/deployment.js'
+import { Network, Program, bin } from './lib/network.js'
+
+let chain, dir, addresses, places
+
+// Somebody with a folder and a wallet of their own, coin for gas and dollars.
+class Shell {
+  static async open(name, { coin = '1', dollars = '100' } = {}) {
+    const shell = new Shell()
+    shell.home = join(dir, name)
+    shell.address = getAddress((await shell.out('wallet', 'create', '--light')).trim())
+    await chain.setBalance(shell.address, parseEther(coin))
+    if (dollars !== '0') await write('Dollar', 'mint', [shell.address, parseUnits(dollars, 6)])
+    return shell
+  }
+
+  // Runs to the end, @url being its node of the chain; started(child) may end it before.
+  run(args, { url = chain?.url, env = {}, started } = {}) {
+    const child = spawn(bin, args, {
+      env: {
+        ...process.env, KAISAR_HOME: this.home, KAISAR_PASSWORD: 'secret', KAISAR_RPC: url, KAISAR_ADDRESSES: addresses, ...env,
+      },
+    })
+    const result = { stdout: '', stderr: '' }
+    child.stdout.on('data', (bytes) => { result.stdout += bytes })
+    child.stderr.on('data', (bytes) => { result.stderr += bytes })
+    started?.(child)
+    child.stdin.end()
+    return new Promise((resolve) => child.on('close', (code, signal) => resolve({ ...result, code, signal })))
+  }
+
+  async out(...args) {
+    const result = await this.run(args)
+    assert.equal(result.code, 0, `${args.join(' ')}: ${JSON.stringify(result)}`)
+    return result.stdout
+  }
+
+  async json(...args) {
+    return JSON.parse(await this.out(...args, '-o', 'json'))
+  }
+
+  async refused(code, words, args, options) {
+    const result = await this.run(args, options)
+    assert.equal(result.code, code, `${args.join(' ')}: ${JSON.stringify(result)}`)
+    assert.match(result.stderr, words)
+    assert.equal(result.stdout, '')
+  }
+}
+
+const contract = async (name) => ({ address: places[name].address, abi: (await artifact(name)).abi })
+const read = async (name, functionName, args = []) => chain.public.readContract({ ...await contract(name), functionName, args })
+
+async function write(name, functionName, args) {
+  const hash = await chain.rich.writeContract({ ...await contract(name), functionName, args })
+  await chain.mine()
+  assert.equal((await chain.public.waitForTransactionReceipt({ hash })).status, 'success')
+}
+
+const balance = (shell, token = 'Dollar') => read('Escrow', 'balance', [places[token].address, shell.address])
+const deposited = async (shell) => (await chain.public.getContractEvents({
+  ...await contract('Escrow'), eventName: 'Deposited', args: { tenant: shell.address }, fromBlock: 0n,
+})).length
+
+before(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'kaisar-wallet-'))
+  chain = await Chain.start()
+  addresses = await deployContracts(chain, dir)
+  // A block for each transaction, at once.
+  await chain.call('evm_setAutomine', [true])
+  places = JSON.parse(await readFile(addresses, 'utf8')).contracts
+})
+
+after(async () => {
+  await chain?.stop()
+  if (dir) await rm(dir, { recursive: true, force: true })
+})
+
+test('a deposit is in the escrow, and nothing stays allowed or kept', async () => {
+  const tenant = await Shell.open('tenant')
+  const done = await tenant.json('deposit', '25.5')
+  assert.deepEqual({ ...done, transaction: '', block: 0 }, {
+    transaction: '', block: 0, amount: '25.5', symbol: 'DUSD', token: places.Dollar.address, account: tenant.address,
+  })
+  const receipt = await chain.public.getTransactionReceipt({ hash: done.transaction })
+  assert.equal(receipt.status, 'success')
+  assert.equal(receipt.blockNumber, BigInt(done.block))
+  assert.equal(await balance(tenant), 25_500_000n)
+  assert.equal(await read('Dollar', 'balanceOf', [tenant.address]), 74_500_000n)
+  assert.equal(await read('Dollar', 'allowance', [tenant.address, places.Escrow.address]), 0n)
+  assert.deepEqual((await readdir(join(tenant.home, 'chain'))).filter((name) => name.endsWith('.json')), [])
+})
+
+test('it may be in KAI, by a token\'s address, and for somebody else', async () => {
+  const payer = await Shell.open('payer'), tenant = await Shell.open('other', { coin: '0', dollars: '0' })
+  await write('Token', 'transfer', [payer.address, parseEther('2')])
+  await payer.out('deposit', '--token', 'kai', '0.25', '--for', tenant.address)
+  await payer.out('deposit', '--token', places.Dollar.address, '3', '--for', tenant.address)
+  assert.equal(await balance(tenant, 'Token'), parseEther('0.25'))
+  assert.equal(await balance(tenant), 3_000_000n)
+  assert.equal(await balance(payer), 0n)
+})
+
+// Interrupted at the moments that matter: before a node has the transaction, and before its receipt is seen.
+for (const [when, lose] of [['has left', 'eth_sendRawTransaction'], ['is known to be in a block', 'eth_getTransactionReceipt']]) {
+  test(`killed before a deposit ${when}, the same command finishes it, once`, async () => {
+    const tenant = await Shell.open(`killed ${lose}`)
+    let child, raws = 0 // the first is the approval
+    const liar = await Liar.start(chain, (method, _params, ask) => {
+      if (method === 'eth_sendRawTransaction') raws++
+      if (method !== lose || raws < 2) return ask()
+      child.kill('SIGKILL')
+      return null
+    })
+    const killed = await tenant.run(['deposit', '7'], { url: liar.url, started: (it) => { child = it } })
+    assert.equal(killed.signal, 'SIGKILL', JSON.stringify(killed))
+    const again = await tenant.run(['deposit', '7', '-o', 'json'])
+    assert.equal(again.code, 0, JSON.stringify(again))
+    assert.match(again.stderr, /finishing what was interrupted: deposit of 7\.0 DUSD/)
+    assert.equal(JSON.parse(again.stdout).amount, '7.0')
+    assert.equal(await balance(tenant), 7_000_000n)
+    assert.equal(await deposited(tenant), 1)
+    await liar.stop()
+  })
+}
+
+test('a deposit that cannot be is refused with its field and the remedy', async () => {
+  const tenant = await Shell.open('refused', { dollars: '5' })
+  await tenant.refused(2, /AMOUNT: '1\.0000001' is no amount above 0 of at most 6 decimals/, ['deposit', '1.0000001'])
+  await tenant.refused(2, /AMOUNT: '0'/, ['deposit', '0'])
+  await tenant.refused(5, /AMOUNT: 0x\w+ has 5\.0 DUSD, less than 6\.0 DUSD; send it some/, ['deposit', '6'])
+  await tenant.refused(2, /--token: 'gold' is neither stablecoin nor kai nor an address/, ['deposit', '1', '--token', 'gold'])
+  await tenant.refused(1, /--token: the escrow does not take vKAI/, ['deposit', '1', '--token', places.VestedToken.address])
+  await tenant.refused(1, /answers nothing sensible to decimals\(\): is it the contract/, ['deposit', '1', '--token', tenant.address])
+  await tenant.refused(2, /--for: 'me' is not an address/, ['deposit', '1', '--for', 'me'])
+  await tenant.refused(7, /the wallet cannot be opened/, ['deposit', '1'], { env: { KAISAR_PASSWORD: 'wrong' } })
+  await tenant.refused(2, /which node of the chain\? --rpc URL/, ['deposit', '1'], { env: { KAISAR_RPC: '' } })
+  await tenant.refused(2, /where are the contracts\? --addresses FILE/, ['deposit', '1'], { env: { KAISAR_ADDRESSES: '' } })
+  await tenant.refused(1, /does not answer at http:\/\/127\.0\.0\.1:1: .*see whether a node serves there/, ['deposit', '1'],
+    { url: 'http://127.0.0.1:1' })
+  await tenant.refused(1, /its gas may cost more than 0\.000000001 coin; wait, or allow more with --max-gas-cost/,
+    ['deposit', '1', '--max-gas-cost', '0.000000001'])
+  const poor = await Shell.open('poor', { coin: '0.00000001' })
+  await poor.refused(5, /has 0\.00000001 of the coin of chain 3338, and this may take 0\.\d+; send it some/, ['deposit', '1'])
+  const leaving = await Shell.open('leaving')
+  await leaving.out('deposit', '1')
+  await chain.test.impersonateAccount({ address: leaving.address })
+  await chain.rich.writeContract({
+    ...await contract('Escrow'), functionName: 'requestExit', args: [places.Dollar.address], account: leaving.address,
+  })
+  await chain.mine()
+  await leaving.refused(1, /asked the escrow to leave/, ['deposit', '1'])
+  assert.equal(await balance(tenant), 0n)
+})
+
+test('a node of another chain is not believed, and one that lies about gas loses the gas', async () => {
+  const tenant = await Shell.open('lied to')
+  const liar = await Liar.start(chain, (method, _params, ask) => method === 'eth_chainId' ? { result: toHex(1) } : ask())
+  await tenant.refused(1, /its chain id is 1, not 3338; correct its URL/, ['deposit', '1'], { url: liar.url })
+  liar.change = (method, params, ask) => {
+    if (method === 'eth_estimateGas') return { result: toHex(200_000) }
+    // All that the wallet reads says that it may.
+    return method === 'eth_call' && params[0].data.startsWith('0x70a08231') ? { result: toHex(10n ** 12n, { size: 32 }) } : ask()
+  }
+  await tenant.refused(1, /the contract refused transaction 0x[0-9a-f]{64} in block \d+/, ['deposit', '1000'], { url: liar.url })
+  liar.change = (method, _params, ask) => method === 'eth_maxPriorityFeePerGas' ? { result: toHex(10n ** 18n) } : ask()
+  await tenant.refused(1, /its gas may cost more than 1\.0 coin/, ['deposit', '1'], { url: liar.url })
+  liar.change = (method, _params, ask) => method === 'eth_sendRawTransaction' ? { result: toHex(1n, { size: 32 }) } : ask()
+  await tenant.refused(6, /in no block after 1 s; the same command again goes on waiting/, ['deposit', '1', '--wait', '1'],
+    { url: liar.url })
+  // What a node has swallowed, another takes.
+  await tenant.out('deposit', '1')
+  assert.equal(await balance(tenant), 1_000_000n)
+  await liar.stop()
+})
+
+// ---- registrations ----
+
+// A machine's folder, made as providers make it; nothing runs on it.
+async function machine(network, name) {
+  const provider = network.person()
+  await provider.login()
+  const { token } = await provider.post('/v1/workers/tokens', {}, 201)
+  const joined = new Program('join', ['worker', 'join', network.url, token, '--state', join(dir, name)])
+  assert.equal((await joined.ended).code, 0, joined.output)
+  return getAddress(joined.stdout.trim())
+}
+
+test('a machine is registered with its own consent and the fee, once', async () => {
+  const network = await Network.start()
+  try {
+    const owner = await Shell.open('owner'), state = join(dir, 'machine')
+    const address = await machine(network, 'machine')
+    const specification = toHex(7n, { size: 32 })
+    const consents = async (name, ...more) => {
+      const path = join(dir, name)
+      await writeFile(path, await owner.out('worker', 'consent', '--state', state, '--specification', specification, ...more))
+      return path
+    }
+    const consent = await consents('consent', '--owner', owner.address)
+    await owner.refused(1, /--max-fee: the fee is 10\.0 DUSD, more than 9\.5/, ['worker', 'register', '--max-fee', '9.5', consent])
+    const done = await owner.json('worker', 'register', consent)
+    assert.equal(done.machine, address)
+    assert.equal(done.fee, '10.0 DUSD')
+    const registered = await read('Registry', 'machineOf', [address])
+    assert.equal(registered.owner, owner.address)
+    assert.equal(registered.kind, 1)
+    assert.equal(registered.specification, specification)
+    assert.equal(await read('Dollar', 'balanceOf', [owner.address]), 90_000_000n)
+    const again = await owner.run(['worker', 'register', consent, '-o', 'json'])
+    assert.equal(again.code, 0, again.stderr)
+    assert.match(again.stderr, /the worker is registered already/)
+    assert.equal(await read('Dollar', 'balanceOf', [owner.address]), 90_000_000n)
+
+    // What another cannot do with it, and the owner not without a new consent.
+    const thief = await Shell.open('thief')
+    await thief.refused(7, /CONSENT: names another owner than this wallet; make it anew with --owner 0x/, ['worker', 'register', consent])
+    await thief.refused(1, new RegExp(`is registered as a worker of ${owner.address}`),
+      ['worker', 'register', await consents('thief.json', '--owner', thief.address)])
+    await owner.refused(2, /CONSENT: is a worker's; `kaisar worker register` takes it/, ['checker', 'register', consent])
+    await chain.test.impersonateAccount({ address: owner.address })
+    await chain.rich.writeContract({ ...await contract('Registry'), functionName: 'deregister', args: [address], account: owner.address })
+    await chain.mine()
+    await owner.refused(1, /CONSENT: nonce: must be 1 by now; make it anew with --nonce 1/, ['worker', 'register', consent])
+    const forged = JSON.parse(await readFile(consent, 'utf8'))
+    forged.specification = toHex(8n, { size: 32 })
+    await writeFile(join(dir, 'forged'), JSON.stringify(forged))
+    await owner.refused(7, /CONSENT: signature: is not the machine's; make it anew/, ['worker', 'register', join(dir, 'forged')])
+    await writeFile(join(dir, 'none'), '{"machine": "x"}')
+    await owner.refused(2, /none: machine: .*`kaisar worker consent` prints one/, ['worker', 'register', join(dir, 'none')])
+    await owner.refused(3, /there is no worker's key in .*: --state names its folder, `kaisar worker join` makes it/,
+      ['worker', 'consent', '--owner', owner.address, '--state', join(dir, 'nowhere')])
+    await owner.refused(2, /whose machine\? --owner ADDRESS/, ['worker', 'consent', '--state', state])
+    await owner.out('worker', 'register', await consents('anew', '--owner', owner.address, '--nonce', '1'))
+    assert.equal((await read('Registry', 'machineOf', [address])).owner, owner.address)
+  } finally {
+    await network.stop()
+  }
+})
