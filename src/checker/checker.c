@@ -122,6 +122,9 @@ static void on_message(void *arg, const Wire__ToNode *message)
 	case WIRE__TO_NODE__BODY_WATCH:
 		lookout_watch(&checker->lookout, message->watch);
 		break;
+	case WIRE__TO_NODE__BODY_HEARD:
+		lookout_heard(&checker->lookout, message->heard);
+		break;
 	case WIRE__TO_NODE__BODY_PROBE:
 		take_probe(checker, message->probe);
 		break;

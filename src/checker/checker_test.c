@@ -37,6 +37,8 @@ struct fixture {
 	uint8_t bytes[KINDS][256]; /* the last of each kind */
 	size_t len[KINDS];
 	Wire__Uptime uptime;
+	int64_t hour_ms, heard; /* the hour that it was told to forget */
+	int again; /* reports of it */
 	/* the worker's side of the bandwidth */
 	struct bandwidth_stream stream;
 	struct bandwidth_count count;
@@ -144,7 +146,7 @@ static void take_uptime(struct fixture *f, const Wire__Uptime *uptime)
 		.network = network_of(f),
 		.checker = *secp_key_address(f->rehearsal->members[0]),
 		.hour = uptime->hour,
-		.hour_ms = 3600000,
+		.hour_ms = f->hour_ms,
 		.polls = uptime->polls,
 		.answered = uptime->answered,
 	};
@@ -157,6 +159,7 @@ static void take_uptime(struct fixture *f, const Wire__Uptime *uptime)
 	assert_true(address_equal(&signer, &statement.checker));
 	f->uptime = *uptime;
 	f->uptimes++;
+	f->again += uptime->hour == f->heard;
 }
 
 static void take_probed(struct fixture *f, const Wire__ProbeResult *result)
@@ -620,14 +623,15 @@ static void no_more_sessions_than_it_can(void **state)
 	assert_int_equal(f->said[MESSAGE_NCOMMIT], 1);
 }
 
-static void watch(struct fixture *f)
+static void watch(struct fixture *f, int64_t hour_ms)
 {
 	Wire__ToNode message = WIRE__TO_NODE__INIT;
 	Wire__Watch body = WIRE__WATCH__INIT;
 	struct address machine = *secp_key_address(f->rehearsal->machine);
 
 	body.every_ms = 100;
-	body.hour_ms = 3600000;
+	f->hour_ms = hour_ms;
+	body.hour_ms = (uint32_t)hour_ms;
 	body.machines = (ProtobufCBinaryData){ 20, machine.bytes };
 	message.body_case = WIRE__TO_NODE__BODY_WATCH;
 	message.watch = &body;
@@ -640,7 +644,7 @@ static void watches_and_counts_on(void **state)
 	unsigned int answered;
 
 	start(f, NULL);
-	watch(f);
+	watch(f, 3600000);
 	until(f, &f->polls, 5); /* the first of which does not count */
 	checker_stop(f->checker);
 	until(f, &f->uptimes, 1);
@@ -650,12 +654,45 @@ static void watches_and_counts_on(void **state)
 	checker_free(f->checker);
 	f->welcomed = 0;
 	start(f, NULL);
-	watch(f);
+	watch(f, 3600000);
 	until(f, &f->polls, f->polls + 4);
 	f->uptimes = 0;
 	checker_stop(f->checker);
 	until(f, &f->uptimes, 1);
 	assert_true(f->uptime.answered > answered);
+}
+
+static void put_number(uint8_t *to, uint64_t number, size_t len)
+{
+	for (size_t i = len; i > 0; i--, number >>= 8)
+		to[i - 1] = (uint8_t)number;
+}
+
+/* With hours of a second: one that was heard is not said again, whatever else is. */
+static void forgets_what_was_heard(void **state)
+{
+	struct address machine;
+	struct fixture *f = *state;
+	uint8_t report[WIRE_HEARD_SIZE];
+	Wire__ToNode message = WIRE__TO_NODE__INIT;
+	Wire__Heard body = WIRE__HEARD__INIT;
+
+	start(f, NULL);
+	watch(f, 1000);
+	until(f, &f->uptimes, 1);
+	machine = *secp_key_address(f->rehearsal->machine);
+	memcpy(report, machine.bytes, 20);
+	put_number(report + 20, (uint64_t)f->uptime.hour, 8);
+	put_number(report + 28, f->uptime.polls, 4);
+	body.reports = (ProtobufCBinaryData){ sizeof(report), report };
+	message.body_case = WIRE__TO_NODE__BODY_HEARD;
+	message.heard = &body;
+	put(f, &message);
+	f->heard = f->uptime.hour;
+	until(f, &f->uptimes, f->uptimes + 2);
+	checker_stop(f->checker);
+	until(f, &f->uptimes, f->uptimes + 1);
+	assert_int_equal(f->again, 0);
 }
 
 static void probe(struct fixture *f, const char *output, const char *control)
@@ -716,6 +753,7 @@ int main(void)
 		TEST(a_broken_link_ends_its_sessions),
 		TEST(no_more_sessions_than_it_can),
 		TEST(watches_and_counts_on),
+		TEST(forgets_what_was_heard),
 		TEST(behaves_as_a_user),
 	};
 

@@ -64,6 +64,28 @@ void lookout_watch(struct lookout *lookout, const Wire__Watch *watch)
 	free(machines);
 }
 
+static uint64_t big_endian(const uint8_t *bytes, size_t len)
+{
+	uint64_t number = 0;
+
+	for (size_t i = 0; i < len; i++)
+		number = number << 8 | bytes[i];
+	return number;
+}
+
+void lookout_heard(struct lookout *lookout, const Wire__Heard *heard)
+{
+	const uint8_t *report = heard->reports.data;
+	struct address machine;
+
+	for (size_t n = heard->reports.len / WIRE_HEARD_SIZE; n > 0;
+	     n--, report += WIRE_HEARD_SIZE) {
+		memcpy(machine.bytes, report, sizeof(machine.bytes));
+		watch_heard(lookout->watch, &machine, (int64_t)big_endian(report + 20, 8),
+			    (uint32_t)big_endian(report + 28, 4), now(lookout));
+	}
+}
+
 void lookout_answered(struct lookout *lookout, const struct poll_nonce *nonce,
 		      const uint8_t signature[static SIGNATURE_SIZE])
 {

@@ -31,6 +31,7 @@ void lookout_done(struct lookout *lookout);
 
 /* Messages of the control plane. */
 void lookout_watch(struct lookout *lookout, const Wire__Watch *watch);
+void lookout_heard(struct lookout *lookout, const Wire__Heard *heard);
 void lookout_answered(struct lookout *lookout, const struct poll_nonce *nonce,
 		      const uint8_t signature[static SIGNATURE_SIZE]);
 

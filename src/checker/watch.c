@@ -26,8 +26,8 @@ struct watch {
 	uint32_t every_ms;
 	int64_t hour_ms;
 	int64_t heard_ms; /* monotonic, of the last tick or answer */
-	int64_t second; /* monotonic, in which @asked polls were made */
-	unsigned int asked;
+	int64_t second; /* monotonic, in which @asked polls and @said reports were made */
+	unsigned int asked, said;
 	struct target *targets;
 	size_t n_targets, next; /* behind the one that was polled last: none waits for ever */
 	struct entry *entries; /* WATCH_TALLIES_MAX of them; the oldest first */
@@ -203,18 +203,22 @@ static void report(struct watch *watch, struct entry *entry, int64_t mono_ms)
 		entry->reported_ms = mono_ms;
 }
 
+/* Of so many machines all reports at once would find no room. */
 static void report_hours(struct watch *watch, struct watch_time now)
 {
 	int64_t hour = now.wall_ms / watch->hour_ms;
 
 	while (watch->n_entries > 0 && watch->entries[0].tally.hour + WATCH_TALLY_HOURS < hour)
 		drop_entry(watch, 0);
-	for (size_t i = 0; i < watch->n_entries; i++) {
+	for (size_t i = 0; i < watch->n_entries && watch->said < WATCH_REPORTS_A_SECOND; i++) {
 		struct entry *entry = &watch->entries[i];
 
-		if (entry->tally.hour < hour &&
-		    (entry->reported_ms == 0 || now.mono_ms - entry->reported_ms >= WATCH_AGAIN_MS))
+		if (entry->tally.hour < hour && entry->tally.polls > 0 &&
+		    (entry->reported_ms == 0 ||
+		     now.mono_ms - entry->reported_ms >= WATCH_AGAIN_MS)) {
 			report(watch, entry, now.mono_ms);
+			watch->said++;
+		}
 	}
 }
 
@@ -224,13 +228,13 @@ void watch_report_all(struct watch *watch)
 		report(watch, &watch->entries[i], 0);
 }
 
-static void drop_heard(struct watch *watch, struct watch_time now)
+void watch_heard(struct watch *watch, const struct address *machine, int64_t hour, uint32_t polls,
+		 struct watch_time now)
 {
-	int64_t hour = now.wall_ms / watch->hour_ms;
+	struct entry *entry = find_entry(watch, machine, hour);
 
-	for (size_t i = watch->n_entries; i > 0; i--)
-		if (watch->entries[i - 1].tally.hour < hour && watch->entries[i - 1].reported_ms)
-			drop_entry(watch, i - 1);
+	if (entry && hour < now.wall_ms / watch->hour_ms && entry->tally.polls == polls)
+		drop_entry(watch, (size_t)(entry - watch->entries));
 }
 
 /* ---- polls ---- */
@@ -290,16 +294,6 @@ static void judge(struct watch *watch, struct target *target, bool answered, str
 		ask_soon(watch, target, now.mono_ms);
 }
 
-/* A poll that nobody hands on would count against its machine: it is rather made later. */
-static bool may_ask(struct watch *watch, int64_t mono_ms)
-{
-	if (watch->second != mono_ms / 1000) {
-		watch->second = mono_ms / 1000;
-		watch->asked = 0;
-	}
-	return watch->asked < WATCH_POLLS_A_SECOND;
-}
-
 static bool is_due(const struct watch *watch, const struct target *target, int64_t mono_ms)
 {
 	return watch->every_ms > 0 && !target->waiting &&
@@ -325,6 +319,10 @@ void watch_tick(struct watch *watch, struct watch_time now)
 {
 	const size_t first = watch->next;
 
+	if (watch->second != now.mono_ms / 1000) {
+		watch->second = now.mono_ms / 1000;
+		watch->asked = watch->said = 0;
+	}
 	wake(watch, now);
 	cross_hours(watch, now);
 	for (size_t i = 0; i < watch->n_targets; i++) {
@@ -333,7 +331,8 @@ void watch_tick(struct watch *watch, struct watch_time now)
 
 		if (target->waiting && now.mono_ms - target->sent.mono_ms > POLL_ANSWER_MS)
 			judge(watch, target, false, now);
-		if (!is_due(watch, target, now.mono_ms) || !may_ask(watch, now.mono_ms))
+		/* One that nobody hands on would count against its machine: it is rather made later. */
+		if (!is_due(watch, target, now.mono_ms) || watch->asked == WATCH_POLLS_A_SECOND)
 			continue;
 		ask(watch, target, now);
 		watch->next = at + 1;
@@ -426,7 +425,6 @@ int watch_set(struct watch *watch, const struct watch_list *list, struct watch_t
 		every_ms = WATCH_EVERY_MIN_MS;
 	set_hour(watch, list->hour_ms);
 	cross_hours(watch, now);
-	drop_heard(watch, now);
 	keep = every_ms == watch->every_ms;
 	watch->every_ms = every_ms;
 	for (size_t i = 0; i < list->n; i++)

@@ -1,7 +1,7 @@
 /* watch.h - whether the machines of a list are there: each is polled at times that it cannot foresee
  * (Poisson, with the mean that the control plane gives), and an answer within POLL_ANSWER_MS that it signed
- * counts. What was counted in an hour is reported when the hour is over, again and again until a newer
- * Watch shows that it was heard.
+ * counts. What was counted in an hour is reported when the hour is over, again and again until it was
+ * heard.
  *
  * A machine is away from the sending of the first poll that it did not answer until it answers one. To know
  * that end, and whether a machine that is new on the list is there, polls are made soon that count for
@@ -23,7 +23,7 @@ struct watch;
 enum {
 	WATCH_MACHINES_MAX = 4096,
 	WATCH_TALLIES_MAX = 3 * WATCH_MACHINES_MAX, /* beyond that the oldest are given up */
-	WATCH_TALLY_HOURS = 24, /* older ones, too */
+	WATCH_TALLY_HOURS = 7 * 24, /* older ones, too */
 	WATCH_HOUR_MS = WIRE_HOUR_MS_MAX, /* until a list says otherwise */
 	WATCH_SOON_MS = 15000, /* mean time to the next poll of who is away or new */
 	WATCH_DOUBT_MS = 2 * LINK_PING_MS,
@@ -32,6 +32,7 @@ enum {
 	WATCH_AGAIN_MS = 600000, /* between two reports of the same */
 	WATCH_EVERY_MIN_MS = 100,
 	WATCH_POLLS_A_SECOND = 32, /* the control plane hands on no more than twice as many */
+	WATCH_REPORTS_A_SECOND = 16, /* of an hour that is over */
 	WATCH_TALLY_SIZE = 40 + SPANS_BYTES_MAX,
 	WATCH_BYTES_MAX = 8 + WATCH_TALLIES_MAX * WATCH_TALLY_SIZE,
 };
@@ -69,10 +70,13 @@ struct watch_list {
 	size_t n;
 };
 
-/* The machines from now on. Those that are on the list already keep their next time. What was reported
- * before is heard. -E2BIG: more than WATCH_MACHINES_MAX; -ENOMEM. */
+/* The machines from now on. Those that are on the list already keep their next time. -E2BIG: more than WATCH_MACHINES_MAX; -ENOMEM. */
 _must_check_ int watch_set(struct watch *watch, const struct watch_list *list,
 			   struct watch_time now);
+
+/* A report with so many polls is in the store, or not wanted. Of an hour that goes on it is kept. */
+void watch_heard(struct watch *watch, const struct address *machine, int64_t hour, uint32_t polls,
+		 struct watch_time now);
 
 /* Whether the answer was to a poll of the watch's. */
 bool watch_answered(struct watch *watch, const struct poll_nonce *nonce,
@@ -82,7 +86,7 @@ bool watch_answered(struct watch *watch, const struct poll_nonce *nonce,
  * over. Only while the link is up. */
 void watch_tick(struct watch *watch, struct watch_time now);
 
-/* The link is down: polls on their way do not count, and what was reported may be lost. */
+/* The link is down: polls on their way do not count, what was reported may be lost. */
 void watch_down(struct watch *watch, struct watch_time now);
 
 /* Reports everything, the running hour too: the end of the run. A later report of the same hour has what

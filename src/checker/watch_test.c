@@ -177,6 +177,19 @@ static struct watch_tally reported(const struct fixture *f, int i, size_t from)
 	return found;
 }
 
+static struct watch_tally tally_of(struct fixture *f, int i, int64_t hour)
+{
+	struct watch_tally found = { .hour = -1 };
+
+	f->n_reports = 0;
+	watch_report_all(f->watch);
+	for (size_t j = 0; j < f->n_reports; j++)
+		if (f->reports[j].hour == hour &&
+		    address_equal(&f->reports[j].machine, &f->machines[i]))
+			found = f->reports[j];
+	return found;
+}
+
 static void only_signed_answers_in_time_count(void **state)
 {
 	struct fixture *f = *state;
@@ -223,9 +236,10 @@ static void the_times_are_poisson(void **state)
 	assert_in_range(above_double, POLLS * 11 / 100, POLLS * 16 / 100);
 }
 
-static void reports_until_a_newer_list_comes(void **state)
+static void reports_until_it_is_heard(void **state)
 {
 	struct fixture *f = *state;
+	struct watch_tally said;
 
 	set(f, EVERY_MS, 1);
 	f->refuse = false;
@@ -234,14 +248,57 @@ static void reports_until_a_newer_list_comes(void **state)
 	pass(f, WATCH_AGAIN_MS);
 	assert_int_equal(f->n_reports, 2);
 	assert_memory_equal(&f->reports[0], &f->reports[1], sizeof(f->reports[0]));
-	/* The link broke: it is said again at once. */
+	/* The link broke: it is said again at once. A list says nothing of reports. */
 	watch_down(f->watch, now(f));
 	set(f, EVERY_MS, 1);
-	pass(f, TICK_MS);
-	assert_int_equal(f->n_reports, 3);
 	set(f, EVERY_MS, 1);
-	pass(f, 2 * WATCH_AGAIN_MS);
+	pass(f, 1000);
 	assert_int_equal(f->n_reports, 3);
+	/* Nor does another report; of the running hour nothing is forgotten. */
+	said = f->reports[2];
+	watch_heard(f->watch, &said.machine, said.hour, said.polls - 1, now(f));
+	watch_heard(f->watch, &said.machine, said.hour - 1, said.polls, now(f));
+	pass(f, WATCH_AGAIN_MS);
+	assert_int_equal(f->n_reports, 4);
+	watch_heard(f->watch, &said.machine, said.hour, said.polls, now(f));
+	pass(f, 2 * WATCH_AGAIN_MS);
+	assert_int_equal(f->n_reports, 4);
+	watch_report_all(f->watch);
+	said = f->reports[4];
+	assert_int_equal(said.hour, now(f).wall_ms / WATCH_HOUR_MS);
+	watch_heard(f->watch, &said.machine, said.hour, said.polls, now(f));
+	watch_report_all(f->watch);
+	assert_int_equal(f->n_reports, 6);
+}
+
+/* So many reports at once would find no room; all are made. */
+static void reports_have_a_pace(void **state)
+{
+	enum { MANY = 100 };
+	struct address machines[MANY] = { 0 };
+	const struct watch_list list = { 1000, WATCH_HOUR_MS, machines, MANY };
+	struct fixture *f = *state;
+	int64_t edge_ms = WATCH_HOUR_MS - 60000;
+
+	for (uint32_t i = 0; i < MANY; i++)
+		memcpy(machines[i].bytes, &i, sizeof(i));
+	f->crowd = true;
+	assert_int_equal(watch_set(f->watch, &list, now(f)), 0);
+	f->passed_ms = edge_ms - 60000;
+	while (f->passed_ms < edge_ms - 10000) {
+		watch_tick(f->watch, now(f));
+		f->passed_ms += TICK_MS;
+	}
+	set(f, 0, 0);
+	assert_int_equal(f->n_reports, 0);
+	f->passed_ms = edge_ms + 1000 - 777; /* a second of its clock begins */
+	for (int i = 0; i < 10; i++, f->passed_ms += TICK_MS)
+		watch_tick(f->watch, now(f));
+	assert_int_equal(f->n_reports, WATCH_REPORTS_A_SECOND);
+	f->passed_ms = edge_ms + 2000 - 777;
+	for (int i = 0; i < 10; i++, f->passed_ms += TICK_MS)
+		watch_tick(f->watch, now(f));
+	assert_int_equal(f->n_reports, 2 * WATCH_REPORTS_A_SECOND);
 }
 
 static void what_is_not_sent_does_not_count(void **state)
@@ -299,7 +356,7 @@ static void a_restart_goes_on_counting(void **state)
 	free(bytes);
 }
 
-/* The control plane is away for days: the newest hours are kept. */
+/* The control plane is away for weeks: the newest hours are kept. */
 static void what_is_too_old_is_given_up(void **state)
 {
 	struct fixture *f = *state;
@@ -308,12 +365,16 @@ static void what_is_too_old_is_given_up(void **state)
 		set(f, EVERY_MS, 1);
 		f->refuse = false;
 		pass(f, WATCH_HOUR_MS / 4);
-		f->passed_ms += WATCH_HOUR_MS * 3 / 4;
+		f->passed_ms += WATCH_HOUR_MS * 3 / 4 + 7 * WATCH_HOUR_MS;
 		watch_down(f->watch, now(f));
 		f->n_reports = 0;
 	}
 	watch_tick(f->watch, now(f));
-	assert_in_range(f->n_reports, WATCH_TALLY_HOURS - 2, WATCH_TALLY_HOURS + 1);
+	for (int second = 1; second < 5; second++) {
+		f->passed_ms += 1000;
+		watch_tick(f->watch, now(f));
+	}
+	assert_in_range(f->n_reports, WATCH_TALLY_HOURS / 8 - 2, WATCH_TALLY_HOURS / 8 + 1);
 }
 
 static void lists_are_bounded(void **state)
@@ -357,19 +418,6 @@ static void polls_no_more_than_are_handed_on(void **state)
 }
 
 /* ---- who is away ---- */
-
-static struct watch_tally tally_of(struct fixture *f, int i, int64_t hour)
-{
-	struct watch_tally found = { .hour = -1 };
-
-	f->n_reports = 0;
-	watch_report_all(f->watch);
-	for (size_t j = 0; j < f->n_reports; j++)
-		if (f->reports[j].hour == hour &&
-		    address_equal(&f->reports[j].machine, &f->machines[i]))
-			found = f->reports[j];
-	return found;
-}
 
 static void until_asked(struct fixture *f, int i)
 {
@@ -587,7 +635,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(only_signed_answers_in_time_count),
 		TEST(the_times_are_poisson),
-		TEST(reports_until_a_newer_list_comes),
+		TEST(reports_until_it_is_heard),
+		TEST(reports_have_a_pace),
 		TEST(what_is_not_sent_does_not_count),
 		TEST(a_restart_goes_on_counting),
 		TEST(what_is_too_old_is_given_up),

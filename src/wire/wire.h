@@ -20,6 +20,8 @@ enum {
 	WIRE_PROOF_MAX = 768 << 10, /* bytes of one message of a proof */
 	WIRE_PROOF_KIND_MAX = 11,
 	WIRE_WATCHED_MAX = 4096, /* workers that one checker polls */
+	WIRE_HEARD_MAX = 4096, /* reports that one Heard names */
+	WIRE_HEARD_SIZE = 32,
 	WIRE_HOUR_MS_MIN = 1000, /* of uptime: shorter ones are for tests */
 	WIRE_HOUR_MS_MAX = 3600000,
 	WIRE_MEMORY_MAX = 16 << 20, /* what decoding one message may take from its arena */

@@ -243,7 +243,7 @@ static void test_no_body(void **state)
 {
 	Wire__ToNode *to_node;
 	Wire__ToServer *to_server;
-	static const uint8_t unknown[] = { 0x7a, 0x00 }; /* field 15, empty */
+	static const uint8_t unknown[] = { 0x9a, 0x06, 0x00 }; /* field 99, empty */
 
 	(void)state;
 	assert_int_equal(wire_decode_to_node("", 0, arena, &to_node), WIRE_E_MALFORMED);

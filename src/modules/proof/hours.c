@@ -19,7 +19,7 @@ int hours_view(struct tx *tx, struct machine_id machine, int64_t hour, struct ho
 	int r = proof_store_hour(tx, machine, hour, &ret_view->state);
 
 	if (r == 0)
-		r = proof_store_watchers(tx, &machine, hour, &ret_view->watchers,
+		r = proof_store_watchers(tx, machine, hour, &ret_view->watchers,
 					 &ret_view->n_watchers);
 	if (r == 0)
 		r = proof_store_uptimes(tx, machine, hour, &ret_view->uptimes,

@@ -41,6 +41,8 @@ struct stage {
 	/* What the checker module was told. */
 	int marks[CHECKERS + 1][5]; /* by checker, by mark */
 	int planted_marks, cleared;
+	size_t heard; /* reports that checkers were told to forget */
+	size_t most_watched; /* machines on the longest list that a checker was given */
 };
 
 int stage_open(void **state);
@@ -69,5 +71,6 @@ size_t stage_proofs(struct stage *stage, struct proof_row **ret_rows);
 /* A checker that watches the machine polls it, or one that nobody knows; whether an answer came back. */
 bool stage_poll(struct stage *stage);
 bool stage_poll_by_stranger(struct stage *stage);
-/* The same checker's report, signed. */
+/* The same checker's report, signed by it, or by another. */
 void stage_report(struct stage *stage, int64_t hour, uint32_t polls, uint32_t answered);
+void stage_report_forged(struct stage *stage, int64_t hour);

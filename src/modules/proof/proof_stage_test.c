@@ -503,7 +503,8 @@ static void settled(void *arg)
 	atomic_store((atomic_bool *)arg, true);
 }
 
-void stage_report(struct stage *of, int64_t hour, uint32_t polls, uint32_t answered)
+static void report(struct stage *of, const struct secp_key *key, int64_t hour, uint32_t polls,
+		   uint32_t answered)
 {
 	struct asking *asking = calloc(1, sizeof(*asking));
 	struct uptime_statement statement = {
@@ -526,12 +527,22 @@ void stage_report(struct stage *of, int64_t hour, uint32_t polls, uint32_t answe
 	asking->uptime.answered = answered;
 	asking->uptime.away = statement.away;
 	uptime_digest(&statement, digest);
-	assert_int_equal(secp_sign(nodes[watcher()].key, digest, asking->uptime.signature), 0);
+	assert_int_equal(secp_sign(key, digest, asking->uptime.signature), 0);
 	assert_int_equal(loop_post(of->context.loop, do_report, asking), 0);
 	assert_int_equal(loop_post(of->context.loop, settled, &done), 0);
 	for (int i = 0; i < 500 && !done; i++)
 		usleep(10000);
 	assert_true(done);
+}
+
+void stage_report(struct stage *of, int64_t hour, uint32_t polls, uint32_t answered)
+{
+	report(of, nodes[watcher()].key, hour, polls, answered);
+}
+
+void stage_report_forged(struct stage *of, int64_t hour)
+{
+	report(of, nodes[(watcher() + 1) % CHECKERS].key, hour, 40, 40);
 }
 
 /* ---- what the module sends ---- */
@@ -560,9 +571,13 @@ static int post(size_t node, const Wire__ToNode *message)
 	} else if (message->body_case == WIRE__TO_NODE__BODY_PROOF_END) {
 		memcpy(letter->session.bytes, message->proof_end->session.data, 16);
 	} else if (message->body_case == WIRE__TO_NODE__BODY_WATCH) {
+		if (message->watch->machines.len / 20 > stage->most_watched)
+			stage->most_watched = message->watch->machines.len / 20;
 		watching.watched[node] = message->watch->machines.len == 20 &&
 					 memcmp(message->watch->machines.data,
 						stage->machine.address.bytes, 20) == 0;
+	} else if (message->body_case == WIRE__TO_NODE__BODY_HEARD) {
+		stage->heard += message->heard->reports.len / WIRE_HEARD_SIZE;
 	} else if (message->body_case == WIRE__TO_NODE__BODY_POLL) {
 		memcpy(letter->nonce, message->poll->nonce.data, 16);
 		memcpy(letter->checker.bytes, message->poll->checker.data, 20);
@@ -615,6 +630,13 @@ void checker_listen(const struct checker_listener *listener)
 	checkers = *listener;
 }
 
+static int by_checker(const void *a, const void *b)
+{
+	const struct checker_member *x = a, *y = b;
+
+	return memcmp(&x->checker, &y->checker, sizeof(x->checker));
+}
+
 int checker_eligible(const struct context *context _unused_, struct tx *tx,
 		     struct checker_member **ret_members, size_t *ret_n)
 {
@@ -624,6 +646,7 @@ int checker_eligible(const struct context *context _unused_, struct tx *tx,
 		return -ENOMEM;
 	for (size_t i = 0; i < CHECKERS; i++)
 		list[i] = (struct checker_member){ *address_of(i), stage->checkers_owner, 1 };
+	qsort(list, CHECKERS, sizeof(*list), by_checker);
 	*ret_members = list;
 	*ret_n = CHECKERS;
 	return 0;

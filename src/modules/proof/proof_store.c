@@ -215,32 +215,6 @@ int proof_store_attempts(struct tx *tx, struct machine_id machine, int64_t devic
 	return r;
 }
 
-int proof_store_machines(struct tx *tx, int64_t since_ms, size_t max,
-			 struct proof_machine **ret_machines, size_t *ret_n)
-{
-	struct proof_machine *list;
-	struct sql_rows *rows;
-	int r = tx_query(tx,
-			 "SELECT DISTINCT machine, owner FROM proofs WHERE started_at >= $1 AND "
-			 "planted = 0 ORDER BY machine LIMIT $2",
-			 SQL_PARAMS(sql_int(since_ms), sql_int((int64_t)max)), &rows);
-
-	if (r != 0)
-		return r;
-	list = arena_array(tx_arena(tx), rows_count(rows) + 1, sizeof(*list));
-	if (!list)
-		return -ENOMEM;
-	for (size_t i = 0; r == 0 && i < rows_count(rows); i++)
-		r = rows_bytes(rows, i, "machine", list[i].machine.address.bytes, 20);
-	for (size_t i = 0; r == 0 && i < rows_count(rows); i++)
-		r = rows_bytes(rows, i, "owner", list[i].owner.address.bytes, 20);
-	if (r != 0)
-		return r;
-	*ret_machines = list;
-	*ret_n = rows_count(rows);
-	return 0;
-}
-
 /* ---- writing ---- */
 
 static int add_members(struct tx *tx, struct proof_id id, const struct proof_member *members,

@@ -84,14 +84,6 @@ _must_check_ int proof_store_appeals(struct tx *tx, size_t max, struct proof_row
 /* Sessions that the device had. */
 _must_check_ int proof_store_attempts(struct tx *tx, struct machine_id machine, int64_t device,
 				      const char *uuid, int64_t *ret_n);
-/* Those with sessions that began since @since_ms, by address; one that changed hands twice. */
-struct proof_machine {
-	struct machine_id machine;
-	struct account_id owner;
-};
-_must_check_ int proof_store_machines(struct tx *tx, int64_t since_ms, size_t max,
-				      struct proof_machine **ret_machines, size_t *ret_n);
-
 /* ---- the beacon ---- */
 
 _must_check_ int proof_store_chain_add(struct tx *tx, const struct beacon_chain *chain,
@@ -115,6 +107,9 @@ struct proof_uptime {
 	uint8_t signature[SIGNATURE_SIZE];
 };
 
+/* Whether its checker was drawn, and the hour is open. */
+_must_check_ int proof_store_uptime_awaited(struct tx *tx, const struct proof_uptime *uptime,
+					    bool *ret_awaited);
 /* A later report of the same hour counts if it saw more, and while the hour is open. */
 _must_check_ int proof_store_uptime_add(struct tx *tx, const struct proof_uptime *uptime);
 /* What was reported, by checker. */
@@ -134,10 +129,13 @@ struct proof_watcher {
 
 enum proof_hour_state { HOUR_OPEN = 1, HOUR_OVER, HOUR_EXCUSED };
 
-/* Of all machines in an hour (@machine NULL) or of one, by machine and checker. */
-_must_check_ int proof_store_watchers(struct tx *tx, const struct machine_id *machine, int64_t hour,
+/* Of one machine in an hour, by checker; of all, by machine and checker, at most @max of those behind @after. */
+_must_check_ int proof_store_watchers(struct tx *tx, struct machine_id machine, int64_t hour,
 				      struct proof_watcher **ret_watchers, size_t *ret_n);
-/* New ones. Their machines' hours are open with the first. */
+_must_check_ int proof_store_watchers_page(struct tx *tx, int64_t hour,
+					   const struct proof_watcher *after, size_t max,
+					   struct proof_watcher **ret_watchers, size_t *ret_n);
+/* New ones, machine by machine. Their machines' hours are open with the first. */
 _must_check_ int proof_store_watchers_add(struct tx *tx, int64_t hour,
 					  const struct proof_watcher *watchers, size_t n);
 
@@ -157,5 +155,6 @@ _must_check_ int proof_store_hours_open(struct tx *tx, int64_t hour, size_t max,
 					struct proof_hour **ret_hours, size_t *ret_n);
 /* Those of them in which nobody found the machine away are over. */
 _must_check_ int proof_store_hours_quiet(struct tx *tx, int64_t hour);
-/* Forgets hours before @hour, but those that excused a bill. */
-_must_check_ int proof_store_hours_purge(struct tx *tx, int64_t hour);
+/* Forgets hours before @hour, but those that excused a bill or are still open: of one part of the machines. */
+enum { HOURS_PARTS = 16 };
+_must_check_ int proof_store_hours_purge(struct tx *tx, int64_t hour, unsigned int part);

@@ -3,24 +3,12 @@
 
 #define SELECT_WATCHERS "SELECT machine, checker, account FROM proof_watchers WHERE "
 
-int proof_store_watchers(struct tx *tx, const struct machine_id *machine, int64_t hour,
+static int read_watchers(struct tx *tx, const struct sql_rows *rows,
 			 struct proof_watcher **ret_watchers, size_t *ret_n)
 {
-	struct proof_watcher *list;
-	struct sql_rows *rows;
-	int r;
+	struct proof_watcher *list = arena_array(tx_arena(tx), rows_count(rows) + 1, sizeof(*list));
+	int r = list ? 0 : -ENOMEM;
 
-	if (machine)
-		r = tx_query(tx, SELECT_WATCHERS "machine = $1 AND hour = $2 ORDER BY checker",
-			     SQL_PARAMS(sql_address(&machine->address), sql_int(hour)), &rows);
-	else
-		r = tx_query(tx, SELECT_WATCHERS "hour = $1 ORDER BY machine, checker",
-			     SQL_PARAMS(sql_int(hour)), &rows);
-	if (r != 0)
-		return r;
-	list = arena_array(tx_arena(tx), rows_count(rows) + 1, sizeof(*list));
-	if (!list)
-		return -ENOMEM;
 	for (size_t i = 0; r == 0 && i < rows_count(rows); i++) {
 		r = rows_bytes(rows, i, "machine", list[i].machine.address.bytes, 20);
 		if (r == 0)
@@ -33,34 +21,83 @@ int proof_store_watchers(struct tx *tx, const struct machine_id *machine, int64_
 	return r;
 }
 
-int proof_store_watchers_add(struct tx *tx, int64_t hour, const struct proof_watcher *watchers,
-			     size_t n)
+int proof_store_watchers(struct tx *tx, struct machine_id machine, int64_t hour,
+			 struct proof_watcher **ret_watchers, size_t *ret_n)
+{
+	struct sql_rows *rows;
+	int r = tx_query(tx, SELECT_WATCHERS "machine = $1 AND hour = $2 ORDER BY checker",
+			 SQL_PARAMS(sql_address(&machine.address), sql_int(hour)), &rows);
+
+	return r != 0 ? r : read_watchers(tx, rows, ret_watchers, ret_n);
+}
+
+int proof_store_watchers_page(struct tx *tx, int64_t hour, const struct proof_watcher *after,
+			      size_t max, struct proof_watcher **ret_watchers, size_t *ret_n)
+{
+	struct sql_rows *rows;
+	int r = tx_query(tx,
+			 SELECT_WATCHERS "hour = $1 AND (machine, checker) > ($2, $3) "
+					 "ORDER BY machine, checker LIMIT $4",
+			 SQL_PARAMS(sql_int(hour), sql_address(&after->machine.address),
+				    sql_address(&after->checker), sql_int((int64_t)max)),
+			 &rows);
+
+	return r != 0 ? r : read_watchers(tx, rows, ret_watchers, ret_n);
+}
+
+static int add_watchers(struct tx *tx, int64_t hour, const struct proof_watcher *watchers, size_t n)
 {
 	enum { COLUMNS = 4 };
 	struct sql_value *values = arena_array(tx_arena(tx), n * COLUMNS + 1, sizeof(*values));
-	struct sql_value *hours = arena_array(tx_arena(tx), n * 2 + 1, sizeof(*hours));
-	int r;
 
-	if (!values || !hours)
+	if (!values)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
 		struct sql_value *v = &values[i * COLUMNS];
 
-		v[0] = hours[2 * i] = sql_address(&watchers[i].machine.address);
-		v[1] = hours[2 * i + 1] = sql_int(hour);
+		v[0] = sql_address(&watchers[i].machine.address);
+		v[1] = sql_int(hour);
 		v[2] = sql_address(&watchers[i].checker);
 		v[3] = sql_address(&watchers[i].account.address);
 	}
-	r = tx_exec_many(tx,
-			 "INSERT INTO proof_watchers (machine, hour, checker, account) "
-			 "VALUES ($1, $2, $3, $4)",
-			 values, COLUMNS, n);
+	return tx_exec_many(tx,
+			    "INSERT INTO proof_watchers (machine, hour, checker, account) "
+			    "VALUES ($1, $2, $3, $4)",
+			    values, COLUMNS, n);
+}
+
+static int add_hours(struct tx *tx, int64_t hour, const struct proof_watcher *watchers, size_t n)
+{
+	enum { COLUMNS = 3 };
+	struct sql_value *values = arena_array(tx_arena(tx), n * COLUMNS + 1, sizeof(*values));
+	size_t machines = 0, of_it;
+
+	if (!values)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i += of_it) {
+		struct sql_value *v = &values[machines++ * COLUMNS];
+
+		for (of_it = 1; i + of_it < n; of_it++)
+			if (!machine_equal(watchers[i].machine, watchers[i + of_it].machine))
+				break;
+		v[0] = sql_address(&watchers[i].machine.address);
+		v[1] = sql_int(hour);
+		v[2] = sql_int((int64_t)of_it);
+	}
+	return tx_exec_many(tx,
+			    "INSERT INTO proof_hours (machine, hour, drawn, state) "
+			    "VALUES ($1, $2, $3, 1) ON CONFLICT (machine, hour) DO UPDATE "
+			    "SET drawn = proof_hours.drawn + excluded.drawn",
+			    values, COLUMNS, machines);
+}
+
+int proof_store_watchers_add(struct tx *tx, int64_t hour, const struct proof_watcher *watchers,
+			     size_t n)
+{
+	int r = add_watchers(tx, hour, watchers, n);
+
 	if (r == 0)
-		r = tx_exec_many(tx,
-				 "INSERT INTO proof_hours (machine, hour, drawn, state) "
-				 "VALUES ($1, $2, 1, 1) ON CONFLICT (machine, hour) DO UPDATE "
-				 "SET drawn = proof_hours.drawn + 1",
-				 hours, 2, n);
+		r = add_hours(tx, hour, watchers, n);
 	return r > 0 ? -EIO : r;
 }
 
@@ -120,20 +157,31 @@ int proof_store_hours_quiet(struct tx *tx, int64_t hour)
 		       SQL_PARAMS(sql_int(hour)), NULL);
 }
 
-int proof_store_hours_purge(struct tx *tx, int64_t hour)
+#define PURGE(table, condition) \
+	"DELETE FROM " table " WHERE hour < $1 AND machine >= $2 AND machine < $3 AND " condition
+#define OVER(table)                                                                        \
+	"NOT EXISTS (SELECT 1 FROM proof_hours h WHERE h.machine = " table ".machine AND " \
+	"h.hour = " table ".hour AND h.state <> 2)"
+
+int proof_store_hours_purge(struct tx *tx, int64_t hour, unsigned int part)
 {
 	static const char *const statements[] = {
-		"DELETE FROM proof_uptimes WHERE hour < $1 AND NOT EXISTS (SELECT 1 FROM "
-		"proof_hours h WHERE h.machine = proof_uptimes.machine AND h.hour = "
-		"proof_uptimes.hour AND h.state = 3)",
-		"DELETE FROM proof_watchers WHERE hour < $1 AND NOT EXISTS (SELECT 1 FROM "
-		"proof_hours h WHERE h.machine = proof_watchers.machine AND h.hour = "
-		"proof_watchers.hour AND h.state = 3)",
-		"DELETE FROM proof_hours WHERE hour < $1 AND state <> 3",
+		PURGE("proof_uptimes", OVER("proof_uptimes")),
+		PURGE("proof_watchers", OVER("proof_watchers")),
+		PURGE("proof_hours", "state = 2"),
 	};
+	const uint8_t from = (uint8_t)(part * 256 / HOURS_PARTS);
+	uint8_t until[21] = { (uint8_t)((part + 1) * 256 / HOURS_PARTS) };
+	size_t len = 1;
 	int r = 0;
 
+	if (part == HOURS_PARTS - 1) {
+		len = sizeof(until); /* longer than any address */
+		memset(until, 0xff, len);
+	}
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(statements); i++)
-		r = tx_exec(tx, statements[i], SQL_PARAMS(sql_int(hour)), NULL);
+		r = tx_exec(tx, statements[i],
+			    SQL_PARAMS(sql_int(hour), sql_blob(&from, 1), sql_blob(until, len)),
+			    NULL);
 	return r;
 }

@@ -14,6 +14,22 @@ static int is_open(struct tx *tx, const struct proof_uptime *uptime, bool *ret_o
 	return 0;
 }
 
+int proof_store_uptime_awaited(struct tx *tx, const struct proof_uptime *uptime, bool *ret_awaited)
+{
+	struct sql_rows *rows;
+	int r = tx_query(tx,
+			 "SELECT 1 AS one FROM proof_watchers w JOIN proof_hours h "
+			 "ON h.machine = w.machine AND h.hour = w.hour "
+			 "WHERE w.machine = $1 AND w.hour = $2 AND w.checker = $3 AND h.state = 1",
+			 SQL_PARAMS(sql_address(&uptime->machine.address), sql_int(uptime->hour),
+				    sql_address(&uptime->checker)),
+			 &rows);
+
+	if (r == 0)
+		*ret_awaited = rows_count(rows) > 0;
+	return r;
+}
+
 int proof_store_uptime_add(struct tx *tx, const struct proof_uptime *uptime)
 {
 	uint8_t away[SPANS_BYTES_MAX];

@@ -6,25 +6,22 @@
 #include "base/log.h"
 #include "modules/proof/proof_store.h"
 #include "modules/proof/sessions.h"
-#include "modules/proof/watchers.h"
-#include "security/secp.h"
+#include "modules/proof/uptimes.h"
+#include "modules/proof/vigil.h"
 
 enum {
 	BUCKETS = 1024,
 	POLLS = 16384, /* that may be on their way */
 	POLLS_A_SECOND = 64, /* of one checker */
-	REPORTS_MAX =
-		65536, /* waiting to be written: those of an hour come at its end, all at once */
-	REPORTS_AT_ONCE = 4096, /* written in one transaction */
-	WRITES_MAX = REPORTS_MAX / REPORTS_AT_ONCE, /* of them in one turn */
-	RECENT_MS = 7 * 24 * 3600000,
-	HOURS = 2, /* this one and the last: whose watchers may report */
+	REPORTS_A_MINUTE = 3 * WIRE_WATCHED_MAX, /* all that it keeps */
 	LOOKS = 60, /* for who came or left, in an hour */
+	LOOK_PART =
+		8, /* at most this part of the time is spent looking, but at an hour's beginning */
 	KEPT_EPOCHS = 3,
 };
 
 struct list {
-	int64_t hour;
+	uint32_t every_ms;
 	struct address *machines; /* in order */
 	size_t n;
 };
@@ -32,10 +29,10 @@ struct list {
 struct node {
 	struct node *next;
 	struct address checker;
-	struct list lists[HOURS]; /* the newer first */
-	bool told; /* of the newer one */
-	int64_t second;
-	unsigned int polls; /* in it */
+	struct list list;
+	bool told;
+	int64_t second, minute;
+	unsigned int polls, reports; /* in them */
 };
 
 struct poll {
@@ -46,31 +43,32 @@ struct poll {
 
 static struct {
 	const struct context *context; /* NULL: not started */
-	pthread_mutex_t mutex; /* guards nodes and reports */
+	pthread_mutex_t mutex; /* guards nodes and @stale */
 	struct node *buckets[BUCKETS];
-	struct proof_uptime *reports;
-	size_t n_reports;
+	bool stale; /* somebody came */
 	struct poll *polls; /* the loop's */
-	bool stale; /* somebody is to be told: guarded, too */
-	struct hasher *hasher; /* these are the job's */
-	int64_t looked_ms, looked_hour;
+	int64_t looked_ms, look_took_ms; /* monotonic; these are the job's */
+	int64_t looked_hour;
+	struct vigil vigil;
 } all = { .mutex = PTHREAD_MUTEX_INITIALIZER };
 
 int watch_start(const struct context *context)
 {
-	all.reports = calloc(REPORTS_MAX, sizeof(*all.reports));
+	int r = vigil_init(&all.vigil);
+
 	all.polls = calloc(POLLS, sizeof(*all.polls));
 	all.context = context;
-	if (all.reports && all.polls && hasher_new(&all.hasher) == 0)
-		return 0;
-	watch_stop();
-	return -ENOMEM;
+	all.looked_hour = -1;
+	if (r == 0)
+		r = all.polls ? uptimes_start(context) : -ENOMEM;
+	if (r < 0)
+		watch_stop();
+	return r;
 }
 
 static void node_free(struct node *node)
 {
-	for (int i = 0; i < HOURS; i++)
-		free(node->lists[i].machines);
+	free(node->list.machines);
 	free(node);
 }
 
@@ -83,14 +81,10 @@ void watch_stop(void)
 			all.buckets[i] = node->next;
 			node_free(node);
 		}
-	free(all.reports);
+	uptimes_stop();
+	vigil_done(&all.vigil);
 	free(all.polls);
-	hasher_free(all.hasher);
-	all.reports = NULL;
-	all.n_reports = 0;
 	all.polls = NULL;
-	all.hasher = NULL;
-	all.looked_ms = all.looked_hour = 0;
 	all.context = NULL;
 }
 
@@ -113,18 +107,31 @@ static int compare(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct address));
 }
 
-static bool watches(const struct node *node, const struct address *machine, int64_t hour)
+static bool watches(const struct node *node, const struct address *machine)
 {
-	for (int i = 0; i < HOURS; i++) {
-		const struct list *list = &node->lists[i];
+	const struct list *list = &node->list;
 
-		if (list->hour == hour && list->n > 0 &&
-		    bsearch(machine, list->machines, list->n, sizeof(*list->machines), compare))
-			return true;
-	}
-	return false;
+	return list->n > 0 &&
+	       bsearch(machine, list->machines, list->n, sizeof(*list->machines), compare);
 }
 
+static struct node *node_now(const struct address *checker)
+{
+	int64_t second = clock_mono_ms(all.context->clock) / 1000;
+	struct node *node = *place_of(checker);
+
+	if (node && node->second != second)
+		node->polls = 0;
+	if (node && node->minute != second / 60)
+		node->reports = 0;
+	if (node) {
+		node->second = second;
+		node->minute = second / 60;
+	}
+	return node;
+}
+
+/* A link that is new knows no list. */
 void watch_on_up(const struct address *checker)
 {
 	struct node **at;
@@ -160,19 +167,14 @@ void watch_on_down(const struct address *checker)
 
 static bool may_poll(const struct address *checker, const struct address *machine)
 {
-	int64_t second = clock_mono_ms(all.context->clock) / 1000;
 	struct node *node;
 	bool may = false;
 
 	pthread_mutex_lock(&all.mutex);
-	node = *place_of(checker);
-	if (node && node->second != second) {
-		node->second = second;
-		node->polls = 0;
-	}
+	node = node_now(checker);
 	if (node && node->polls < POLLS_A_SECOND) {
 		node->polls++;
-		may = watches(node, machine, node->lists[0].hour);
+		may = watches(node, machine);
 	}
 	pthread_mutex_unlock(&all.mutex);
 	return may || (node && sessions_between(machine, checker));
@@ -234,279 +236,37 @@ void watch_on_worker(struct machine_id machine, const Wire__ToServer *said)
 
 /* ---- reports ---- */
 
-static bool is_signed(const struct proof_uptime *uptime)
-{
-	const struct uptime_statement statement = {
-		.network = all.context->settings->network,
-		.machine = uptime->machine,
-		.checker = uptime->checker,
-		.hour_ms = all.context->settings->watch_hour_ms,
-		.hour = uptime->hour,
-		.polls = uptime->polls,
-		.answered = uptime->answered,
-		.away = uptime->away,
-	};
-	uint8_t digest[SIGN_DIGEST_SIZE];
-	struct address signer;
-
-	uptime_digest(&statement, digest);
-	return secp_recover(digest, uptime->signature, &signer) == 0 &&
-	       address_equal(&signer, &uptime->checker);
-}
-
-/* Whether it was asked for, and there is room. */
-static bool is_awaited(const struct proof_uptime *uptime)
+static bool may_report(const struct address *checker)
 {
 	struct node *node;
-	bool awaited;
+	bool may;
 
 	pthread_mutex_lock(&all.mutex);
-	node = *place_of(&uptime->checker);
-	awaited = node && watches(node, &uptime->machine.address, uptime->hour) &&
-		  all.n_reports < REPORTS_MAX;
+	node = node_now(checker);
+	may = node && node->reports < REPORTS_A_MINUTE;
+	if (may)
+		node->reports++;
 	pthread_mutex_unlock(&all.mutex);
-	return awaited;
-}
-
-/* What nobody asked for costs no signature. */
-static void on_uptime(const struct address *checker, const Wire__Uptime *said)
-{
-	struct proof_uptime uptime = { .checker = *checker,
-				       .hour = said->hour,
-				       .polls = said->polls,
-				       .answered = said->answered };
-	int64_t seconds = all.context->settings->watch_hour_ms / 1000;
-	struct node *node;
-	bool holds;
-
-	memcpy(uptime.machine.address.bytes, said->machine.data, 20);
-	memcpy(uptime.signature, said->signature.data, sizeof(uptime.signature));
-	if (uptime.polls == 0 || uptime.answered > uptime.polls ||
-	    spans_decode(said->away.data, said->away.len, seconds, &uptime.away) < 0)
-		return;
-	holds = is_awaited(&uptime) && is_signed(&uptime);
-	pthread_mutex_lock(&all.mutex);
-	node = *place_of(checker);
-	if (node && holds && all.n_reports < REPORTS_MAX)
-		all.reports[all.n_reports++] = uptime;
-	/* Whatever became of it: said once is enough. A full queue asks for it again. */
-	if (node && all.n_reports < REPORTS_MAX) {
-		node->told = false;
-		all.stale = true;
-	}
-	pthread_mutex_unlock(&all.mutex);
-	job_wake(all.context, "proof_watch");
+	return may;
 }
 
 void watch_on_checker(const struct address *checker, const Wire__ToServer *message)
 {
 	if (message->body_case == WIRE__TO_SERVER__BODY_POLL)
 		on_poll(checker, message->poll);
-	else if (message->body_case == WIRE__TO_SERVER__BODY_UPTIME)
-		on_uptime(checker, message->uptime);
+	else if (message->body_case == WIRE__TO_SERVER__BODY_UPTIME && may_report(checker) &&
+		 uptimes_take(checker, message->uptime))
+		job_wake(all.context, "proof_watch");
 }
 
-/* ---- the job: reports written, watchers drawn and told ---- */
+/* ---- the job: watchers are drawn, and told ---- */
 
-struct turn {
-	const struct context *context;
-	struct arena *arena;
-	int64_t now_ms, hour;
-	struct proof_uptime *reports;
-	size_t n_reports;
-	struct checker_member *checkers;
-	size_t n_checkers;
-	struct proof_machine *machines;
-	size_t n_machines;
-	struct hash beacon; /* at this hour's start */
-	bool beacon_known;
-	struct proof_watcher *watchers[HOURS]; /* this hour's first */
-	size_t n_watchers[HOURS];
+/* Of all who can be drawn now: machines of the i-th begin at starts[i]. */
+struct lists {
+	size_t *starts;
+	struct address *machines;
+	uint32_t every_ms;
 };
-
-static int tx_report(struct tx *tx, void *arg)
-{
-	struct turn *turn = arg;
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < turn->n_reports; i++)
-		r = proof_store_uptime_add(tx, &turn->reports[i]);
-	return r;
-}
-
-/* The oldest of them. Those that could not be written stay: who reported them is not asked again. */
-static int write_some(struct turn *turn)
-{
-	int r;
-
-	arena_reset(turn->arena);
-	turn->reports = arena_array(turn->arena, REPORTS_AT_ONCE, sizeof(*turn->reports));
-	if (!turn->reports)
-		return -ENOMEM;
-	pthread_mutex_lock(&all.mutex);
-	turn->n_reports = size_min(all.n_reports, REPORTS_AT_ONCE);
-	memcpy(turn->reports, all.reports, turn->n_reports * sizeof(*all.reports));
-	pthread_mutex_unlock(&all.mutex);
-	if (turn->n_reports == 0)
-		return 0;
-	r = db_run(turn->context->db, TX_WRITE, turn->arena, tx_report, turn);
-	if (r != 0)
-		return r;
-	pthread_mutex_lock(&all.mutex);
-	all.n_reports -= turn->n_reports;
-	memmove(all.reports, all.reports + turn->n_reports, all.n_reports * sizeof(*all.reports));
-	pthread_mutex_unlock(&all.mutex);
-	return 0;
-}
-
-static int write_reports(struct turn *turn)
-{
-	int r = 0;
-
-	turn->n_reports = REPORTS_AT_ONCE;
-	for (int i = 0; r == 0 && turn->n_reports == REPORTS_AT_ONCE && i < WRITES_MAX; i++)
-		r = write_some(turn);
-	return r;
-}
-
-/* Not more than all watchers of which an hour's list is read at once. */
-static size_t machines_max(const struct settings *settings)
-{
-	return size_min(WIRE_WATCHED_MAX, SQL_ROWS_MAX / 2 / (size_t)settings->panel_standing);
-}
-
-static int tx_read(struct tx *tx, void *arg)
-{
-	struct turn *turn = arg;
-	const struct settings *settings = turn->context->settings;
-	int r = checker_eligible(turn->context, tx, &turn->checkers, &turn->n_checkers);
-
-	if (r == 0)
-		r = proof_store_machines(tx, turn->now_ms - RECENT_MS, machines_max(settings),
-					 &turn->machines, &turn->n_machines);
-	for (int i = 0; r == 0 && i < HOURS; i++)
-		r = proof_store_watchers(tx, NULL, turn->hour - i, &turn->watchers[i],
-					 &turn->n_watchers[i]);
-	if (r != 0)
-		return r;
-	r = beacon_then(turn->context, tx, turn->hour * settings->watch_hour_ms, &turn->beacon);
-	turn->beacon_known = r == 0;
-	return r == ROUTE_E_UNAVAILABLE ? 0 : r;
-}
-
-struct drawn {
-	int64_t hour;
-	struct proof_watcher *watchers;
-	size_t n;
-};
-
-static int tx_add(struct tx *tx, void *arg)
-{
-	const struct drawn *drawn = arg;
-
-	return proof_store_watchers_add(tx, drawn->hour, drawn->watchers, drawn->n);
-}
-
-/* Who is drawn is written before anybody is told. */
-static int draw(struct turn *turn)
-{
-	const struct watchers_call call = {
-		.beacon = turn->beacon,
-		.hour = turn->hour,
-		.wanted = (size_t)turn->context->settings->panel_standing,
-		.checkers = turn->checkers,
-		.n_checkers = turn->n_checkers,
-		.machines = turn->machines,
-		.n_machines = turn->n_machines,
-	};
-	struct drawn drawn = { .hour = turn->hour };
-	struct proof_watcher *watchers;
-	size_t n = turn->n_watchers[0];
-	int r;
-
-	if (!turn->beacon_known)
-		return 0;
-	r = watchers_draw(all.hasher, &call, turn->watchers[0], n, turn->arena, &drawn.watchers,
-			  &drawn.n);
-	if (r < 0 || drawn.n == 0)
-		return r;
-	r = db_run(turn->context->db, TX_WRITE, turn->arena, tx_add, &drawn);
-	if (r != 0)
-		return r;
-	watchers = arena_array(turn->arena, n + drawn.n, sizeof(*watchers));
-	if (!watchers)
-		return -ENOMEM;
-	memcpy(watchers, turn->watchers[0], n * sizeof(*watchers));
-	memcpy(watchers + n, drawn.watchers, drawn.n * sizeof(*watchers));
-	qsort(watchers, n + drawn.n, sizeof(*watchers), watchers_compare);
-	turn->watchers[0] = watchers;
-	turn->n_watchers[0] = n + drawn.n;
-	return 0;
-}
-
-static int send_watch(const struct turn *turn, const struct address *checker,
-		      const struct list *list)
-{
-	Wire__ToNode message = WIRE__TO_NODE__INIT;
-	Wire__Watch watch = WIRE__WATCH__INIT;
-	const struct settings *settings = turn->context->settings;
-	int64_t watchers = (int64_t)size_min((size_t)settings->panel_standing, turn->n_checkers);
-
-	watch.every_ms = (uint32_t)(settings->poll_every_ms * watchers);
-	watch.hour_ms = (uint32_t)settings->watch_hour_ms;
-	watch.machines = (ProtobufCBinaryData){ list->n * sizeof(*list->machines),
-						(uint8_t *)list->machines };
-	message.body_case = WIRE__TO_NODE__BODY_WATCH;
-	message.watch = &watch;
-	return checker_send(checker, &message);
-}
-
-static bool must_tell(const struct address *checker, const struct list *list)
-{
-	const struct list *mine;
-	const struct node *node;
-	bool must;
-
-	pthread_mutex_lock(&all.mutex);
-	node = *place_of(checker);
-	mine = node ? &node->lists[0] : NULL;
-	must = node && (!node->told || mine->hour != list->hour || mine->n != list->n ||
-			(list->n > 0 && memcmp(mine->machines, list->machines,
-					       list->n * sizeof(*list->machines)) != 0));
-	pthread_mutex_unlock(&all.mutex);
-	return must;
-}
-
-/* The node's list for this one, which then is the old. */
-static void swap_lists(const struct address *checker, int i, struct list *list)
-{
-	struct node *node;
-
-	pthread_mutex_lock(&all.mutex);
-	node = *place_of(checker);
-	if (node) {
-		struct list old = node->lists[i];
-
-		node->lists[i] = *list;
-		*list = old;
-		node->told = node->told || i == 0;
-	}
-	pthread_mutex_unlock(&all.mutex);
-}
-
-static void give_lists(const struct turn *turn, int i, struct list *lists)
-{
-	for (size_t c = 0; c < turn->n_checkers; c++) {
-		const struct address *checker = &turn->checkers[c].checker;
-		bool tell = i == 0 && must_tell(checker, &lists[c]);
-		int r = tell ? send_watch(turn, checker, &lists[c]) : 0;
-
-		swap_lists(checker, i, &lists[c]);
-		free(lists[c].machines);
-		if (r < 0 && r != -ENOTCONN)
-			log_warn("proof.watch", log_fault(r));
-	}
-}
 
 static int compare_members(const void *a, const void *b)
 {
@@ -515,102 +275,217 @@ static int compare_members(const void *a, const void *b)
 	return memcmp(&x->checker, &y->checker, sizeof(x->checker));
 }
 
-/* Of those who are there now, each has the machines for which it was drawn, in their order. */
-static int fill_lists(const struct turn *turn, int i, struct list *lists)
+static const struct checker_member *member_of(const struct address *checker)
 {
-	size_t n = turn->n_watchers[i];
+	const struct checker_member key = { .checker = *checker };
 
-	for (size_t w = 0; w < n; w++) {
-		const struct proof_watcher *watcher = &turn->watchers[i][w];
-		const struct checker_member key = { .checker = watcher->checker };
-		const struct checker_member *member = bsearch(
-			&key, turn->checkers, turn->n_checkers, sizeof(key), compare_members);
-		struct list *list = member ? &lists[member - turn->checkers] : NULL;
+	return bsearch(&key, all.vigil.checkers, all.vigil.n_checkers, sizeof(key),
+		       compare_members);
+}
 
-		if (!list || list->n == WIRE_WATCHED_MAX)
-			continue;
-		if (!list->machines)
-			list->machines = calloc(size_min(n, WIRE_WATCHED_MAX),
-						sizeof(*list->machines));
-		if (!list->machines)
-			return -ENOMEM;
-		list->machines[list->n++] = watcher->machine.address;
+/* In the machines' order, as the watchers are. */
+static int make_lists(struct lists *lists)
+{
+	const struct vigil *vigil = &all.vigil;
+	size_t n = vigil->n_checkers;
+	size_t *at = calloc(n + 2, sizeof(*at));
+
+	lists->starts = at;
+	lists->machines = calloc(vigil->n + 1, sizeof(*lists->machines));
+	if (!at || !lists->machines)
+		return -ENOMEM;
+	/* at[i + 2] counts those of i; then at[i + 1] says where the next of them goes. */
+	for (size_t w = 0; w < vigil->n; w++) {
+		const struct checker_member *member = member_of(&vigil->watchers[w].checker);
+
+		if (member)
+			at[member - vigil->checkers + 2]++;
+	}
+	for (size_t i = 2; i < n + 2; i++)
+		at[i] += at[i - 1];
+	for (size_t w = 0; w < vigil->n; w++) {
+		const struct proof_watcher *watcher = &vigil->watchers[w];
+		const struct checker_member *member = member_of(&watcher->checker);
+
+		if (member)
+			lists->machines[at[member - vigil->checkers + 1]++] =
+				watcher->machine.address;
 	}
 	return 0;
 }
 
-static int tell_hour(const struct turn *turn, int i)
+/* With the mutex held. */
+static int give_list(struct node *node, const struct list *list)
 {
-	struct list *lists = calloc(turn->n_checkers + 1, sizeof(*lists));
-	int r = lists ? 0 : -ENOMEM;
+	size_t size = list->n * sizeof(*list->machines);
+	struct address *machines;
 
-	for (size_t c = 0; r == 0 && c < turn->n_checkers; c++)
-		lists[c].hour = turn->hour - i;
-	if (r == 0)
-		r = fill_lists(turn, i, lists);
-	if (r == 0)
-		give_lists(turn, i, lists);
-	else
-		for (size_t c = 0; lists && c < turn->n_checkers; c++)
-			free(lists[c].machines);
-	free(lists);
+	if (node->list.every_ms == list->every_ms && node->list.n == list->n &&
+	    (size == 0 || memcmp(node->list.machines, list->machines, size) == 0))
+		return 0;
+	machines = malloc(size + 1);
+	if (!machines)
+		return -ENOMEM;
+	if (size)
+		memcpy(machines, list->machines, size);
+	free(node->list.machines);
+	node->list = (struct list){ list->every_ms, machines, list->n };
+	node->told = false;
+	return 0;
+}
+
+/* Who cannot be drawn any more watches nobody. */
+static int give_lists(const struct lists *lists)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&all.mutex);
+	for (size_t b = 0; b < BUCKETS; b++)
+		for (struct node *node = all.buckets[b]; r == 0 && node; node = node->next) {
+			const struct checker_member *member = member_of(&node->checker);
+			struct list list = { .every_ms = lists->every_ms };
+
+			if (member) {
+				size_t i = (size_t)(member - all.vigil.checkers);
+
+				list.machines = lists->machines + lists->starts[i];
+				list.n = size_min(lists->starts[i + 1] - lists->starts[i],
+						  WIRE_WATCHED_MAX);
+			}
+			r = give_list(node, &list);
+		}
+	pthread_mutex_unlock(&all.mutex);
 	return r;
 }
 
-static int tx_purge(struct tx *tx, void *arg)
+static int send_watch(const struct address *checker, const struct list *list)
 {
-	const struct turn *turn = arg;
-	const struct settings *settings = turn->context->settings;
+	Wire__ToNode message = WIRE__TO_NODE__INIT;
+	Wire__Watch watch = WIRE__WATCH__INIT;
 
-	return proof_store_hours_purge(
-		tx,
-		turn->hour - HOURS - KEPT_EPOCHS * settings->epoch_ms / settings->watch_hour_ms);
+	watch.every_ms = list->every_ms;
+	watch.hour_ms = (uint32_t)all.context->settings->watch_hour_ms;
+	watch.machines = (ProtobufCBinaryData){ list->n * sizeof(*list->machines),
+						(uint8_t *)list->machines };
+	message.body_case = WIRE__TO_NODE__BODY_WATCH;
+	message.watch = &watch;
+	return checker_send(checker, &message);
 }
 
-/* At an hour's beginning, when somebody came or reported, and now and then. */
-static bool is_due(const struct turn *turn)
+/* One of the bucket that does not know its list: a copy of it. */
+static bool take_untold(size_t bucket, struct address *ret_checker, struct list *ret_list)
 {
+	struct node *node;
+	bool found = false;
+
+	pthread_mutex_lock(&all.mutex);
+	for (node = all.buckets[bucket]; node && node->told;)
+		node = node->next;
+	ret_list->machines = node ? malloc(node->list.n * sizeof(*ret_list->machines) + 1) : NULL;
+	if (ret_list->machines) {
+		if (node->list.n > 0)
+			memcpy(ret_list->machines, node->list.machines,
+			       node->list.n * sizeof(*ret_list->machines));
+		ret_list->every_ms = node->list.every_ms;
+		ret_list->n = node->list.n;
+		*ret_checker = node->checker;
+		node->told = found = true;
+	}
+	pthread_mutex_unlock(&all.mutex);
+	return found;
+}
+
+/* What is not sent for want of memory is sent with the next list. */
+static void tell_all(void)
+{
+	struct address checker;
+	struct list list;
+
+	for (size_t b = 0; b < BUCKETS; b++)
+		while (take_untold(b, &checker, &list)) {
+			int r = send_watch(&checker, &list);
+
+			if (r < 0 && r != -ENOTCONN)
+				log_warn("proof.watch", log_fault(r));
+			free(list.machines);
+		}
+}
+
+struct purge {
+	int64_t hour;
+	unsigned int part;
+};
+
+static int tx_purge(struct tx *tx, void *arg)
+{
+	const struct purge *purge = arg;
+
+	return proof_store_hours_purge(tx, purge->hour, purge->part);
+}
+
+static int purge(const struct context *context, int64_t hour, struct arena *arena)
+{
+	const struct settings *settings = context->settings;
+	struct purge purge = {
+		.hour = hour - KEPT_EPOCHS * settings->epoch_ms / settings->watch_hour_ms - 1,
+	};
+	int r = 0;
+
+	for (; r == 0 && purge.part < HOURS_PARTS; purge.part++)
+		r = db_run(context->db, TX_WRITE, arena, tx_purge, &purge);
+	return r;
+}
+
+static int look(const struct context *context, int64_t hour, struct arena *arena)
+{
+	struct lists lists = { 0 };
+	int r = 0;
+
+	arena_reset(arena);
+	if (hour != all.looked_hour)
+		r = purge(context, hour, arena);
+	if (r == 0)
+		r = vigil_look(&all.vigil, context, hour, arena);
+	lists.every_ms = (uint32_t)(context->settings->poll_every_ms * (int64_t)all.vigil.each);
+	if (r == 0)
+		r = make_lists(&lists);
+	if (r == 0)
+		r = give_lists(&lists);
+	free(lists.starts);
+	free(lists.machines);
+	return r;
+}
+
+/* At an hour's beginning, when somebody came, and now and then. */
+static bool is_due(int64_t hour, int64_t mono_ms)
+{
+	int64_t since_ms = mono_ms - all.looked_ms;
 	bool stale;
 
+	if (hour == all.looked_hour && since_ms < all.look_took_ms * LOOK_PART)
+		return false;
 	pthread_mutex_lock(&all.mutex);
 	stale = all.stale;
 	all.stale = false;
 	pthread_mutex_unlock(&all.mutex);
-	return stale || turn->hour != all.looked_hour || turn->now_ms < all.looked_ms ||
-	       turn->now_ms - all.looked_ms >= turn->context->settings->watch_hour_ms / LOOKS;
-}
-
-static int look(struct turn *turn)
-{
-	const struct context *context = turn->context;
-	int r = 0;
-
-	arena_reset(turn->arena);
-	if (turn->hour != all.looked_hour)
-		r = db_run(context->db, TX_WRITE, turn->arena, tx_purge, turn);
-	if (r == 0)
-		r = db_run(context->db, TX_READ, turn->arena, tx_read, turn);
-	if (r == 0)
-		r = draw(turn);
-	for (int i = HOURS - 1; r == 0 && i >= 0; i--)
-		r = tell_hour(turn, i);
-	return r;
+	return stale || hour != all.looked_hour ||
+	       since_ms >= all.context->settings->watch_hour_ms / LOOKS;
 }
 
 int watch_run(const struct context *context, struct arena *arena)
 {
-	struct turn turn = { .context = context,
-			     .arena = arena,
-			     .now_ms = clock_now_ms(context->clock) };
-	int r;
+	int64_t hour = clock_now_ms(context->clock) / context->settings->watch_hour_ms;
+	int64_t mono_ms = clock_mono_ms(context->clock);
+	int r = uptimes_run(context, arena);
 
-	turn.hour = turn.now_ms / context->settings->watch_hour_ms;
-	r = write_reports(&turn);
-	if (r != 0 || !is_due(&turn))
+	if (r != 0 || !is_due(hour, mono_ms))
 		return r;
-	r = look(&turn);
+	r = look(context, hour, arena);
 	/* What failed is due at the next turn. */
-	all.looked_hour = r == 0 ? turn.hour : 0;
-	all.looked_ms = turn.now_ms;
+	all.looked_hour = r == 0 ? hour : -1;
+	all.looked_ms = clock_mono_ms(context->clock);
+	all.look_took_ms = all.looked_ms - mono_ms;
+	if (r == 0)
+		tell_all();
 	return r;
 }

@@ -1,10 +1,9 @@
 /* watch.h - who asks which machine whether it is there, hour by hour: the job "proof_watch", and the relay of
  * polls and reports on the loop.
  *
- * Every machine that had a session within a week, linked or not, is polled by panel_standing checkers, drawn for
- * each hour (watchers.h). A checker may ask the machines it watches and those of its live sessions, POLLS_A_SECOND at most; an answer is
- * passed on once. A report counts from who was drawn, for this hour and the last, until the hour is over
- * (hours.h). */
+ * Every machine that is watched (vigil.h), linked or not, is polled by panel_standing checkers, drawn for
+ * each hour (watchers.h). A checker may ask the machines it watches and those of its live
+ * sessions, POLLS_A_SECOND at most; an answer is passed on once. What it reports is in uptimes.h. */
 #pragma once
 
 #include "modules/checker/checker.h"

@@ -1,15 +1,6 @@
 #include "modules/proof/watchers.h"
 
-/* Of as many checkers as are wanted none is left out but by a chance of one to millions. */
 enum { TRIES = 16 };
-
-int watchers_compare(const void *a, const void *b)
-{
-	const struct proof_watcher *x = a, *y = b;
-	int order = memcmp(&x->machine, &y->machine, sizeof(x->machine));
-
-	return order != 0 ? order : memcmp(&x->checker, &y->checker, sizeof(x->checker));
-}
 
 size_t watchers_needed(size_t drawn, size_t least)
 {
@@ -35,14 +26,6 @@ static void draw_number(struct hasher *hasher, const struct watchers_call *call,
 	hasher_end(hasher, ret_hash);
 }
 
-static bool owns(const struct proof_machine *machines, size_t n, struct account_id account)
-{
-	for (size_t i = 0; i < n; i++)
-		if (account_equal(machines[i].owner, account))
-			return true;
-	return false;
-}
-
 static bool is_among(const struct proof_watcher *watchers, size_t n, const struct address *checker)
 {
 	for (size_t i = 0; i < n; i++)
@@ -51,31 +34,73 @@ static bool is_among(const struct proof_watcher *watchers, size_t n, const struc
 	return false;
 }
 
-/* One machine's: @known of it are drawn already. Returns how many are added at @to. */
-static size_t draw_machine(struct hasher *hasher, const struct watchers_call *call,
-			   const struct proof_machine *machine, size_t owners,
-			   const struct proof_watcher *known, size_t n_known,
-			   struct proof_watcher *to)
+static int compare_members(const void *a, const void *b)
 {
-	size_t n = 0;
+	const struct checker_member *x = a, *y = b;
 
-	for (uint32_t number = 0; n_known + n < call->wanted && number < TRIES * call->wanted;
-	     number++) {
-		const struct checker_member *checker;
-		struct hash hash;
-		uint64_t word;
+	return memcmp(&x->checker, &y->checker, sizeof(x->checker));
+}
 
-		draw_number(hasher, call, &machine->machine.address, number, &hash);
-		memcpy(&word, hash.bytes, sizeof(word));
-		checker = &call->checkers[word % call->n_checkers];
-		if (owns(machine, owners, checker->account) ||
-		    is_among(known, n_known, &checker->checker) ||
-		    is_among(to, n, &checker->checker))
-			continue;
-		to[n++] = (struct proof_watcher){ machine->machine, checker->checker,
-						  checker->account };
+void watchers_load(const struct watchers_call *call, const struct proof_watcher *known, size_t n)
+{
+	for (size_t i = 0; i < n && call->n_checkers > 0; i++) {
+		const struct checker_member key = { .checker = known[i].checker };
+		const struct checker_member *member = bsearch(
+			&key, call->checkers, call->n_checkers, sizeof(key), compare_members);
+
+		if (member)
+			call->loads[member - call->checkers]++;
 	}
-	return n;
+}
+
+/* One machine's. */
+struct draw {
+	const struct watchers_call *call;
+	const struct proof_machine *machine;
+	const struct proof_watcher *known; /* are drawn already */
+	size_t n_known;
+	struct proof_watcher *to; /* where they are added */
+	size_t n;
+};
+
+static void try_place(struct draw *draw, size_t place)
+{
+	const struct watchers_call *call = draw->call;
+	const struct checker_member *checker = &call->checkers[place];
+
+	if (call->loads[place] >= call->most ||
+	    account_equal(draw->machine->owner, checker->account) ||
+	    is_among(draw->known, draw->n_known, &checker->checker) ||
+	    is_among(draw->to, draw->n, &checker->checker))
+		return;
+	call->loads[place]++;
+	draw->to[draw->n++] = (struct proof_watcher){ draw->machine->machine, checker->checker,
+						      checker->account };
+}
+
+static bool is_full(const struct draw *draw)
+{
+	return draw->n_known + draw->n >= draw->call->wanted;
+}
+
+static void draw_machine(struct hasher *hasher, struct draw *draw)
+{
+	const struct watchers_call *call = draw->call;
+	uint32_t tries = call->n_checkers > call->wanted ? (uint32_t)(TRIES * call->wanted) : 0;
+	size_t place = call->n_checkers - 1;
+	struct hash hash;
+	uint64_t word;
+
+	for (uint32_t number = 0; number < tries && !is_full(draw); number++) {
+		draw_number(hasher, call, &draw->machine->machine.address, number, &hash);
+		memcpy(&word, hash.bytes, sizeof(word));
+		place = word % call->n_checkers;
+		try_place(draw, place);
+	}
+	for (size_t i = 0; i < call->n_checkers && !is_full(draw); i++) {
+		place = (place + 1) % call->n_checkers;
+		try_place(draw, place);
+	}
 }
 
 int watchers_draw(struct hasher *hasher, const struct watchers_call *call,
@@ -84,24 +109,22 @@ int watchers_draw(struct hasher *hasher, const struct watchers_call *call,
 {
 	struct proof_watcher *fresh = arena_array(arena, call->n_machines * call->wanted + 1,
 						  sizeof(*fresh));
-	size_t n = 0, at = 0, owners;
+	size_t n = 0, at = 0;
 
 	if (!fresh)
 		return -ENOMEM;
-	for (size_t m = 0; call->n_checkers > 0 && m < call->n_machines; m += owners) {
+	for (size_t m = 0; call->n_checkers > 0 && m < call->n_machines; m++) {
 		const struct proof_machine *machine = &call->machines[m];
-		size_t of_it = 0;
+		struct draw draw = { .call = call, .machine = machine, .to = fresh + n };
 
-		for (owners = 1; m + owners < call->n_machines; owners++)
-			if (!machine_equal(machine[owners].machine, machine->machine))
-				break;
 		while (at < n_known &&
 		       memcmp(&known[at].machine, &machine->machine, sizeof(machine->machine)) < 0)
 			at++;
-		while (at + of_it < n_known &&
-		       machine_equal(known[at + of_it].machine, machine->machine))
-			of_it++;
-		n += draw_machine(hasher, call, machine, owners, known + at, of_it, fresh + n);
+		draw.known = known + at;
+		while (at < n_known && machine_equal(known[at].machine, machine->machine))
+			at++, draw.n_known++;
+		draw_machine(hasher, &draw);
+		n += draw.n;
 	}
 	*ret_new = fresh;
 	*ret_n = n;

@@ -188,3 +188,34 @@ int worker_store_devices_idle(struct tx *tx, enum worker_device kind, const stru
 		     SQL_PARAMS(sql_int(kind), sql_address(from), sql_int((int64_t)max)), &rows);
 	return r != 0 ? no_conflict(r) : read_devices(tx, rows, ret_devices, ret_n);
 }
+
+int worker_checked_machines(struct tx *tx, int64_t since_ms, struct machine_id after, size_t max,
+			    struct worker_checked **ret_machines, size_t *ret_n)
+{
+	struct worker_checked *list;
+	struct sql_rows *rows;
+	int r;
+
+	r = tx_query(tx,
+		     "SELECT w.machine AS machine, w.owner AS owner FROM workers w"
+		     " JOIN worker_devices d ON d.machine = w.machine AND d.device = 'host'"
+		     " WHERE w.machine > $1 AND d.checked_at >= $2 AND d.checked_at > 0"
+		     " ORDER BY w.machine LIMIT $3",
+		     SQL_PARAMS(sql_machine(&after), sql_int(since_ms), sql_int((int64_t)max)),
+		     &rows);
+	if (r != 0)
+		return no_conflict(r);
+	list = arena_array(tx_arena(tx), rows_count(rows) + 1, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < rows_count(rows); i++) {
+		r = rows_bytes(rows, i, "machine", &list[i].machine, sizeof(list[i].machine));
+		if (r == 0)
+			r = rows_bytes(rows, i, "owner", &list[i].owner, sizeof(list[i].owner));
+	}
+	if (r != 0)
+		return r;
+	*ret_machines = list;
+	*ret_n = rows_count(rows);
+	return 0;
+}

@@ -249,6 +249,16 @@ _must_check_ int worker_machines(struct tx *tx, struct machine_id after, size_t 
 void worker_credit(const struct worker_machine *machine, const struct worker_proof_device *devices,
 		   size_t n, struct credit *ret_credit);
 
+/* Machines about whose host a session came to a verdict since @since_ms, linked or not: at most @max after
+ * @after, by address. */
+struct worker_checked {
+	struct machine_id machine;
+	struct account_id owner;
+};
+_must_check_ int worker_checked_machines(struct tx *tx, int64_t since_ms, struct machine_id after,
+					 size_t max, struct worker_checked **ret_machines,
+					 size_t *ret_n);
+
 /* All devices of one machine. ROUTE_E_NOT_FOUND. */
 _must_check_ int worker_proof_devices(const struct context *context, struct tx *tx,
 				      struct machine_id machine,
