@@ -64,6 +64,7 @@ struct settings {
 						 * to hold; 262,144 and 163,840 */
 	int64_t proof_at_once; /* sessions; 64 */
 	int64_t poll_every_ms; /* mean time between the polls of a worker by all its checkers; 60,000 */
+	int64_t poll_after_ms; /* nobody is polled so long after a start; 60,000: nodes have come back */
 	int64_t watch_hour_ms; /* what an "hour" of uptime is; 3,600,000, but in tests; never changed */
 	int64_t uptime_grace_ms; /* for the reports of an hour that is over; 900,000 */
 

@@ -365,12 +365,10 @@ void watch_down(struct watch *watch, struct watch_time now)
 	for (size_t i = 0; i < watch->n_targets; i++) {
 		struct target *target = &watch->targets[i];
 
-		target->waiting = false;
 		if (target->away)
 			doubt(watch, target, now);
-		/* Else it is seen again only when its next poll is due. */
-		ask_soon(watch, target, now.mono_ms);
 	}
+	watch->n_targets = 0;
 	for (size_t i = 0; i < watch->n_entries; i++)
 		watch->entries[i].reported_ms = 0;
 }

@@ -7,7 +7,8 @@
  * that end, and whether a machine that is new on the list is there, polls are made soon that count for
  * nothing else: else who is away would be asked more often, and look away for longer. Where the link breaks
  * or a machine leaves the list, no more is said than was seen; and since a link may have been dead before
- * it was found to be, nothing of its last WATCH_DOUBT_MS.
+ * it was found to be, nothing of its last WATCH_DOUBT_MS. After that nobody is polled until the next list comes: the
+ * control plane gives it when machines, too, have had the time to come back.
  *
  * A state machine: polls and reports go out through the configuration's functions, time and randomness
  * come in. While the link is down nobody is polled, for it would be nobody's fault. */
@@ -86,7 +87,7 @@ bool watch_answered(struct watch *watch, const struct poll_nonce *nonce,
  * over. Only while the link is up. */
 void watch_tick(struct watch *watch, struct watch_time now);
 
-/* The link is down: polls on their way do not count, what was reported may be lost. */
+/* The link is down: polls on their way do not count, what was reported may be lost, and the list is void. */
 void watch_down(struct watch *watch, struct watch_time now);
 
 /* Reports everything, the running hour too: the end of the run. A later report of the same hour has what

@@ -271,6 +271,26 @@ static void reports_until_it_is_heard(void **state)
 	assert_int_equal(f->n_reports, 6);
 }
 
+/* After its link broke nobody is polled until the control plane says whom: machines may not be back yet. */
+static void who_comes_back_waits_for_a_list(void **state)
+{
+	struct fixture *f = *state;
+	unsigned int polls;
+
+	set(f, EVERY_MS, 1);
+	pass(f, 300000);
+	watch_down(f->watch, now(f));
+	f->gone = true;
+	polls = f->polls[0];
+	pass(f, 1200000);
+	assert_int_equal(f->polls[0], polls);
+	f->gone = false;
+	set(f, EVERY_MS, 1);
+	pass(f, 300000);
+	assert_true(f->polls[0] > polls);
+	assert_int_equal(tally_of(f, 0, start_ms / WATCH_HOUR_MS).away.n, 0);
+}
+
 /* So many reports at once would find no room; all are made. */
 static void reports_have_a_pace(void **state)
 {
@@ -636,6 +656,7 @@ int main(void)
 		TEST(only_signed_answers_in_time_count),
 		TEST(the_times_are_poisson),
 		TEST(reports_until_it_is_heard),
+		TEST(who_comes_back_waits_for_a_list),
 		TEST(reports_have_a_pace),
 		TEST(what_is_not_sent_does_not_count),
 		TEST(a_restart_goes_on_counting),

@@ -59,6 +59,8 @@ static const struct parameter parameters[] = {
 	PARAMETER(proof_at_once, 64, 1, 1024, "sessions at the same time"),
 	PARAMETER(poll_every_ms, MINUTE_MS, 100, HOUR_MS,
 		  "mean time between all checkers' polls of a machine"),
+	PARAMETER(poll_after_ms, MINUTE_MS, 0, HOUR_MS,
+		  "after a start, for all machines to come back before they are polled"),
 	PARAMETER(watch_hour_ms, HOUR_MS, 2000, HOUR_MS,
 		  "an hour of uptime, for tests: a network keeps it"),
 	PARAMETER(uptime_grace_ms, 15 * MINUTE_MS, 0, HOUR_MS,

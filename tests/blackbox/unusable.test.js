@@ -40,15 +40,16 @@ async function leave(mute) {
   return { from, until: Date.now() }
 }
 
-// All evidence of a time, when its last hour is over.
-async function evidenceOf(time) {
+// All evidence of a time, when its last hour is over; @holes: of hours in which anybody was drawn.
+async function evidenceOf(time, holes = false) {
   const found = []
   for (let hour = Math.floor(time.from / hourMs); hour <= Math.floor(time.until / hourMs); hour++)
     found.push(await until(`hour ${hour} to be over`, async () => {
-      const { json: seen } = await tenant.raw('GET', `/v1/uptime/${agent.machine}/${hour}`) // 404 until somebody is drawn
+      const { status, json: seen } = await tenant.raw('GET', `/v1/uptime/${agent.machine}/${hour}`) // 404 until somebody is drawn
+      if (holes && status === 404 && Date.now() > (hour + 1) * hourMs) return 'none'
       return seen.state === 'over' && seen
     }, slow))
-  return found
+  return found.filter((seen) => seen !== 'none')
 }
 
 before(async () => {
@@ -88,6 +89,41 @@ test('only what a majority of the watchers saw is excused, and the bill says fro
     assert.ok(excuse.from_ms >= excuse.hour * hourMs && excuse.until_ms <= (excuse.hour + 1) * hourMs)
     assert.ok(excuse.from_ms >= majority.from - 1000 && excuse.until_ms <= majority.until, 'the minority excused nothing')
   }
+})
+
+// The network dies in an hour and is back when that hour is not even the last one. Its checkers are there at once, the
+// machine is not.
+test('while the network was away nobody is found away, and what was seen before can be said afterwards', async () => {
+  const before = (await bill()).leases[0].excuses
+  const pollAfterMs = 14000, graceMs = 5000
+  await until('three watchers', async () => await watched() && Date.now() % hourMs > hourMs - 2500, slow)
+  const hour = Math.floor(Date.now() / hourMs), from = Date.now()
+  await network.server.kill()
+  agent.program.child.kill('SIGSTOP')
+  await Promise.all(checkers.map((checker) => checker.program.stop()))
+  Object.assign(network.settings, { poll_after_ms: pollAfterMs, uptime_grace_ms: graceMs })
+  await sleep((hour + 2) * hourMs - Date.now())
+  const back = Date.now()
+  await network.startServer()
+  for (const checker of checkers) network.runChecker(checker)
+  await sleep(7500) // long enough for polls to be given up
+  agent.program.child.kill('SIGCONT')
+
+  const seen = await until(`hour ${hour} to be over`, async () => {
+    const found = await evidence(hour)
+    return found.state === 'over' && found
+  }, slow)
+  assert.ok(Date.now() - back >= pollAfterMs + graceMs, 'the grace began when machines could be back')
+  assert.equal(seen.watchers.length, 3)
+  for (const { report } of seen.watchers) assert.ok(report?.polls > 0, 'what was seen before is said')
+  for (const found of await evidenceOf({ from, until: back + pollAfterMs }, true)) {
+    await checkHour(found, network.address, tenant.address)
+    for (const { report } of found.watchers)
+      for (const span of report?.away ?? [])
+        assert.ok(found.hour * hourMs + span.until_s * 1000 <= from || found.hour * hourMs + span.from_s * 1000 >= back + pollAfterMs,
+          `away from ${span.from_s} to ${span.until_s} in hour ${found.hour}`)
+  }
+  assert.deepEqual((await bill()).leases[0].excuses, before)
 })
 
 test('the machine reports all the time, and the bill without what is excused holds', async () => {

@@ -7,11 +7,11 @@
 
 enum { HOURS_A_TURN = 256, WATCHERS_MAX = 64 /* more than panel_standing may be */ };
 
-static int64_t started_ms; /* of the clock that never steps back */
+static int64_t open_ms; /* of the clock that never steps back */
 
 void hours_start(const struct context *context)
 {
-	started_ms = clock_mono_ms(context->clock);
+	open_ms = clock_mono_ms(context->clock) + context->settings->poll_after_ms;
 }
 
 int hours_view(struct tx *tx, struct machine_id machine, int64_t hour, struct hour_view *ret_view)
@@ -145,7 +145,7 @@ int hours_run(const struct context *context, struct arena *arena)
 	struct closing c = { .context = context };
 	int r;
 
-	if (clock_mono_ms(context->clock) - started_ms < settings->uptime_grace_ms)
+	if (clock_mono_ms(context->clock) - open_ms < settings->uptime_grace_ms)
 		return 0;
 	c.last = (clock_now_ms(context->clock) - settings->uptime_grace_ms) /
 			 settings->watch_hour_ms -

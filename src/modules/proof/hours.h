@@ -8,8 +8,8 @@
 
 #include "modules/proof/proof_store.h"
 
-/* The moment from which the grace is counted where it is later than the hour's end: who could not be
- * heard must be able to report first. */
+/* poll_after_ms from now the grace begins where that is later than the hour's end: who could not be heard must be
+ * able to report first. */
 void hours_start(const struct context *context);
 _must_check_ int hours_run(const struct context *context, struct arena *arena);
 

@@ -844,6 +844,24 @@ static void test_an_open_hour_can_be_reported_however_old(void **state)
 	assert_int_equal(store_number(&stage->store, "SELECT polls AS n FROM proof_uptimes"), 20);
 }
 
+/* After a start machines are not polled before they can be back, by nobody; hours are closed later by as much. */
+static void test_nobody_is_polled_before_all_can_be_back(void **state)
+{
+	struct stage *stage = *state;
+
+	stage_until(stage, 2);
+	stage->settings.panel_standing = CHECKERS;
+	assert_int_equal(stage_job(stage, watch_run), 0);
+	assert_true(stage_poll(stage));
+	stage->settings.poll_after_ms = 3600000;
+	stage_restart(stage);
+	assert_int_equal(stage_job(stage, watch_run), 0);
+	assert_false(stage_poll(stage));
+	stage->settings.poll_after_ms = 0;
+	assert_int_equal(stage_job(stage, watch_run), 0);
+	assert_true(stage_poll(stage));
+}
+
 enum { FLEET = WIRE_WATCHED_MAX + 600 };
 
 static int tx_fleet(struct tx *tx, void *arg)
@@ -993,7 +1011,9 @@ static int64_t excuses_after(const struct away *away)
 	assert_int_equal(store_number(&stage->store, "SELECT count(*) AS n FROM proof_hours "
 						     "WHERE state = 1"),
 			 1);
-	close_hours(stage, end_ms + 900000, 899999); /* too early after a start */
+	stage->settings.poll_after_ms = 60000;
+	close_hours(stage, end_ms + 900000, 959999); /* too early after a start */
+	stage->settings.poll_after_ms = 0;
 	assert_int_equal(store_number(&stage->store, "SELECT count(*) AS n FROM proof_hours "
 						     "WHERE state = 1"),
 			 1);
@@ -1146,6 +1166,7 @@ int main(void)
 		STAGE_TEST(test_reports_outlive_a_fault),
 		STAGE_TEST(test_a_forged_report_is_dropped),
 		STAGE_TEST(test_an_open_hour_can_be_reported_however_old),
+		STAGE_TEST(test_nobody_is_polled_before_all_can_be_back),
 		STAGE_TEST(test_every_machine_is_watched),
 		STAGE_TEST(test_a_majority_counts_hours),
 		STAGE_TEST(test_a_majority_of_those_drawn_must_report),

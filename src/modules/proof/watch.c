@@ -47,7 +47,8 @@ static struct {
 	struct node *buckets[BUCKETS];
 	bool stale; /* somebody came */
 	struct poll *polls; /* the loop's */
-	int64_t looked_ms, look_took_ms; /* monotonic; these are the job's */
+	int64_t started_ms; /* monotonic, as the next two */
+	int64_t looked_ms, look_took_ms; /* these are the job's */
 	int64_t looked_hour;
 	struct vigil vigil;
 } all = { .mutex = PTHREAD_MUTEX_INITIALIZER };
@@ -58,6 +59,7 @@ int watch_start(const struct context *context)
 
 	all.polls = calloc(POLLS, sizeof(*all.polls));
 	all.context = context;
+	all.started_ms = clock_mono_ms(context->clock);
 	all.looked_hour = -1;
 	if (r == 0)
 		r = all.polls ? uptimes_start(context) : -ENOMEM;
@@ -478,7 +480,9 @@ int watch_run(const struct context *context, struct arena *arena)
 	int64_t mono_ms = clock_mono_ms(context->clock);
 	int r = uptimes_run(context, arena);
 
-	if (r != 0 || !is_due(hour, mono_ms))
+	/* Until all machines can be back nobody is polled. */
+	if (r != 0 || mono_ms - all.started_ms < context->settings->poll_after_ms ||
+	    !is_due(hour, mono_ms))
 		return r;
 	r = look(context, hour, arena);
 	/* What failed is due at the next turn. */

@@ -2,7 +2,8 @@
  * polls and reports on the loop.
  *
  * Every machine that is watched (vigil.h), linked or not, is polled by panel_standing checkers, drawn for
- * each hour (watchers.h). A checker may ask the machines it watches and those of its live
+ * each hour (watchers.h): from poll_after_ms after the start of the process on, when whoever lost its link with the
+ * process before has had the time to come back. A checker may ask the machines it watches and those of its live
  * sessions, POLLS_A_SECOND at most; an answer is passed on once. What it reports is in uptimes.h. */
 #pragma once
 

@@ -20,7 +20,7 @@ const quick = {
   proof_required: 0,
   heartbeat_ms: 300, charge_every_ms: 1000, offline_after_ms: 2000, lost_after_ms: 6000,
   place_deadline_ms: 8000, start_deadline_ms: 20000, pull_deadline_ms: 30000, stop_deadline_ms: 20000,
-  hold_seconds: 5, proof_host_mib: 1, proof_disk_mib: 1,
+  hold_seconds: 5, proof_host_mib: 1, proof_disk_mib: 1, poll_after_ms: 0,
 }
 
 export async function freePort() {
