@@ -26,8 +26,9 @@ int outbox_store_add(struct tx *tx, const struct outbox_row *row)
 	return r == SQL_E_CONFLICT ? OUTBOX_E_KNOWN : r;
 }
 
-static int read_row(const struct sql_rows *rows, size_t i, struct outbox_row *ret)
+static int read_row(const struct sql_rows *rows, size_t i, void *ret_item)
 {
+	struct outbox_row *ret = ret_item;
 	int r;
 
 	*ret = (struct outbox_row){
@@ -58,20 +59,7 @@ static int read_row(const struct sql_rows *rows, size_t i, struct outbox_row *re
 	return r;
 }
 
-static int read_rows(struct tx *tx, const struct sql_rows *rows, struct outbox_row **ret_rows,
-		     size_t *ret_n)
-{
-	struct outbox_row *list = arena_array(tx_arena(tx), rows_count(rows) + 1, sizeof(*list));
-	int r = list ? 0 : -ENOMEM;
-
-	for (size_t i = 0; r == 0 && i < rows_count(rows); i++)
-		r = read_row(rows, i, &list[i]);
-	if (r != 0)
-		return r;
-	*ret_rows = list;
-	*ret_n = rows_count(rows);
-	return 0;
-}
+static const struct row_reader row_reader = { sizeof(struct outbox_row), read_row };
 
 static int read_one(struct tx *tx, const char *sql, struct sql_value key,
 		    struct outbox_row *ret_row)
@@ -99,25 +87,21 @@ int outbox_find(struct tx *tx, const char *name, struct outbox_row *ret_row)
 int outbox_store_live(struct tx *tx, const struct address *sender, int64_t max,
 		      struct outbox_row **ret_rows, size_t *ret_n)
 {
-	struct sql_rows *rows;
-	int r = tx_query(tx,
+	return tx_select(tx,
 			 "SELECT " COLUMNS " FROM chain_calls WHERE sender = $1 AND state IN (1, 2)"
 			 " ORDER BY nonce LIMIT $2",
-			 SQL_PARAMS(sql_address(sender), sql_int(max)), &rows);
-
-	return r != 0 ? no_conflict(r) : read_rows(tx, rows, ret_rows, ret_n);
+			 SQL_PARAMS(sql_address(sender), sql_int(max)), &row_reader, ret_rows,
+			 ret_n);
 }
 
 int outbox_store_queued(struct tx *tx, const struct address *sender, int64_t max,
 			struct outbox_row **ret_rows, size_t *ret_n)
 {
-	struct sql_rows *rows;
-	int r = tx_query(tx,
+	return tx_select(tx,
 			 "SELECT " COLUMNS " FROM chain_calls WHERE sender = $1 AND state = 0"
 			 " ORDER BY id LIMIT $2",
-			 SQL_PARAMS(sql_address(sender), sql_int(max)), &rows);
-
-	return r != 0 ? no_conflict(r) : read_rows(tx, rows, ret_rows, ret_n);
+			 SQL_PARAMS(sql_address(sender), sql_int(max)), &row_reader, ret_rows,
+			 ret_n);
 }
 
 static int read_number(struct tx *tx, const char *sql, const struct address *sender,
@@ -176,33 +160,27 @@ int outbox_store_set(struct tx *tx, const struct outbox_row *row)
 	return changed == 1 ? 0 : OUTBOX_E_NOT_FOUND;
 }
 
+static int read_variant(const struct sql_rows *rows, size_t i, void *ret_item)
+{
+	struct variant_row *variant = ret_item;
+
+	*variant = (struct variant_row){ .max_fee = rows_int(rows, i, "max_fee"),
+					 .priority_fee = rows_int(rows, i, "priority_fee"),
+					 .signed_ms = rows_int(rows, i, "signed_at") };
+	variant->bytes = rows_blob(rows, i, "bytes", &variant->len);
+	return rows_bytes(rows, i, "hash", variant->hash, sizeof(variant->hash));
+}
+
+static const struct row_reader variant_reader = { sizeof(struct variant_row), read_variant };
+
 int outbox_store_variants(struct tx *tx, struct outbox_id id, struct variant_row **ret_variants,
 			  size_t *ret_n)
 {
-	struct variant_row *list;
-	struct sql_rows *rows;
-	int r = tx_query(tx,
+	return tx_select(tx,
 			 "SELECT hash, bytes, max_fee, priority_fee, signed_at FROM chain_variants"
 			 " WHERE call = $1 ORDER BY number DESC",
-			 SQL_PARAMS(sql_blob(id.bytes, sizeof(id.bytes))), &rows);
-
-	if (r != 0)
-		return no_conflict(r);
-	list = arena_array(tx_arena(tx), rows_count(rows) + 1, sizeof(*list));
-	if (!list)
-		return -ENOMEM;
-	for (size_t i = 0; r == 0 && i < rows_count(rows); i++) {
-		list[i] = (struct variant_row){ .max_fee = rows_int(rows, i, "max_fee"),
-						.priority_fee = rows_int(rows, i, "priority_fee"),
-						.signed_ms = rows_int(rows, i, "signed_at") };
-		list[i].bytes = rows_blob(rows, i, "bytes", &list[i].len);
-		r = rows_bytes(rows, i, "hash", list[i].hash, sizeof(list[i].hash));
-	}
-	if (r != 0)
-		return r;
-	*ret_variants = list;
-	*ret_n = rows_count(rows);
-	return 0;
+			 SQL_PARAMS(sql_blob(id.bytes, sizeof(id.bytes))), &variant_reader,
+			 ret_variants, ret_n);
 }
 
 int outbox_store_variant_add(struct tx *tx, struct outbox_id id, int64_t number,

@@ -126,3 +126,15 @@ bool rows_null(const struct sql_rows *rows, size_t row, const char *column);
 /* Copies a blob of exactly @size bytes; zeros for NULL. -EIO if it has another length. */
 _must_check_ int rows_bytes(const struct sql_rows *rows, size_t row, const char *column,
 			    void *ret_bytes, size_t size);
+
+/* How a row becomes an item of @size bytes, which is zeroed before. */
+struct row_reader {
+	size_t size;
+	int (*read)(const struct sql_rows *rows, size_t row, void *ret_item);
+};
+
+/* All rows of a SELECT, read by @reader until it refuses one (its result is then this one's). The array, in the
+ * transaction's arena and never NULL, goes to *@ret_items: a pointer to a pointer to @reader's items. */
+_must_check_ int tx_select(struct tx *tx, const char *sql, const struct sql_value *params,
+			   size_t n_params, const struct row_reader *reader, void *ret_items,
+			   size_t *ret_n);

@@ -150,3 +150,25 @@ int rows_bytes(const struct sql_rows *rows, size_t row, const char *column, void
 	memcpy(ret_bytes, cell->bytes, size);
 	return 0;
 }
+
+int tx_select(struct tx *tx, const char *sql, const struct sql_value *params, size_t n_params,
+	      const struct row_reader *reader, void *ret_items, size_t *ret_n)
+{
+	struct sql_rows *rows;
+	char *items;
+	int r = tx_query(tx, sql, params, n_params, &rows);
+
+	if (r != 0)
+		return r > 0 ? -EIO : r; /* no SELECT breaks a rule */
+	items = arena_array(tx_arena(tx), rows->n_rows + 1, reader->size);
+	if (!items)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < rows->n_rows; i++)
+		r = reader->read(rows, i, items + i * reader->size);
+	if (r != 0)
+		return r;
+	/* All pointers to objects look alike here; their types are the caller's. */
+	memcpy(ret_items, &items, sizeof(items));
+	*ret_n = rows->n_rows;
+	return 0;
+}

@@ -101,6 +101,55 @@ static int names_fn(struct tx *tx, void *arg _unused_)
 	return 0;
 }
 
+struct item {
+	int64_t id;
+	const char *word;
+};
+
+static int read_item(const struct sql_rows *rows, size_t i, void *ret_item)
+{
+	struct item *item = ret_item;
+
+	assert_true(item->id == 0 && !item->word);
+	item->id = rows_int(rows, i, "id");
+	item->word = rows_text(rows, i, "word");
+	return item->id == 3 ? -EPROTO : 0;
+}
+
+static int list_fn(struct tx *tx, void *arg _unused_)
+{
+	static const struct row_reader reader = { sizeof(struct item), read_item };
+	struct item *items = NULL;
+	size_t n = 9;
+
+	assert_int_equal(tx_select(tx, "SELECT * FROM thing", SQL_NO_PARAMS, &reader, &items, &n),
+			 0);
+	assert_non_null(items);
+	assert_int_equal(n, 0);
+	assert_int_equal(tx_exec(tx,
+				 "INSERT INTO thing VALUES (1, 0, 'a', NULL), (2, 0, 'b', NULL), "
+				 "(3, 0, 'c', NULL)",
+				 SQL_NO_PARAMS, NULL),
+			 0);
+	assert_int_equal(tx_select(tx, "SELECT * FROM thing WHERE id < $1 ORDER BY id DESC",
+				   SQL_PARAMS(sql_int(3)), &reader, &items, &n),
+			 0);
+	assert_int_equal(n, 2);
+	assert_true(items[0].id == 2 && items[1].id == 1);
+	assert_string_equal(items[1].word, "a");
+	/* What refuses a row changes nothing. */
+	assert_int_equal(tx_select(tx, "SELECT * FROM thing", SQL_NO_PARAMS, &reader, &items, &n),
+			 -EPROTO);
+	assert_int_equal(n, 2);
+	assert_int_equal(items[0].id, 2);
+	return 0;
+}
+
+static void test_rows_become_items(void **state)
+{
+	assert_int_equal(store_run(*state, TX_WRITE, list_fn, NULL), 0);
+}
+
 static void test_names_decide(void **state)
 {
 	assert_int_equal(store_run(*state, TX_READ, names_fn, NULL), 0);
@@ -337,6 +386,7 @@ static int test_store(enum store_kind kind)
 	}
 	const struct CMUnitTest tests[] = {
 		TEST(test_values),
+		TEST(test_rows_become_items),
 		TEST(test_names_decide),
 		TEST(test_aggregates_are_integers),
 		TEST(test_large_blob),

@@ -249,33 +249,31 @@ int store_check(struct tx *tx, const char **ret_problem)
 const uint8_t store_newest[16] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
 				   0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
-static int read_statement_item(const struct sql_rows *rows, size_t row,
-			       struct statement_item *ret_item)
+static int read_statement_item(const struct sql_rows *rows, size_t row, void *ret_item)
 {
+	struct statement_item *item = ret_item;
 	int r;
 
-	ret_item->at_ms = rows_int(rows, row, "at_ms");
-	ret_item->kind = rows_text(rows, row, "kind");
-	ret_item->memo = rows_text(rows, row, "memo");
-	ret_item->amount.micro = rows_int(rows, row, "amount");
-	ret_item->has_rental = !rows_null(rows, row, "rental");
-	ret_item->has_lease = !rows_null(rows, row, "lease");
-	r = rows_bytes(rows, row, "posting", ret_item->posting.bytes, 16);
+	item->at_ms = rows_int(rows, row, "at_ms");
+	item->kind = rows_text(rows, row, "kind");
+	item->memo = rows_text(rows, row, "memo");
+	item->amount.micro = rows_int(rows, row, "amount");
+	item->has_rental = !rows_null(rows, row, "rental");
+	item->has_lease = !rows_null(rows, row, "lease");
+	r = rows_bytes(rows, row, "posting", item->posting.bytes, 16);
 	if (r == 0)
-		r = rows_bytes(rows, row, "rental", ret_item->rental.bytes, 16);
+		r = rows_bytes(rows, row, "rental", item->rental.bytes, 16);
 	if (r == 0)
-		r = rows_bytes(rows, row, "lease", ret_item->lease.bytes, 16);
+		r = rows_bytes(rows, row, "lease", item->lease.bytes, 16);
 	return r;
 }
+
+static const struct row_reader item_reader = { sizeof(struct statement_item), read_statement_item };
 
 int store_statement(struct tx *tx, struct account_id owner, const struct posting_id *before,
 		    size_t limit, struct statement_item **ret_items, size_t *ret_n)
 {
-	struct statement_item *items;
-	struct sql_rows *rows;
-	int r;
-
-	r = tx_query(
+	return tx_select(
 		tx,
 		"SELECT e.posting, p.at_ms, p.kind, p.memo, p.rental, p.lease, "
 		"CAST(SUM(e.amount) AS BIGINT) AS amount "
@@ -286,17 +284,5 @@ int store_statement(struct tx *tx, struct account_id owner, const struct posting
 		SQL_PARAMS(sql_address(&owner.address),
 			   sql_blob(before ? before->bytes : store_newest, sizeof(store_newest)),
 			   sql_int((int64_t)limit)),
-		&rows);
-	if (r != 0)
-		return r;
-	items = arena_array(tx_arena(tx), rows_count(rows) + 1, sizeof(*items));
-	if (!items)
-		return -ENOMEM;
-	for (size_t i = 0; r == 0 && i < rows_count(rows); i++)
-		r = read_statement_item(rows, i, &items[i]);
-	if (r == 0) {
-		*ret_items = items;
-		*ret_n = rows_count(rows);
-	}
-	return r;
+		&item_reader, ret_items, ret_n);
 }

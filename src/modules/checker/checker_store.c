@@ -10,8 +10,9 @@
 	"OR m.cleared = 1)) AS valid, (SELECT COUNT(*) FROM checker_marks m WHERE "        \
 	"m.checker = c.checker AND m.mark = 2 AND m.cleared = 0) AS wrong"
 
-static int read_row(const struct sql_rows *rows, size_t i, struct checker_row *ret_row)
+static int read_row(const struct sql_rows *rows, size_t i, void *ret_item)
 {
+	struct checker_row *ret_row = ret_item;
 	int r;
 
 	*ret_row = (struct checker_row){
@@ -30,6 +31,8 @@ static int read_row(const struct sql_rows *rows, size_t i, struct checker_row *r
 		r = rows_bytes(rows, i, "account", &ret_row->account, sizeof(ret_row->account));
 	return r;
 }
+
+static const struct row_reader row_reader = { sizeof(struct checker_row), read_row };
 
 int checker_store_get(struct tx *tx, const struct address *checker, struct checker_row *ret_row)
 {
@@ -71,62 +74,40 @@ int checker_store_count(struct tx *tx, struct account_id account, int64_t *ret_n
 int checker_store_list(struct tx *tx, const struct checker_page *page,
 		       struct checker_row **ret_rows, size_t *ret_n)
 {
-	struct checker_row *list;
-	struct sql_rows *rows;
-	int r;
-
 	if (page->account)
-		r = tx_query(tx,
-			     "SELECT " COLUMNS " FROM checkers c WHERE c.account = $1"
-			     " AND c.checker > $2 ORDER BY c.checker LIMIT $3",
-			     SQL_PARAMS(sql_account(page->account), sql_address(&page->after),
-					sql_int((int64_t)page->limit)),
-			     &rows);
-	else
-		r = tx_query(tx,
-			     "SELECT " COLUMNS " FROM checkers c WHERE c.checker > $1"
-			     " AND ($2 = 0 OR c.banned_until > $2) ORDER BY c.checker LIMIT $3",
-			     SQL_PARAMS(sql_address(&page->after), sql_int(page->banned_at_ms),
-					sql_int((int64_t)page->limit)),
-			     &rows);
-	if (r != 0)
-		return no_conflict(r);
-	list = arena_array(tx_arena(tx), rows_count(rows), sizeof(*list));
-	if (!list)
-		return -ENOMEM;
-	for (size_t i = 0; r == 0 && i < rows_count(rows); i++)
-		r = read_row(rows, i, &list[i]);
-	*ret_rows = list;
-	*ret_n = rows_count(rows);
-	return r;
+		return tx_select(tx,
+				 "SELECT " COLUMNS " FROM checkers c WHERE c.account = $1"
+				 " AND c.checker > $2 ORDER BY c.checker LIMIT $3",
+				 SQL_PARAMS(sql_account(page->account), sql_address(&page->after),
+					    sql_int((int64_t)page->limit)),
+				 &row_reader, ret_rows, ret_n);
+	return tx_select(tx,
+			 "SELECT " COLUMNS " FROM checkers c WHERE c.checker > $1"
+			 " AND ($2 = 0 OR c.banned_until > $2) ORDER BY c.checker LIMIT $3",
+			 SQL_PARAMS(sql_address(&page->after), sql_int(page->banned_at_ms),
+				    sql_int((int64_t)page->limit)),
+			 &row_reader, ret_rows, ret_n);
 }
+
+static int read_member(const struct sql_rows *rows, size_t i, void *ret_item)
+{
+	struct checker_member *member = ret_item;
+	int r = rows_bytes(rows, i, "checker", &member->checker, sizeof(member->checker));
+
+	member->licences = rows_int(rows, i, "licences");
+	return r == 0 ? rows_bytes(rows, i, "account", &member->account, sizeof(member->account))
+		      : r;
+}
+
+static const struct row_reader member_reader = { sizeof(struct checker_member), read_member };
 
 int checker_store_eligible(struct tx *tx, int64_t now_ms, struct checker_member **ret_members,
 			   size_t *ret_n)
 {
-	struct checker_member *list;
-	struct sql_rows *rows;
-	int r;
-
-	r = tx_query(tx,
-		     "SELECT checker, account, licences FROM checkers"
-		     " WHERE licences > 0 AND banned_until <= $1 ORDER BY checker",
-		     SQL_PARAMS(sql_int(now_ms)), &rows);
-	if (r != 0)
-		return no_conflict(r);
-	list = arena_array(tx_arena(tx), rows_count(rows), sizeof(*list));
-	if (!list)
-		return -ENOMEM;
-	for (size_t i = 0; r == 0 && i < rows_count(rows); i++) {
-		list[i].licences = rows_int(rows, i, "licences");
-		r = rows_bytes(rows, i, "checker", &list[i].checker, sizeof(list[i].checker));
-		if (r == 0)
-			r = rows_bytes(rows, i, "account", &list[i].account,
-				       sizeof(list[i].account));
-	}
-	*ret_members = list;
-	*ret_n = rows_count(rows);
-	return r;
+	return tx_select(tx,
+			 "SELECT checker, account, licences FROM checkers"
+			 " WHERE licences > 0 AND banned_until <= $1 ORDER BY checker",
+			 SQL_PARAMS(sql_int(now_ms)), &member_reader, ret_members, ret_n);
 }
 
 int checker_store_licences(struct tx *tx, const struct address *checker, int64_t licences)
@@ -195,92 +176,77 @@ int checker_store_clear(struct tx *tx, const struct address *checker,
 	return no_conflict(r);
 }
 
+static int read_mark(const struct sql_rows *rows, size_t i, void *ret_item)
+{
+	struct checker_mark_row *mark = ret_item;
+
+	*mark = (struct checker_mark_row){
+		.at_ms = rows_int(rows, i, "at"),
+		.mark = (enum checker_mark)rows_int(rows, i, "mark"),
+		.planted = rows_int(rows, i, "planted") != 0,
+		.cleared = rows_int(rows, i, "cleared") != 0,
+	};
+	return rows_bytes(rows, i, "session", mark->session, sizeof(mark->session));
+}
+
+static const struct row_reader mark_reader = { sizeof(struct checker_mark_row), read_mark };
+
 int checker_store_marks(struct tx *tx, const struct address *checker, int64_t before_ms,
 			size_t limit, struct checker_mark_row **ret_rows, size_t *ret_n)
 {
-	struct checker_mark_row *list;
-	struct sql_rows *rows;
-	int r;
-
-	r = tx_query(tx,
-		     "SELECT session, at, mark, planted, cleared FROM checker_marks"
-		     " WHERE checker = $1 AND at < $2 ORDER BY at DESC, session LIMIT $3",
-		     SQL_PARAMS(sql_address(checker), sql_int(before_ms), sql_int((int64_t)limit)),
-		     &rows);
-	if (r != 0)
-		return no_conflict(r);
-	list = arena_array(tx_arena(tx), rows_count(rows), sizeof(*list));
-	if (!list)
-		return -ENOMEM;
-	for (size_t i = 0; r == 0 && i < rows_count(rows); i++) {
-		list[i] = (struct checker_mark_row){
-			.at_ms = rows_int(rows, i, "at"),
-			.mark = (enum checker_mark)rows_int(rows, i, "mark"),
-			.planted = rows_int(rows, i, "planted") != 0,
-			.cleared = rows_int(rows, i, "cleared") != 0,
-		};
-		r = rows_bytes(rows, i, "session", list[i].session, sizeof(list[i].session));
-	}
-	*ret_rows = list;
-	*ret_n = rows_count(rows);
-	return r;
+	return tx_select(
+		tx,
+		"SELECT session, at, mark, planted, cleared FROM checker_marks"
+		" WHERE checker = $1 AND at < $2 ORDER BY at DESC, session LIMIT $3",
+		SQL_PARAMS(sql_address(checker), sql_int(before_ms), sql_int((int64_t)limit)),
+		&mark_reader, ret_rows, ret_n);
 }
+
+static int read_time(const struct sql_rows *rows, size_t i, void *ret_item)
+{
+	int64_t *at_ms = ret_item;
+
+	*at_ms = rows_int(rows, i, "at");
+	return 0;
+}
+
+static const struct row_reader time_reader = { sizeof(int64_t), read_time };
 
 int checker_store_wrongs(struct tx *tx, const struct address *checker, int64_t from_ms,
 			 int64_t **ret_at_ms, size_t *ret_n)
 {
-	struct sql_rows *rows;
-	int64_t *list;
-	int r;
-
-	r = tx_query(tx,
-		     "SELECT at FROM checker_marks WHERE checker = $1 AND mark = 2"
-		     " AND cleared = 0 AND at >= $2 ORDER BY at",
-		     SQL_PARAMS(sql_address(checker), sql_int(from_ms)), &rows);
-	if (r != 0)
-		return no_conflict(r);
-	list = arena_array(tx_arena(tx), rows_count(rows), sizeof(*list));
-	if (!list)
-		return -ENOMEM;
-	for (size_t i = 0; i < rows_count(rows); i++)
-		list[i] = rows_int(rows, i, "at");
-	*ret_at_ms = list;
-	*ret_n = rows_count(rows);
-	return 0;
+	return tx_select(tx,
+			 "SELECT at FROM checker_marks WHERE checker = $1 AND mark = 2"
+			 " AND cleared = 0 AND at >= $2 ORDER BY at",
+			 SQL_PARAMS(sql_address(checker), sql_int(from_ms)), &time_reader,
+			 ret_at_ms, ret_n);
 }
+
+static int read_work(const struct sql_rows *rows, size_t i, void *ret_item)
+{
+	struct checker_work *work = ret_item;
+	int r = rows_bytes(rows, i, "checker", &work->checker, sizeof(work->checker));
+
+	work->valid = rows_int(rows, i, "valid");
+	work->wrong = rows_int(rows, i, "wrong");
+	work->licences = rows_int(rows, i, "licences");
+	work->banned = rows_int(rows, i, "banned") != 0;
+	return r == 0 ? rows_bytes(rows, i, "account", &work->account, sizeof(work->account)) : r;
+}
+
+static const struct row_reader work_reader = { sizeof(struct checker_work), read_work };
 
 int checker_store_worked(struct tx *tx, int64_t from_ms, int64_t until_ms,
 			 struct checker_work **ret_rows, size_t *ret_n)
 {
-	struct checker_work *list;
-	struct sql_rows *rows;
-	int r;
-
-	r = tx_query(tx,
-		     "SELECT c.checker AS checker, c.account AS account, c.licences AS licences,"
-		     " c.banned_until AS banned_until,"
-		     " sum(CASE WHEN m.mark IN (1, 4) OR m.cleared = 1 THEN 1 ELSE 0 END) AS valid,"
-		     " sum(CASE WHEN m.mark = 2 AND m.cleared = 0 THEN 1 ELSE 0 END) AS wrong"
-		     " FROM checkers c JOIN checker_marks m ON m.checker = c.checker"
-		     " WHERE m.at >= $1 AND m.at < $2 GROUP BY c.checker, c.account, c.licences,"
-		     " c.banned_until ORDER BY c.checker",
-		     SQL_PARAMS(sql_int(from_ms), sql_int(until_ms)), &rows);
-	if (r != 0)
-		return no_conflict(r);
-	list = arena_array(tx_arena(tx), rows_count(rows), sizeof(*list));
-	if (!list)
-		return -ENOMEM;
-	for (size_t i = 0; r == 0 && i < rows_count(rows); i++) {
-		list[i].valid = rows_int(rows, i, "valid");
-		list[i].wrong = rows_int(rows, i, "wrong");
-		list[i].licences = rows_int(rows, i, "licences");
-		list[i].banned = rows_int(rows, i, "banned_until") > until_ms;
-		r = rows_bytes(rows, i, "checker", &list[i].checker, sizeof(list[i].checker));
-		if (r == 0)
-			r = rows_bytes(rows, i, "account", &list[i].account,
-				       sizeof(list[i].account));
-	}
-	*ret_rows = list;
-	*ret_n = rows_count(rows);
-	return r;
+	return tx_select(
+		tx,
+		"SELECT c.checker AS checker, c.account AS account, c.licences AS licences,"
+		" CASE WHEN c.banned_until > $2 THEN 1 ELSE 0 END AS banned,"
+		" sum(CASE WHEN m.mark IN (1, 4) OR m.cleared = 1 THEN 1 ELSE 0 END) AS valid,"
+		" sum(CASE WHEN m.mark = 2 AND m.cleared = 0 THEN 1 ELSE 0 END) AS wrong"
+		" FROM checkers c JOIN checker_marks m ON m.checker = c.checker"
+		" WHERE m.at >= $1 AND m.at < $2 GROUP BY c.checker, c.account, c.licences,"
+		" c.banned_until ORDER BY c.checker",
+		SQL_PARAMS(sql_int(from_ms), sql_int(until_ms)), &work_reader, ret_rows, ret_n);
 }

@@ -357,8 +357,9 @@ static struct sql_value sql_key(const struct api_key_id *key)
 	return sql_blob(key->bytes, sizeof(key->bytes));
 }
 
-static int read_key(const struct sql_rows *rows, size_t row, struct iam_key *ret_key)
+static int read_key(const struct sql_rows *rows, size_t row, void *ret_item)
 {
+	struct iam_key *ret_key = ret_item;
 	struct iam_key key;
 	int r;
 
@@ -376,6 +377,8 @@ static int read_key(const struct sql_rows *rows, size_t row, struct iam_key *ret
 	*ret_key = key;
 	return 0;
 }
+
+static const struct row_reader key_reader = { sizeof(struct iam_key), read_key };
 
 int iam_store_key_add(struct tx *tx, const struct iam_key *key,
 		      const uint8_t hash[static SECRET_HASH_SIZE])
@@ -416,27 +419,11 @@ int iam_store_key_find(struct tx *tx, const uint8_t hash[static SECRET_HASH_SIZE
 int iam_store_keys(struct tx *tx, struct account_id account, const struct api_key_id *after,
 		   int64_t limit, struct iam_key **ret_keys, size_t *ret_n)
 {
-	struct sql_rows *rows;
-	struct iam_key *keys;
-	int r;
-
-	r = tx_query(tx,
-		     "SELECT " KEY_COLUMNS " FROM iam_api_keys"
-		     " WHERE account = $1 AND api_key > $2 ORDER BY api_key LIMIT $3",
-		     SQL_PARAMS(sql_account(&account), sql_key(after), sql_int(limit)), &rows);
-	if (r != 0)
-		return no_conflict(r);
-	keys = arena_array(tx_arena(tx), rows_count(rows), sizeof(*keys));
-	if (!keys)
-		return -ENOMEM;
-	for (size_t i = 0; i < rows_count(rows); i++) {
-		r = read_key(rows, i, &keys[i]);
-		if (r != 0)
-			return r;
-	}
-	*ret_keys = keys;
-	*ret_n = rows_count(rows);
-	return 0;
+	return tx_select(tx,
+			 "SELECT " KEY_COLUMNS " FROM iam_api_keys"
+			 " WHERE account = $1 AND api_key > $2 ORDER BY api_key LIMIT $3",
+			 SQL_PARAMS(sql_account(&account), sql_key(after), sql_int(limit)),
+			 &key_reader, ret_keys, ret_n);
 }
 
 int iam_store_key_delete(struct tx *tx, struct account_id account, struct api_key_id key)

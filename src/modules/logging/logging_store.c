@@ -29,35 +29,31 @@ int store_event_add(struct tx *tx, struct account_id account, const struct event
 	return r > 0 ? -EIO : r;
 }
 
+static int read_event(const struct sql_rows *rows, size_t i, void *ret_item)
+{
+	struct event *event = ret_item;
+
+	*event = (struct event){
+		.seq = rows_int(rows, i, "seq"),
+		.at_ms = rows_int(rows, i, "at_ms"),
+		.type = rows_text(rows, i, "type"),
+		.subject = rows_text(rows, i, "subject"),
+		.data = rows_text(rows, i, "data"),
+	};
+	return 0;
+}
+
+static const struct row_reader event_reader = { sizeof(struct event), read_event };
+
 int store_events(struct tx *tx, struct account_id account, int64_t since, int64_t limit,
 		 struct event **ret_events, size_t *ret_n)
 {
-	struct event *events;
-	struct sql_rows *rows;
-	int r;
-
-	r = tx_query(
+	return tx_select(
 		tx,
 		"SELECT seq, at_ms, type, subject, data FROM events"
 		" WHERE account = $1 AND seq > $2 ORDER BY seq LIMIT $3",
 		SQL_PARAMS(sql_blob(&account, sizeof(account)), sql_int(since), sql_int(limit)),
-		&rows);
-	if (r != 0)
-		return r < 0 ? r : -EIO;
-	events = arena_array(tx_arena(tx), rows_count(rows), sizeof(*events));
-	if (!events)
-		return -ENOMEM;
-	for (size_t i = 0; i < rows_count(rows); i++)
-		events[i] = (struct event){
-			.seq = rows_int(rows, i, "seq"),
-			.at_ms = rows_int(rows, i, "at_ms"),
-			.type = rows_text(rows, i, "type"),
-			.subject = rows_text(rows, i, "subject"),
-			.data = rows_text(rows, i, "data"),
-		};
-	*ret_events = events;
-	*ret_n = rows_count(rows);
-	return 0;
+		&event_reader, ret_events, ret_n);
 }
 
 int store_events_purge(struct tx *tx, int64_t before_ms, int64_t max, int64_t *ret_n)

@@ -17,8 +17,9 @@ static int fault_of(int r)
 
 /* ---- reading ---- */
 
-static int read_row(const struct sql_rows *rows, size_t i, struct probe_row *ret_row)
+static int read_row(const struct sql_rows *rows, size_t i, void *ret_item)
 {
+	struct probe_row *ret_row = ret_item;
 	struct probe_row row = {
 		.gpus = rows_int(rows, i, "gpus"),
 		.asked = rows_int(rows, i, "asked") != 0,
@@ -40,28 +41,12 @@ static int read_row(const struct sql_rows *rows, size_t i, struct probe_row *ret
 	return r;
 }
 
-static int read_rows(struct tx *tx, const struct sql_rows *rows, struct probe_row **ret_rows,
-		     size_t *ret_n)
-{
-	struct probe_row *list = arena_array(tx_arena(tx), rows_count(rows) + 1, sizeof(*list));
-	int r = list ? 0 : -ENOMEM;
-
-	for (size_t i = 0; r == 0 && i < rows_count(rows); i++)
-		r = read_row(rows, i, &list[i]);
-	if (r != 0)
-		return r;
-	*ret_rows = list;
-	*ret_n = rows_count(rows);
-	return 0;
-}
+static const struct row_reader row_reader = { sizeof(struct probe_row), read_row };
 
 int probe_store_live(struct tx *tx, struct probe_row **ret_rows, size_t *ret_n)
 {
-	struct sql_rows *rows;
-	int r = tx_query(tx, "SELECT " COLUMNS " FROM probes WHERE outcome = '' ORDER BY id",
-			 SQL_NO_PARAMS, &rows);
-
-	return r != 0 ? fault_of(r) : read_rows(tx, rows, ret_rows, ret_n);
+	return tx_select(tx, "SELECT " COLUMNS " FROM probes WHERE outcome = '' ORDER BY id",
+			 SQL_NO_PARAMS, &row_reader, ret_rows, ret_n);
 }
 
 int probe_store_list(struct tx *tx, const struct machine_id *machine, const char *outcome,
@@ -70,49 +55,39 @@ int probe_store_list(struct tx *tx, const struct machine_id *machine, const char
 {
 	static const struct probe_id none;
 	static const struct machine_id any;
-	struct sql_rows *rows;
-	int r;
-
 	if (probe_id_equal(before, none))
 		memset(before.bytes, 0xff, sizeof(before.bytes));
-	r = tx_query(tx,
-		     "SELECT " COLUMNS " FROM probes WHERE id < $1 AND outcome <> ''"
-		     " AND ($2 = 0 OR machine = $3) AND ($5 = '' OR outcome = $5)"
-		     " ORDER BY id DESC LIMIT $4",
-		     SQL_PARAMS(id_value(&before), sql_int(machine != NULL),
-				sql_address(machine ? &machine->address : &any.address),
-				sql_int(limit), sql_text(outcome)),
-		     &rows);
-	return r != 0 ? fault_of(r) : read_rows(tx, rows, ret_rows, ret_n);
+
+	return tx_select(tx,
+			 "SELECT " COLUMNS " FROM probes WHERE id < $1 AND outcome <> ''"
+			 " AND ($2 = 0 OR machine = $3) AND ($5 = '' OR outcome = $5)"
+			 " ORDER BY id DESC LIMIT $4",
+			 SQL_PARAMS(id_value(&before), sql_int(machine != NULL),
+				    sql_address(machine ? &machine->address : &any.address),
+				    sql_int(limit), sql_text(outcome)),
+			 &row_reader, ret_rows, ret_n);
 }
+
+static int read_answer(const struct sql_rows *rows, size_t i, void *ret_item)
+{
+	struct probe_answer *answer = ret_item;
+
+	answer->passed = rows_int(rows, i, "passed");
+	answer->gpus = rows_int(rows, i, "gpus");
+	answer->answer_ms = rows_int(rows, i, "answer_ms");
+	answer->detail = rows_text(rows, i, "detail");
+	return rows_bytes(rows, i, "checker", answer->checker.bytes, 20);
+}
+
+static const struct row_reader answer_reader = { sizeof(struct probe_answer), read_answer };
 
 int probe_store_answers(struct tx *tx, struct probe_id id, struct probe_answer **ret_answers,
 			size_t *ret_n)
 {
-	struct probe_answer *answers;
-	struct sql_rows *rows;
-	int r = tx_query(tx,
+	return tx_select(tx,
 			 "SELECT checker, passed, gpus, answer_ms, detail FROM probe_answers"
 			 " WHERE probe = $1 ORDER BY checker",
-			 SQL_PARAMS(id_value(&id)), &rows);
-
-	if (r != 0)
-		return fault_of(r);
-	answers = arena_array(tx_arena(tx), rows_count(rows) + 1, sizeof(*answers));
-	if (!answers)
-		return -ENOMEM;
-	for (size_t i = 0; r == 0 && i < rows_count(rows); i++) {
-		answers[i].passed = rows_int(rows, i, "passed");
-		answers[i].gpus = rows_int(rows, i, "gpus");
-		answers[i].answer_ms = rows_int(rows, i, "answer_ms");
-		answers[i].detail = rows_text(rows, i, "detail");
-		r = rows_bytes(rows, i, "checker", answers[i].checker.bytes, 20);
-	}
-	if (r != 0)
-		return r;
-	*ret_answers = answers;
-	*ret_n = rows_count(rows);
-	return 0;
+			 SQL_PARAMS(id_value(&id)), &answer_reader, ret_answers, ret_n);
 }
 
 int probe_store_count(struct tx *tx, struct machine_id machine, int64_t *ret_n)
@@ -140,29 +115,26 @@ int probe_store_failed(struct tx *tx, struct machine_id machine, bool *ret_faile
 	return fault_of(r);
 }
 
+static int read_machine(const struct sql_rows *rows, size_t i, void *ret_item)
+{
+	struct machine_id *machine = ret_item;
+
+	return rows_bytes(rows, i, "machine", machine->address.bytes, 20);
+}
+
+static const struct row_reader machine_reader = { sizeof(struct machine_id), read_machine };
+
 int probe_store_again(struct tx *tx, int64_t until_ms, size_t max, struct machine_id **ret_machines,
 		      size_t *ret_n)
 {
-	struct machine_id *machines;
-	struct sql_rows *rows;
-	int r = tx_query(tx,
+	return tx_select(tx,
 			 "SELECT p.machine AS machine FROM probes p WHERE p.outcome = 'failed'"
 			 " AND p.ended_at <= $1 AND NOT EXISTS (SELECT 1 FROM probes q"
 			 " WHERE q.machine = p.machine AND q.id > p.id"
 			 " AND (q.outcome IN ('', 'passed', 'failed') OR q.ended_at > $1))"
 			 " ORDER BY p.ended_at LIMIT $2",
-			 SQL_PARAMS(sql_int(until_ms), sql_int((int64_t)max)), &rows);
-
-	if (r != 0)
-		return fault_of(r);
-	machines = arena_array(tx_arena(tx), rows_count(rows) + 1, sizeof(*machines));
-	if (!machines)
-		return -ENOMEM;
-	for (size_t i = 0; r == 0 && i < rows_count(rows); i++)
-		r = rows_bytes(rows, i, "machine", machines[i].address.bytes, 20);
-	*ret_machines = machines;
-	*ret_n = rows_count(rows);
-	return r;
+			 SQL_PARAMS(sql_int(until_ms), sql_int((int64_t)max)), &machine_reader,
+			 ret_machines, ret_n);
 }
 
 /* ---- writing ---- */

@@ -61,8 +61,9 @@ static int read_pots(const struct sql_rows *rows, size_t i, struct epoch_row *ro
 	return r;
 }
 
-static int read_epoch(const struct sql_rows *rows, size_t i, struct epoch_row *ret)
+static int read_epoch(const struct sql_rows *rows, size_t i, void *ret_item)
 {
+	struct epoch_row *ret = ret_item;
 	int r;
 
 	*ret = (struct epoch_row){
@@ -90,6 +91,8 @@ static int read_epoch(const struct sql_rows *rows, size_t i, struct epoch_row *r
 		r = rows_bytes(rows, i, "payouts_hash", ret->payouts.hash, 32);
 	return r != 0 ? r : read_pots(rows, i, ret);
 }
+
+static const struct row_reader epoch_reader = { sizeof(struct epoch_row), read_epoch };
 
 static int find(struct tx *tx, const char *sql, const struct sql_value *params, size_t n_params,
 		struct epoch_row *ret_row)
@@ -124,24 +127,11 @@ int rewards_store_unclosed(struct tx *tx, struct epoch_row *ret_row)
 int rewards_store_list(struct tx *tx, int64_t before, size_t max, struct epoch_row **ret_rows,
 		       size_t *ret_n)
 {
-	struct epoch_row *list;
-	struct sql_rows *rows;
-	int r;
-
-	r = tx_query(tx,
-		     "SELECT " EPOCH " FROM reward_epochs WHERE epoch < $1"
-		     " ORDER BY epoch DESC LIMIT $2",
-		     SQL_PARAMS(sql_int(before), sql_int((int64_t)max)), &rows);
-	if (r != 0)
-		return no_conflict(r);
-	list = arena_array(tx_arena(tx), rows_count(rows) + 1, sizeof(*list));
-	if (!list)
-		return -ENOMEM;
-	for (size_t i = 0; r == 0 && i < rows_count(rows); i++)
-		r = read_epoch(rows, i, &list[i]);
-	*ret_rows = list;
-	*ret_n = rows_count(rows);
-	return r;
+	return tx_select(tx,
+			 "SELECT " EPOCH " FROM reward_epochs WHERE epoch < $1"
+			 " ORDER BY epoch DESC LIMIT $2",
+			 SQL_PARAMS(sql_int(before), sql_int((int64_t)max)), &epoch_reader,
+			 ret_rows, ret_n);
 }
 
 /* Pages count up with every step but the last, so that they and the state tell where an epoch stands. */
@@ -299,8 +289,9 @@ int rewards_store_payees_put(struct tx *tx, const struct reward_payee *payees, s
 				params, PAYEE_COLUMNS, n));
 }
 
-static int read_payee(const struct sql_rows *rows, size_t i, struct reward_payee *ret)
+static int read_payee(const struct sql_rows *rows, size_t i, void *ret_item)
 {
+	struct reward_payee *ret = ret_item;
 	int r;
 
 	ret->epoch = rows_int(rows, i, "epoch");
@@ -315,34 +306,23 @@ static int read_payee(const struct sql_rows *rows, size_t i, struct reward_payee
 	return r != 0 ? r : read_units(rows, i, "for_owner", &ret->for_owner);
 }
 
+static const struct row_reader payee_reader = { sizeof(struct reward_payee), read_payee };
+
 int rewards_store_payees(struct tx *tx, struct account_id account, int64_t least,
 			 const struct reward_payee *after, size_t max,
 			 struct reward_payee **ret_payees, size_t *ret_n)
 {
-	struct reward_payee *list;
-	struct sql_rows *rows;
-	int r;
-
-	r = tx_query(tx,
-		     "SELECT p.account AS account, p.epoch AS epoch, p.kind AS kind, p.id AS id,"
-		     " p.first_part AS first_part, p.second_part AS second_part,"
-		     " p.for_owner AS for_owner FROM reward_payees p JOIN reward_epochs e"
-		     " ON e.epoch = p.epoch WHERE p.account = $1 AND e.state = 5 AND p.epoch >= $6 "
-		     "AND (p.epoch < $2"
-		     " OR (p.epoch = $2 AND (p.kind > $3 OR (p.kind = $3 AND p.id > $4))))"
-		     " ORDER BY p.epoch DESC, p.kind, p.id LIMIT $5",
-		     SQL_PARAMS(sql_address(&account.address), sql_int(after->epoch),
-				sql_int(after->kind), sql_address(&after->id),
-				sql_int((int64_t)max), sql_int(least)),
-		     &rows);
-	if (r != 0)
-		return no_conflict(r);
-	list = arena_array(tx_arena(tx), rows_count(rows) + 1, sizeof(*list));
-	if (!list)
-		return -ENOMEM;
-	for (size_t i = 0; r == 0 && i < rows_count(rows); i++)
-		r = read_payee(rows, i, &list[i]);
-	*ret_payees = list;
-	*ret_n = rows_count(rows);
-	return r;
+	return tx_select(
+		tx,
+		"SELECT p.account AS account, p.epoch AS epoch, p.kind AS kind, p.id AS id,"
+		" p.first_part AS first_part, p.second_part AS second_part,"
+		" p.for_owner AS for_owner FROM reward_payees p JOIN reward_epochs e"
+		" ON e.epoch = p.epoch WHERE p.account = $1 AND e.state = 5 AND p.epoch >= $6 "
+		"AND (p.epoch < $2"
+		" OR (p.epoch = $2 AND (p.kind > $3 OR (p.kind = $3 AND p.id > $4))))"
+		" ORDER BY p.epoch DESC, p.kind, p.id LIMIT $5",
+		SQL_PARAMS(sql_address(&account.address), sql_int(after->epoch),
+			   sql_int(after->kind), sql_address(&after->id), sql_int((int64_t)max),
+			   sql_int(least)),
+		&payee_reader, ret_payees, ret_n);
 }

@@ -93,8 +93,9 @@ static void read_times(const struct sql_rows *rows, size_t row, struct rental *r
 	rental->check_ms = rows_int(rows, row, "check_ms");
 }
 
-static int read_rental(const struct sql_rows *rows, size_t row, struct rental *ret_rental)
+static int read_rental(const struct sql_rows *rows, size_t row, void *ret_item)
 {
+	struct rental *ret_rental = ret_item;
 	struct rental rental = { .reason = RENTAL_REASON_NONE };
 	int state = moves_find(&rental_moves, rows_text(rows, row, "state"));
 	int r;
@@ -125,6 +126,8 @@ static int read_rental(const struct sql_rows *rows, size_t row, struct rental *r
 	*ret_rental = rental;
 	return 0;
 }
+
+static const struct row_reader rental_reader = { sizeof(struct rental), read_rental };
 
 int store_rental(struct tx *tx, struct rental_id id, struct rental *ret_rental)
 {
@@ -157,13 +160,10 @@ int store_rentals(struct tx *tx, const struct rental_page *page, struct rental *
 {
 	static const struct rental_id none;
 	struct rental_id before = page->before;
-	struct sql_rows *rows;
-	struct rental *rentals;
-	int r;
-
 	if (rental_id_equal(before, none))
 		memset(before.bytes, 0xff, sizeof(before.bytes));
-	r = tx_query(
+
+	return tx_select(
 		tx,
 		"SELECT " COLUMNS " FROM rentals WHERE tenant = $1 AND id < $2 AND "
 		"deleted_ms IS NULL AND ($3 = '' OR state = $3) ORDER BY id DESC LIMIT $4",
@@ -171,19 +171,7 @@ int store_rentals(struct tx *tx, const struct rental_page *page, struct rental *
 			   id_value(&before),
 			   sql_text(page->state < 0 ? "" : rental_moves.names[page->state]),
 			   sql_int(page->limit)),
-		&rows);
-	if (r != 0)
-		return r;
-	rentals = arena_array(tx_arena(tx), rows_count(rows) + 1, sizeof(*rentals));
-	if (!rentals)
-		return -ENOMEM;
-	for (size_t i = 0; r == 0 && i < rows_count(rows); i++)
-		r = read_rental(rows, i, &rentals[i]);
-	if (r != 0)
-		return r;
-	*ret_rentals = rentals;
-	*ret_n = rows_count(rows);
-	return 0;
+		&rental_reader, ret_rentals, ret_n);
 }
 
 int store_live_count(struct tx *tx, struct account_id tenant, int64_t *ret_n)
@@ -282,37 +270,31 @@ int store_rental_move(struct tx *tx, struct rental *rental, const struct rental_
 	return r > 0 ? -EAGAIN : r;
 }
 
+static int read_move(const struct sql_rows *rows, size_t i, void *ret_item)
+{
+	struct rental_move *move = ret_item;
+	int from = moves_find(&rental_moves, rows_text(rows, i, "from_state"));
+
+	*move = (struct rental_move){
+		.from = (enum rental_state)(from < 0 ? 0 : from),
+		.to = (enum rental_state)moves_find(&rental_moves, rows_text(rows, i, "to_state")),
+		.first = from < 0,
+		.at_ms = rows_int(rows, i, "at_ms"),
+		.reason = rows_text(rows, i, "reason"),
+		.caused_by = rows_text(rows, i, "caused_by"),
+		.detail = rows_text(rows, i, "detail"),
+	};
+	return 0;
+}
+
+static const struct row_reader move_reader = { sizeof(struct rental_move), read_move };
+
 int store_moves(struct tx *tx, struct rental_id id, struct rental_move **ret_moves, size_t *ret_n)
 {
-	struct rental_move *moves;
-	struct sql_rows *rows;
-	int r = tx_query(tx,
+	return tx_select(tx,
 			 "SELECT at_ms, from_state, to_state, reason, caused_by, detail "
 			 "FROM rental_moves WHERE rental = $1 ORDER BY move",
-			 SQL_PARAMS(id_value(&id)), &rows);
-
-	if (r != 0)
-		return r;
-	moves = arena_array(tx_arena(tx), rows_count(rows) + 1, sizeof(*moves));
-	if (!moves)
-		return -ENOMEM;
-	for (size_t i = 0; i < rows_count(rows); i++) {
-		int from = moves_find(&rental_moves, rows_text(rows, i, "from_state"));
-
-		moves[i] = (struct rental_move){
-			.from = (enum rental_state)(from < 0 ? 0 : from),
-			.to = (enum rental_state)moves_find(&rental_moves,
-							    rows_text(rows, i, "to_state")),
-			.first = from < 0,
-			.at_ms = rows_int(rows, i, "at_ms"),
-			.reason = rows_text(rows, i, "reason"),
-			.caused_by = rows_text(rows, i, "caused_by"),
-			.detail = rows_text(rows, i, "detail"),
-		};
-	}
-	*ret_moves = moves;
-	*ret_n = rows_count(rows);
-	return 0;
+			 SQL_PARAMS(id_value(&id)), &move_reader, ret_moves, ret_n);
 }
 
 /* ---- attempts ---- */
@@ -384,28 +366,25 @@ int store_defer(struct tx *tx, struct rental_id id, int64_t check_ms)
 
 /* ---- templates ---- */
 
+static int read_template(const struct sql_rows *rows, size_t i, void *ret_item)
+{
+	struct template_row *template = ret_item;
+
+	*template = (struct template_row){
+		.name = rows_text(rows, i, "name"),
+		.title = rows_text(rows, i, "title"),
+		.description = rows_text(rows, i, "description"),
+		.body = rows_text(rows, i, "body"),
+	};
+	return 0;
+}
+
+static const struct row_reader template_reader = { sizeof(struct template_row), read_template };
+
 int store_templates(struct tx *tx, const char *name, struct template_row **ret_rows, size_t *ret_n)
 {
-	struct template_row *templates;
-	struct sql_rows *rows;
-	int r = tx_query(tx,
+	return tx_select(tx,
 			 "SELECT name, title, description, body FROM templates "
 			 "WHERE $1 = '' OR name = $1 ORDER BY name",
-			 SQL_PARAMS(sql_text(name ? name : "")), &rows);
-
-	if (r != 0)
-		return r;
-	templates = arena_array(tx_arena(tx), rows_count(rows) + 1, sizeof(*templates));
-	if (!templates)
-		return -ENOMEM;
-	for (size_t i = 0; i < rows_count(rows); i++)
-		templates[i] = (struct template_row){
-			.name = rows_text(rows, i, "name"),
-			.title = rows_text(rows, i, "title"),
-			.description = rows_text(rows, i, "description"),
-			.body = rows_text(rows, i, "body"),
-		};
-	*ret_rows = templates;
-	*ret_n = rows_count(rows);
-	return 0;
+			 SQL_PARAMS(sql_text(name ? name : "")), &template_reader, ret_rows, ret_n);
 }

@@ -119,31 +119,27 @@ int worker_store_gpus_of_lease(struct tx *tx, struct lease_id lease, char ***ret
 	return 0;
 }
 
+static int read_gpu(const struct sql_rows *rows, size_t i, void *ret_item)
+{
+	struct worker_gpu *gpu = ret_item;
+
+	*gpu = (struct worker_gpu){
+		.uuid = rows_text(rows, i, "uuid"),
+		.model = rows_text(rows, i, "model"),
+		.driver = rows_text(rows, i, "driver"),
+		.cuda = rows_text(rows, i, "cuda"),
+		.memory_bytes = rows_int(rows, i, "memory_bytes"),
+	};
+	return 0;
+}
+
+static const struct row_reader gpu_reader = { sizeof(struct worker_gpu), read_gpu };
+
 int worker_store_gpus(struct tx *tx, struct machine_id machine, struct worker_gpu **ret_gpus,
 		      size_t *ret_n)
 {
-	struct worker_gpu *gpus;
-	struct sql_rows *rows;
-	int r;
-
-	r = tx_query(tx,
-		     "SELECT uuid, model, memory_bytes, driver, cuda FROM worker_gpus"
-		     " WHERE machine = $1 AND present = 1 ORDER BY ordinal",
-		     SQL_PARAMS(sql_machine(&machine)), &rows);
-	if (r != 0)
-		return no_conflict(r);
-	gpus = arena_array(tx_arena(tx), rows_count(rows) + 1, sizeof(*gpus));
-	if (!gpus)
-		return -ENOMEM;
-	for (size_t i = 0; i < rows_count(rows); i++)
-		gpus[i] = (struct worker_gpu){
-			.uuid = rows_text(rows, i, "uuid"),
-			.model = rows_text(rows, i, "model"),
-			.driver = rows_text(rows, i, "driver"),
-			.cuda = rows_text(rows, i, "cuda"),
-			.memory_bytes = rows_int(rows, i, "memory_bytes"),
-		};
-	*ret_gpus = gpus;
-	*ret_n = rows_count(rows);
-	return 0;
+	return tx_select(tx,
+			 "SELECT uuid, model, memory_bytes, driver, cuda FROM worker_gpus"
+			 " WHERE machine = $1 AND present = 1 ORDER BY ordinal",
+			 SQL_PARAMS(sql_machine(&machine)), &gpu_reader, ret_gpus, ret_n);
 }

@@ -2,8 +2,9 @@
 
 #include "io/store_values.h"
 
-static int read_row(const struct sql_rows *rows, size_t i, struct lease_row *ret)
+static int read_row(const struct sql_rows *rows, size_t i, void *ret_item)
 {
+	struct lease_row *ret = ret_item;
 	int r;
 
 	*ret = (struct lease_row){
@@ -23,6 +24,8 @@ static int read_row(const struct sql_rows *rows, size_t i, struct lease_row *ret
 		r = rows_bytes(rows, i, "machine", &ret->machine, sizeof(ret->machine));
 	return r;
 }
+
+static const struct row_reader row_reader = { sizeof(struct lease_row), read_row };
 
 #define ROW                                                                              \
 	"lease, rental, machine, want, generation, container, cpu_milli, memory_bytes, " \
@@ -127,27 +130,10 @@ int lease_store_report(struct tx *tx, struct lease_id lease, const struct lease_
 int lease_store_desired(struct tx *tx, struct machine_id machine, struct lease_row **ret_rows,
 			size_t *ret_n)
 {
-	struct lease_row *list;
-	struct sql_rows *rows;
-	int r;
-
-	r = tx_query(tx,
-		     "SELECT " ROW " FROM worker_leases WHERE machine = $1 AND removed = 0"
-		     " AND want > 0 ORDER BY lease",
-		     SQL_PARAMS(sql_machine(&machine)), &rows);
-	if (r != 0)
-		return no_conflict(r);
-	list = arena_array(tx_arena(tx), rows_count(rows) + 1, sizeof(*list));
-	if (!list)
-		return -ENOMEM;
-	for (size_t i = 0; i < rows_count(rows); i++) {
-		r = read_row(rows, i, &list[i]);
-		if (r < 0)
-			return r;
-	}
-	*ret_rows = list;
-	*ret_n = rows_count(rows);
-	return 0;
+	return tx_select(tx,
+			 "SELECT " ROW " FROM worker_leases WHERE machine = $1 AND removed = 0"
+			 " AND want > 0 ORDER BY lease",
+			 SQL_PARAMS(sql_machine(&machine)), &row_reader, ret_rows, ret_n);
 }
 
 int lease_store_desired_bytes(struct tx *tx, struct machine_id machine, int64_t *ret_bytes)
@@ -165,28 +151,20 @@ int lease_store_desired_bytes(struct tx *tx, struct machine_id machine, int64_t 
 	return 0;
 }
 
+static int read_lease(const struct sql_rows *rows, size_t i, void *ret_item)
+{
+	struct lease_id *lease = ret_item;
+
+	return rows_bytes(rows, i, "lease", lease, sizeof(*lease));
+}
+
+static const struct row_reader lease_reader = { sizeof(struct lease_id), read_lease };
+
 int lease_store_leaving(struct tx *tx, struct machine_id machine, struct lease_id **ret_leases,
 			size_t *ret_n)
 {
-	struct lease_id *leases;
-	struct sql_rows *rows;
-	int r;
-
-	r = tx_query(tx, "SELECT lease FROM worker_leases WHERE machine = $1 AND removed = 1",
-		     SQL_PARAMS(sql_machine(&machine)), &rows);
-	if (r != 0)
-		return no_conflict(r);
-	leases = arena_array(tx_arena(tx), rows_count(rows) + 1, sizeof(*leases));
-	if (!leases)
-		return -ENOMEM;
-	for (size_t i = 0; i < rows_count(rows); i++) {
-		r = rows_bytes(rows, i, "lease", &leases[i], sizeof(leases[i]));
-		if (r < 0)
-			return r;
-	}
-	*ret_leases = leases;
-	*ret_n = rows_count(rows);
-	return 0;
+	return tx_select(tx, "SELECT lease FROM worker_leases WHERE machine = $1 AND removed = 1",
+			 SQL_PARAMS(sql_machine(&machine)), &lease_reader, ret_leases, ret_n);
 }
 
 int lease_store_change(struct tx *tx, struct rental_id rental)

@@ -27,8 +27,9 @@ static int read_inventory(const struct sql_rows *rows, size_t i, struct worker_i
 	return rows_bytes(rows, i, "inventory_hash", ret->hash, sizeof(ret->hash));
 }
 
-static int read_row(const struct sql_rows *rows, size_t i, struct worker_row *ret)
+static int read_row(const struct sql_rows *rows, size_t i, void *ret_item)
 {
+	struct worker_row *ret = ret_item;
 	int r;
 
 	*ret = (struct worker_row){
@@ -59,6 +60,8 @@ static int read_row(const struct sql_rows *rows, size_t i, struct worker_row *re
 		r = read_inventory(rows, i, &ret->inventory);
 	return r;
 }
+
+static const struct row_reader row_reader = { sizeof(struct worker_row), read_row };
 
 int worker_store_get(struct tx *tx, struct machine_id machine, struct worker_row *ret_row)
 {
@@ -103,45 +106,21 @@ int worker_store_count(struct tx *tx, struct account_id owner, int64_t *ret_n)
 	return 0;
 }
 
-static int read_rows(struct tx *tx, const struct sql_rows *rows, struct worker_row **ret_rows,
-		     size_t *ret_n)
-{
-	struct worker_row *list = arena_array(tx_arena(tx), rows_count(rows) + 1, sizeof(*list));
-
-	if (!list)
-		return -ENOMEM;
-	for (size_t i = 0; i < rows_count(rows); i++) {
-		int r = read_row(rows, i, &list[i]);
-
-		if (r < 0)
-			return r;
-	}
-	*ret_rows = list;
-	*ret_n = rows_count(rows);
-	return 0;
-}
-
 int worker_store_list(struct tx *tx, const struct account_id *owner, struct machine_id after,
 		      size_t max, struct worker_row **ret_rows, size_t *ret_n)
 {
-	struct sql_rows *rows;
-	int r;
-
 	if (owner)
-		r = tx_query(
+		return tx_select(
 			tx,
 			"SELECT " ROW " FROM workers WHERE owner = $1 AND machine > $2"
 			" ORDER BY machine LIMIT $3",
 			SQL_PARAMS(sql_account(owner), sql_machine(&after), sql_int((int64_t)max)),
-			&rows);
-	else
-		r = tx_query(tx,
-			     "SELECT " ROW " FROM workers WHERE machine > $1"
-			     " ORDER BY machine LIMIT $2",
-			     SQL_PARAMS(sql_machine(&after), sql_int((int64_t)max)), &rows);
-	if (r != 0)
-		return no_conflict(r);
-	return read_rows(tx, rows, ret_rows, ret_n);
+			&row_reader, ret_rows, ret_n);
+	return tx_select(tx,
+			 "SELECT " ROW " FROM workers WHERE machine > $1"
+			 " ORDER BY machine LIMIT $2",
+			 SQL_PARAMS(sql_machine(&after), sql_int((int64_t)max)), &row_reader,
+			 ret_rows, ret_n);
 }
 
 int worker_store_change(struct tx *tx, const struct worker_row *row)
