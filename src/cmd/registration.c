@@ -41,6 +41,11 @@ static const struct column columns[] = {
 	{ "machine", "machine" },         { "owner", "owner" }, { "fee", "fee" },
 	{ "transaction", "transaction" }, { "block", "block" }, { 0 },
 };
+static const struct column known_columns[] = {
+	{ "machine", "machine" },
+	{ "owner", "owner" },
+	{ 0 },
+};
 
 struct registration {
 	enum machine_kind kind;
@@ -257,7 +262,7 @@ static int show(const struct onchain *onchain, const struct registration *regist
 	    json_object_set_new(object, "owner", json_string(owner)) < 0 ||
 	    (done && json_object_set_new(object, "fee", json_string(registration->fee_text)) < 0))
 		return cli_fault(-ENOMEM, "register");
-	r = table_object(onchain->format, columns, object);
+	r = table_object(onchain->format, done ? columns : known_columns, object);
 	return r < 0 ? cli_fault(r, "standard output") : 0;
 }
 
