@@ -7,7 +7,7 @@
 
 enum {
 	OPEN_MAX = 64, /* roots that are looked at in a turn */
-	GATHER_MAX = 1000, /* leaves in a transaction */
+	GATHER_MAX = 250, /* leaves in a transaction: it holds up others */
 	RETRY_MS = 60 * 1000, /* after a call that ended without effect */
 };
 

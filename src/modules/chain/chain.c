@@ -37,8 +37,8 @@ const struct contracts *chain_contracts(void)
 	return started ? &state.contracts : NULL;
 }
 
-int chain_call(const struct context *context, struct tx *tx, const char *name, const char *kind,
-	       const struct address *contract, const uint8_t *data, size_t len)
+int chain_call(const struct context *context _unused_, struct tx *tx, const char *name,
+	       const char *kind, const struct address *contract, const uint8_t *data, size_t len)
 {
 	const struct outbox_call call = { name, kind, *contract, data, len };
 	int r;
@@ -46,8 +46,6 @@ int chain_call(const struct context *context, struct tx *tx, const char *name, c
 	if (!started)
 		return CHAIN_E_NONE;
 	r = outbox_add(&state.outbox, tx, &call);
-	if (r == 0)
-		job_wake(context, CHAIN_OUTBOX_JOB);
 	return r == OUTBOX_E_KNOWN ? CHAIN_E_KNOWN : r;
 }
 

@@ -48,7 +48,7 @@ static int run_anchors(const struct context *context, struct arena *small _unuse
 }
 
 const struct job chain_jobs[] = {
-	{ CHAIN_OUTBOX_JOB, LOOK_EVERY_MS, run_outbox, .outside = true },
+	{ "chain_outbox", LOOK_EVERY_MS, run_outbox, .outside = true },
 	{ "chain_indexer", LOOK_EVERY_MS, run_indexer, .outside = true },
 	{ "chain_anchors", LOOK_EVERY_MS, run_anchors, .outside = true },
 	{ 0 },

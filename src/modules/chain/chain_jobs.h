@@ -3,6 +3,4 @@
 
 #include "api/route.h"
 
-#define CHAIN_OUTBOX_JOB "chain_outbox"
-
 extern const struct job chain_jobs[];

@@ -100,6 +100,7 @@ int health_see(const struct context *context, struct arena *arena, enum health_p
 	int r;
 
 	pthread_mutex_lock(&lock);
+	/* Not 0, which is never. */
 	tell = note(&parts[part], problem, clock_mono_ms(context->clock) + 1,
 		    context->settings->chain_alarm_ms);
 	pthread_mutex_unlock(&lock);
