@@ -2,6 +2,7 @@
 // build/bench.jsonl: name, value, unit, peer, peer_value, ratio, goal, holds.
 import { appendFileSync, mkdirSync } from 'node:fs'
 import { agentRss } from './agent_rss.js'
+import { anchorInterference } from './anchor_interference.js'
 import { durableRentals } from './durable_rentals.js'
 import { httpPing } from './http_ping.js'
 import {
@@ -17,7 +18,7 @@ const benches = {
   charging_sqlite: chargingSqlite, charging_postgres: chargingPostgres, ledger_sqlite: ledgerSqlite,
   ledger_sqlite_single: ledgerSqliteSingle, ledger_postgres: ledgerPostgres, ledger_postgres_single: ledgerPostgresSingle,
   http_ping: httpPing, agent_rss: agentRss, rewards_epoch: rewardsEpoch,
-  merkle_million: merkleMillion,
+  merkle_million: merkleMillion, anchor_interference: anchorInterference,
   popw_verify: popwVerify, popw_ratio: popwRatio, popw_prove: popwProve,
 }
 
