@@ -30,6 +30,7 @@ static const struct {
 	{ "popw", "prove what a machine can do, and check such proofs", cmd_popw },
 	{ "worker", "offer a machine of yours", cmd_worker },
 	{ "checker", "verify machines with a computer of yours", cmd_checker },
+	{ "signer", "hold the network's key for the chain, apart", cmd_signer },
 };
 
 static int usage(FILE *out)

@@ -65,6 +65,21 @@ struct u256 u256_add(struct u256 a, struct u256 b)
 	return sum;
 }
 
+struct u256 u256_subtract(struct u256 a, struct u256 b)
+{
+	unsigned __int128 borrow = 0;
+	struct u256 rest;
+
+	for (int i = 0; i < LIMBS; i++) {
+		unsigned __int128 taken = (unsigned __int128)b.limbs[i] + borrow;
+
+		borrow = taken > a.limbs[i];
+		rest.limbs[i] = (uint64_t)(a.limbs[i] - taken);
+	}
+	assert(borrow == 0);
+	return rest;
+}
+
 struct u256 u256_mul(struct u256 a, struct u256 b)
 {
 	uint64_t wide[2 * LIMBS] = { 0 };

@@ -31,6 +31,8 @@ _must_check_ int u256_parse(const char *text, size_t len, struct u256 *ret_value
 bool u256_is_zero(struct u256 a);
 int u256_compare(const struct u256 *a, const struct u256 *b);
 struct u256 u256_add(struct u256 a, struct u256 b);
+/* @b is not above @a. */
+struct u256 u256_subtract(struct u256 a, struct u256 b);
 struct u256 u256_mul(struct u256 a, struct u256 b);
 /* @divisor is not zero. */
 struct u256 u256_divide(struct u256 dividend, struct u256 divisor, struct u256 *ret_remainder);

@@ -58,6 +58,7 @@ static void quotient_times_divisor_is_back(void **state _unused_)
 		quotient = u256_divide(dividend, divisor, &rest);
 		assert_true(u256_compare(&rest, &divisor) < 0);
 		assert_true(same(u256_add(u256_mul(quotient, divisor), rest), dividend));
+		assert_true(same(u256_subtract(dividend, rest), u256_mul(quotient, divisor)));
 	}
 }
 

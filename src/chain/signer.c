@@ -1,7 +1,6 @@
 /* The end of who asks. */
 #include "chain/signer.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -58,13 +57,15 @@ static int wait_for(const struct line *line, short events)
 	return r < 0 && errno != EINTR ? -errno : 0;
 }
 
+/* Waits where as many as may be are waiting already. */
 static int line_open(const struct signer_client *client, struct line *line)
 {
-	line->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (line->fd < 0)
-		return -errno;
-	/* EAGAIN: as many as may wait already do. */
-	if (connect(line->fd, (const struct sockaddr *)&client->place, sizeof(client->place)) < 0)
+	const struct timeval wait = { .tv_sec = SIGNER_ANSWER_MS / 1000 };
+
+	line->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (line->fd < 0 ||
+	    setsockopt(line->fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) < 0 ||
+	    connect(line->fd, (const struct sockaddr *)&client->place, sizeof(client->place)) < 0)
 		return -errno;
 	return 0;
 }
@@ -74,7 +75,7 @@ static int line_send(const struct line *line, const uint8_t *bytes, size_t len)
 	int r = 0;
 
 	while (r == 0 && len > 0) {
-		ssize_t n = send(line->fd, bytes, len, MSG_NOSIGNAL);
+		ssize_t n = send(line->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
 			return -errno;
@@ -93,7 +94,7 @@ static int line_receive(const struct line *line, uint8_t *bytes, size_t len)
 	int r = 0;
 
 	while (r == 0 && len > 0) {
-		ssize_t n = recv(line->fd, bytes, len, 0);
+		ssize_t n = recv(line->fd, bytes, len, MSG_DONTWAIT);
 
 		if (n == 0)
 			return -ECONNRESET;

@@ -1,6 +1,7 @@
 /* signer.h - asking the process that holds the network's key (`kaisar signer run`), over its socket. What it
  * signs, its policy says (signer_policy.h). Each question is a connection of its own, so that a signer that was
- * started again is simply asked again. Thread safe; blocks for SIGNER_ANSWER_MS at most. */
+ * started again is simply asked again. Thread safe; blocks for SIGNER_ANSWER_MS at most, and as long again where
+ * many others ask. */
 #pragma once
 
 #include "chain/outbox.h"

@@ -222,11 +222,40 @@ static void unsignable(void **state _unused_)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+/* What is hashed for a signature is read back as what it was; a legacy one is not. */
+static void unsigned_ones_are_read_again(void **state _unused_)
+{
+	struct transaction transaction, back;
+	struct transaction_signed ready;
+	uint8_t digest[32], digest_back[32];
+	const uint8_t *bytes, *signed_bytes;
+	size_t len, signed_len;
+
+	signed_bytes = from_hex(eip1559, &signed_len);
+	assert_int_equal(
+		transaction_decode(signed_bytes, signed_len, arena, &transaction, &ready, NULL), 0);
+	assert_int_equal(transaction_unsigned(&transaction, arena, &bytes, &len), 0);
+	assert_int_equal(transaction_decode_unsigned(bytes, len, arena, &back), 0);
+	assert_int_equal(transaction_digest(&transaction, arena, digest), 0);
+	assert_int_equal(transaction_digest(&back, arena, digest_back), 0);
+	assert_memory_equal(digest, digest_back, sizeof(digest));
+	assert_int_equal(transaction_decode_unsigned(bytes, len - 1, arena, &back),
+			 TRANSACTION_E_MALFORMED);
+	assert_int_equal(transaction_decode_unsigned(signed_bytes, signed_len, arena, &back),
+			 TRANSACTION_E_MALFORMED);
+	signed_bytes = from_hex(legacy, &signed_len);
+	assert_int_equal(
+		transaction_decode(signed_bytes, signed_len, arena, &transaction, &ready, NULL), 0);
+	assert_int_equal(transaction_unsigned(&transaction, arena, &bytes, &len), 0);
+	assert_int_equal(transaction_decode_unsigned(bytes, len, arena, &back),
+			 TRANSACTION_E_MALFORMED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(known_signatures),  TEST(known_sender), TEST(changed_and_cut),
-		TEST(high_s_is_refused), TEST(unsignable),
+		TEST(high_s_is_refused), TEST(unsignable),   TEST(unsigned_ones_are_read_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,6 +22,7 @@ int cmd_run(int argc, char **argv);
 int cmd_search(int argc, char **argv);
 int cmd_server(int argc, char **argv);
 int cmd_statement(int argc, char **argv);
+int cmd_signer(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
 int cmd_verify_bill(int argc, char **argv);

@@ -3,6 +3,8 @@
 #include <openssl/crypto.h>
 #include <secp256k1.h>
 #include <secp256k1_recovery.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/keccak.h"
 
@@ -10,7 +12,23 @@ struct secp_key {
 	secp256k1_context *context; /* only read after it was made, so that threads may share it */
 	uint8_t secret[SECP_SECRET_SIZE];
 	struct address address;
+	bool locked;
 };
+
+static size_t page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Alone on its page, so that it can be locked alone. */
+static struct secp_key *key_new(void)
+{
+	struct secp_key *key = aligned_alloc(page_size(), page_size());
+
+	if (key)
+		memset(key, 0, page_size());
+	return key;
+}
 
 static void pubkey_address(const secp256k1_pubkey *pubkey, struct address *ret_address)
 {
@@ -46,7 +64,7 @@ static int context_new(secp256k1_context **ret_context)
 
 int secp_key_from_secret(const uint8_t secret[static SECP_SECRET_SIZE], struct secp_key **ret_key)
 {
-	_cleanup_(secp_key_freep) struct secp_key *key = calloc(1, sizeof(*key));
+	_cleanup_(secp_key_freep) struct secp_key *key = key_new();
 	secp256k1_pubkey pubkey;
 	int r;
 
@@ -82,12 +100,30 @@ int secp_key_generate(struct random *random, struct secp_key **ret_key)
 
 void secp_key_free(struct secp_key *key)
 {
+	bool locked = key && key->locked;
+
 	if (!key)
 		return;
 	if (key->context)
 		secp256k1_context_destroy(key->context);
 	OPENSSL_cleanse(key, sizeof(*key));
+	if (locked) { /* as pages are that others are given */
+		munlock(key, page_size());
+		madvise(key, page_size(), MADV_DODUMP);
+		madvise(key, page_size(), MADV_KEEPONFORK);
+	}
 	free(key);
+}
+
+int secp_key_lock(struct secp_key *key)
+{
+	if (mlock(key, page_size()) < 0)
+		return -errno;
+	key->locked = true;
+	if (madvise(key, page_size(), MADV_DONTDUMP) < 0 ||
+	    madvise(key, page_size(), MADV_WIPEONFORK) < 0)
+		return -errno;
+	return 0;
 }
 
 void secp_key_secret(const struct secp_key *key, uint8_t ret_secret[static SECP_SECRET_SIZE])

@@ -17,6 +17,10 @@ _must_check_ int secp_key_from_secret(const uint8_t secret[static SECP_SECRET_SI
 				      struct secp_key **ret_key);
 void secp_key_free(struct secp_key *key);
 
+/* Keeps its memory out of swap, core dumps and child processes until it is freed. -ENOMEM, -EPERM: more than the
+ * process may lock (RLIMIT_MEMLOCK). */
+_must_check_ int secp_key_lock(struct secp_key *key);
+
 void secp_key_secret(const struct secp_key *key, uint8_t ret_secret[static SECP_SECRET_SIZE]);
 const struct address *secp_key_address(const struct secp_key *key);
 

@@ -238,6 +238,41 @@ static void test_broken_random(void **state)
 	assert_null(key);
 }
 
+/* Whether the kernel has @flag for the memory at @address (proc(5), smaps). */
+static bool memory_has(const void *address, const char *flag)
+{
+	FILE *file = fopen("/proc/self/smaps", "r");
+	bool inside = false, found = false;
+	unsigned long from, to;
+	char line[512];
+
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+			inside = (uintptr_t)address >= from && (uintptr_t)address < to;
+		if (inside && strncmp(line, "VmFlags:", 8) == 0)
+			found = strstr(line + 8, flag) != NULL;
+	}
+	fclose(file);
+	return found;
+}
+
+/* Sanitizers lock no memory, whoever asks. */
+static void test_locked_memory(void **state)
+{
+	_cleanup_(secp_key_freep) struct secp_key *key = key_of(
+		"ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80");
+
+	(void)state;
+	assert_false(memory_has(key, " dd"));
+	assert_int_equal(secp_key_lock(key), 0);
+	assert_true(memory_has(key, " dd")); /* not in core dumps */
+	assert_true(memory_has(key, " wf")); /* nor in children */
+#ifndef __SANITIZE_ADDRESS__
+	assert_true(memory_has(key, " lo"));
+#endif
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +285,7 @@ int main(void)
 		cmocka_unit_test(test_recover_refuses_overflowed_r),
 		cmocka_unit_test(test_random_keys_round_trip),
 		cmocka_unit_test(test_broken_random),
+		cmocka_unit_test(test_locked_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,35 +4,23 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { encodeFunctionData, keccak256, parseEther, toHex } from 'viem'
+import { keccak256, parseEther, toHex } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { Chain, Liar, honest } from './lib/chain.js'
 import { emptyDatabase, sleep, until } from './lib/network.js'
-import { Peer } from './lib/peer.js'
+import { OutboxPeer } from './lib/outbox.js'
 import { Random } from './lib/random.js'
 
 let dir, chain, anchor, key, sender, store, runs, liars, number = 0
 
-class Outbox extends Peer {
-  constructor(urls = [chain.url], { agree = 1, env = {} } = {}) {
-    super('outbox_peer', [store, key.slice(2), String(agree), ...urls], env)
+class Outbox extends OutboxPeer {
+  constructor(urls = [chain.url], options) {
+    super(store, key.slice(2), urls, options)
     runs.push(this)
   }
 
   anchor(sequence, name = `anchor/${sequence}`, contract = anchor) {
-    const data = encodeFunctionData({
-      abi: anchor.abi, functionName: 'anchor',
-      args: [BigInt(sequence), 0, keccak256(toHex(sequence)), 1, keccak256('0x')],
-    })
-    return this.ask(`add ${name} ${contract.address} ${data.slice(2)}`)
-  }
-
-  show(name) {
-    return this.json(`show ${name}`)
-  }
-
-  counts() {
-    return this.json('count')
+    return super.anchor(contract, sequence, name)
   }
 }
 

@@ -7,9 +7,12 @@
  *
  * and takes a turn every 50 ms; prints its health when it changes.
  *
- *	outbox_peer STORE SECRET AGREE URL... */
+ *	outbox_peer STORE SECRET AGREE URL...
+ *
+ * SECRET is a key of 64 digits, or "signer:SOCKET". A call's kind is its name up to the first "/"; a key of its own
+ * signs all but "forbidden". */
 #include "base/codec.h"
-#include "chain/outbox.h"
+#include "chain/signer.h"
 #include "io/migrate.h"
 #include "lines.h"
 
@@ -17,7 +20,8 @@
 
 struct peer {
 	struct outbox_config config;
-	struct secp_key *key;
+	struct secp_key *key; /* NULL: the signer signs */
+	struct signer_client *signer;
 	struct arena *arena;
 	json_t *health; /* as it was said last */
 };
@@ -27,6 +31,8 @@ static int sign(void *arg, const struct outbox_signing *signing, struct arena *a
 {
 	struct peer *peer = arg;
 
+	if (peer->signer)
+		return signer_client_sign(peer->signer, signing, arena, ret_signed, ret_detail);
 	if (strcmp(signing->kind, "forbidden") == 0) {
 		*ret_detail = "it is forbidden";
 		return OUTBOX_E_DENIED;
@@ -73,11 +79,13 @@ static int tx_count(struct tx *tx, void *arg)
 static int add(struct peer *peer, char *name, char *contract, char *data)
 {
 	static uint8_t bytes[LINE_MAX_SIZE];
-	struct asking asking = { .peer = peer, .call = { .name = name, .data = bytes } };
+	char kind[OUTBOX_KIND_MAX + 1];
+	struct asking asking = { .peer = peer,
+				 .call = { .name = name, .kind = kind, .data = bytes } };
 	size_t len = strlen(data);
 	int r;
 
-	asking.call.kind = strncmp(name, "forbidden", 9) == 0 ? "forbidden" : "test";
+	snprintf(kind, sizeof(kind), "%.*s", (int)strcspn(name, "/"), name);
 	asking.call.len = len / 2;
 	if (address_parse(contract, &asking.call.contract) < 0 ||
 	    hex_decode(data, len, bytes, len / 2) < 0)
@@ -161,9 +169,33 @@ static int64_t number_or(const char *name, int64_t otherwise)
 	return text ? strtoll(text, NULL, 10) : otherwise;
 }
 
+/* Whose nonces are counted. */
+static int open_key(struct peer *peer, const char *text)
+{
+	static const char signer[] = "signer:";
+	uint8_t secret[SECP_SECRET_SIZE];
+	const char *detail;
+	int r;
+
+	if (strncmp(text, signer, strlen(signer)) == 0) {
+		r = signer_client_new(text + strlen(signer), &peer->signer);
+		if (r == 0)
+			r = signer_client_address(peer->signer, peer->arena, &peer->config.sender,
+						  &detail);
+		if (r > 0)
+			fprintf(stderr, "outbox_peer: %s\n", detail);
+		return r;
+	}
+	r = hex_decode(text, strlen(text), secret, sizeof(secret));
+	if (r == 0)
+		r = secp_key_from_secret(secret, &peer->key);
+	if (r == 0)
+		peer->config.sender = *secp_key_address(peer->key);
+	return r;
+}
+
 static int open_all(struct peer *peer, int argc, char **argv)
 {
-	uint8_t secret[SECP_SECRET_SIZE];
 	struct rpc_config rpc = { .urls = (const char *const *)argv + 4,
 				  .n_urls = (size_t)argc - 4,
 				  .chain_id = 3338,
@@ -173,17 +205,13 @@ static int open_all(struct peer *peer, int argc, char **argv)
 	int applied, r = rpc_new(&rpc, &peer->config.rpc);
 
 	if (r == 0)
-		r = hex_decode(argv[2], strlen(argv[2]), secret, sizeof(secret));
-	if (r == 0)
-		r = secp_key_from_secret(secret, &peer->key);
-	if (r == 0)
 		r = arena_new(64 << 20, &peer->arena);
+	if (r == 0)
+		r = open_key(peer, argv[2]);
 	if (r == 0)
 		r = db_open(argv[1], 2, &peer->config.db);
 	if (r == 0)
 		r = migrate(peer->config.db, migrations, &applied);
-	if (r == 0)
-		peer->config.sender = *secp_key_address(peer->key);
 	return r;
 }
 
@@ -217,6 +245,7 @@ int main(int argc, char **argv)
 	if (peer.config.db)
 		db_close(peer.config.db);
 	rpc_free(peer.config.rpc);
+	signer_client_free(peer.signer);
 	secp_key_free(peer.key);
 	arena_free(peer.arena);
 	json_decref(peer.health);
