@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createPublicClient, erc20Abi, http, parseEther } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
+import { abiOf } from '../deploy/contracts.js';
 
 const here = (path) => new URL(`../${path}`, import.meta.url).pathname;
 // The first keys that every anvil gives coins to.
@@ -95,7 +96,7 @@ test('what the contracts know of each other is so', async () => {
 	const { contracts } = addresses('a.json');
 	const ask = (name, functionName) => chain.readContract({
 		address: contracts[name].address, functionName,
-		abi: JSON.parse(readFileSync(here(`out/${name}.sol/${name}.json`))).abi,
+		abi: abiOf(name),
 	});
 	for (const name of ['Registry', 'Sale', 'Escrow', 'Distributor'])
 		assert.equal(await ask(name, 'owner'), contracts.Timelock.address);
