@@ -35,9 +35,10 @@ async function load(network) {
 export async function anchorInterference() {
   const dir = await mkdtemp('/tmp/kaisar-bench-')
   const chain = await Chain.start()
-  const signer = await Signer.start(chain, join(dir, 'signer.sock'))
+  const addresses = await deployContracts(chain, dir)
+  const signer = await Signer.start(chain, addresses, join(dir, 'signer'))
   const network = await Network.start({ anchor_every_ms: 200 },
-    ['--chain-rpc', chain.url, '--chain-addresses', await deployContracts(chain, dir), '--chain-signer', signer.path])
+    ['--chain-rpc', chain.url, '--chain-addresses', addresses, '--chain-signer', signer.path])
   const made = async () => (await network.operator.get('/v1/anchors?limit=1')).items[0]?.sequence ?? 0
   const idle = []
   const busy = []

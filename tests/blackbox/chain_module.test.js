@@ -24,7 +24,7 @@ before(async () => {
   chain = await Chain.start()
   addresses = await deployContracts(chain, dir)
   anchor = JSON.parse(await readFile(addresses, 'utf8')).contracts.Anchor.address
-  signer = await Signer.start(chain, join(dir, 'signer.sock'))
+  signer = await Signer.start(chain, addresses, join(dir, 'signer'))
   liar = await Liar.start(chain)
   network = await Network.start(
     { anchor_every_ms: 1000, chain_alarm_ms: 300, chain_timeout_ms: 1000, chain_again_ms: 2000, chain_refuse_ms: 2000 },
@@ -81,7 +81,7 @@ function rebuild(bytes, kind) {
 }
 
 const events = () => chain.public.getContractEvents({
-  address: anchor, abi: anchorAbi, eventName: 'Anchored', args: { publisher: signer.account.address }, fromBlock: 0n,
+  address: anchor, abi: anchorAbi, eventName: 'Anchored', args: { publisher: signer.address }, fromBlock: 0n,
 })
 const health = () => network.operator.get('/v1/admin/chain')
 const problems = async () => (await network.operator.get('/v1/events?limit=100')).items.filter((e) => e.type.startsWith('chain.'))
@@ -128,8 +128,7 @@ test('records are anchored once each, whatever is killed and reorganised', async
   }
   for (const { kind, id, digest } of records) assert.equal(seen.get(kind + id), digest)
   assert.equal(seen.size, records.length)
-  assert.equal(signer.kind, 'anchor')
-  const latest = await chain.public.readContract({ address: anchor, abi: anchorAbi, functionName: 'latest', args: [signer.account.address] })
+  const latest = await chain.public.readContract({ address: anchor, abi: anchorAbi, functionName: 'latest', args: [signer.address] })
   assert.deepEqual([Number(latest.sequence), latest.head], [list.length, list.at(-1).head])
 })
 
@@ -161,7 +160,7 @@ test('anybody checks a record on the chain, whatever network and endpoints say',
   }
   const good = await verify()
   assert.equal(good.code, 0, good.said)
-  assert.match(good.said, new RegExp(`under root 1 of ${signer.account.address} at ${anchor}, in block ${first.block} \\(final\\), ` +
+  assert.match(good.said, new RegExp(`under root 1 of ${signer.address} at ${anchor}, in block ${first.block} \\(final\\), ` +
     `transaction ${first.transaction}; the contract's head after root ${list.length} follows from it`))
   await fails(/another record of this id/, { digest: toHex(1, { size: 32 }) })
   await fails(/has no root 1 of this publisher/, { publisher: `0x${'11'.repeat(20)}` })
@@ -199,7 +198,7 @@ test('anybody checks a record on the chain, whatever network and endpoints say',
 
 test('what the API says of the chain', async () => {
   const { contracts, publisher, chain_id, final } = await network.operator.get('/v1/chain')
-  assert.deepEqual([contracts.Anchor.address, publisher, chain_id], [anchor, signer.account.address, 3338])
+  assert.deepEqual([contracts.Anchor.address, publisher, chain_id], [anchor, signer.address, 3338])
   assert.ok(final > 0)
   await network.operator.refused('GET', '/v1/anchors/999999', undefined, 404, 'not-found')
   await network.operator.refused('GET', '/v1/anchors/999999/leaves', undefined, 404, 'not-found')
@@ -222,7 +221,7 @@ test('a signer that is away: operators hear of it once, and when it is back; the
   const told = (await problems()).slice(before)
   assert.deepEqual(told.map((e) => [e.type, e.subject]), [['chain.problem', 'outbox']])
   assert.match(told[0].data.problem, /start `kaisar signer run`/)
-  await signer.listen()
+  await signer.run()
   await until('the record to be anchored', async () =>
     (await network.operator.raw('GET', `/v1/inclusions/usage/${one.id}`)).json.anchor?.final, 60000)
   await until('that all is well', async () => (await problems()).at(-1).type === 'chain.well')
@@ -246,12 +245,12 @@ test('endpoints that hang hold up neither requests nor other jobs', async () => 
 
 test('another key is refused at the start, with the remedy', async () => {
   await signer.stop()
-  const other = await Signer.start(chain, signer.path)
+  const other = await Signer.start(chain, addresses, join(dir, 'other'), signer.path)
   await network.server.stop()
   const started = await network.startServer().catch((error) => error.message)
   assert.match(String(started), /the signer has another key than before/)
   await other.stop()
-  await signer.listen()
+  await signer.run()
   await network.startServer()
 })
 

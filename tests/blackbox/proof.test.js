@@ -24,8 +24,9 @@ let dir, chain, signer, network, agent, tenant, checkers
 before(async () => {
   dir = await mkdtemp('/tmp/kaisar-proof-')
   chain = await Chain.start()
-  signer = await Signer.start(chain, join(dir, 'signer.sock'))
-  network = await Network.start(settings, ['--chain-rpc', chain.url, '--chain-addresses', await deployContracts(chain, dir), '--chain-signer', signer.path])
+  const addresses = await deployContracts(chain, dir)
+  signer = await Signer.start(chain, addresses, join(dir, 'signer'))
+  network = await Network.start(settings, ['--chain-rpc', chain.url, '--chain-addresses', addresses, '--chain-signer', signer.path])
   agent = await network.worker({ options: ['--proof-listen', '127.0.0.1:0'] })
   tenant = await network.tenant('10')
 })

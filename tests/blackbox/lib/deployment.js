@@ -1,12 +1,11 @@
 // The network's contracts on a chain of one test, deployed as a person does, and the process that holds the key.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { fromRlp, hexToString, parseEther, parseTransaction, toHex, toRlp } from 'viem'
-import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
+import { parseEther } from 'viem'
+import { Program } from './network.js'
 
 const deploy = join(dirname(fileURLToPath(import.meta.url)), '../../../contracts/deploy')
 const deployer = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80'
@@ -24,47 +23,38 @@ export async function deployContracts(chain, dir, change = (parameters) => param
   return addresses
 }
 
-// Signs whatever it is asked to (src/chain/signer_wire.h), with a key that has coins.
+// `kaisar signer run` with a key of its own that has coins, and a policy that lets it anchor.
 export class Signer {
-  static async start(chain, path, key = generatePrivateKey()) {
+  // @socket: where it listens, if not in its folder.
+  static async start(chain, addresses, dir, socket = join(dir, 'socket')) {
     const signer = new Signer()
-    signer.path = path
-    signer.account = privateKeyToAccount(key)
-    signer.key = key
-    signer.signed = 0
-    await chain.setBalance(signer.account.address, parseEther('10'))
-    await signer.listen()
+    signer.dir = dir
+    signer.path = socket
+    await mkdir(dir)
+    await writeFile(join(dir, 'password'), 'a password\n')
+    const made = new Program('signer create', ['signer', 'create', '--light', ...signer.state])
+    if ((await made.ended).code !== 0) throw new Error(made.output)
+    signer.address = made.stdout.trim()
+    await chain.setBalance(signer.address, parseEther('10'))
+    const { chain_id, contracts } = JSON.parse(await readFile(addresses, 'utf8'))
+    await writeFile(join(dir, 'policy.json'), JSON.stringify({
+      chain_id,
+      kinds: { anchor: { contract: contracts.Anchor.address, max_gas: 200000, max_fee_wei: 10 ** 12, calls_per_day: 100000 } },
+    }))
+    await signer.run()
     return signer
   }
 
-  async listen() {
-    this.server = createServer((socket) => {
-      let bytes = Buffer.alloc(0)
-      socket.on('error', () => {})
-      socket.on('data', async (more) => {
-        bytes = Buffer.concat([bytes, more])
-        if (bytes.length < 4 || bytes.length < 4 + bytes.readUInt32BE()) return
-        const body = Buffer.from(toRlp(['0x01', '0x', await this.answer(fromRlp(toHex(bytes.subarray(4))))]).slice(2), 'hex')
-        const length = Buffer.alloc(4)
-        length.writeUInt32BE(body.length)
-        socket.end(Buffer.concat([length, body]))
-      })
-    })
-    this.server.listen(this.path)
-    await once(this.server, 'listening')
+  get state() {
+    return ['--state', this.dir, '--password-file', join(this.dir, 'password')]
   }
 
-  async answer([, op, kind, transaction]) {
-    if (hexToString(op) === 'address') return this.account.address
-    if (hexToString(op) === 'status') return toHex('{}')
-    this.signed++
-    this.kind = hexToString(kind)
-    return this.account.signTransaction(parseTransaction(transaction))
+  async run() {
+    this.program = new Program('signer', ['signer', 'run', '--socket', this.path, ...this.state])
+    await this.program.says('signer.started')
   }
 
-  async stop() {
-    this.server.close()
-    await once(this.server, 'close')
+  stop() {
+    return this.program.stop()
   }
 }
-
