@@ -131,10 +131,17 @@ _must_check_ int billing_machine_tenancies(struct tx *tx, struct machine_id mach
 					   int64_t from_ms, int64_t until_ms,
 					   struct billing_tenancy **ret_tenancies, size_t *ret_n);
 
-/* For an epoch's records: seconds of all leases of @machine at a price that were charged, by records that ended from
- * @from_ms on and before @until_ms. What its owner rents itself is no delivery. */
-_must_check_ int billing_machine_seconds(struct tx *tx, struct machine_id machine, int64_t from_ms,
-					 int64_t until_ms, int64_t *ret_seconds);
+/* For an epoch's records: leases of @machine at a price from @provider, and to others than itself, whose last usage
+ * record ended from @from_ms on. What an owner rents itself is no delivery. In the transaction's arena. */
+struct billing_job {
+	struct billing_time time; /* of its last usage record */
+	int64_t seconds; /* charged */
+	bool settled; /* closed so long ago that no record changes it any more */
+};
+_must_check_ int billing_machine_jobs(const struct context *context, struct tx *tx,
+				      struct machine_id machine, struct account_id provider,
+				      int64_t from_ms, struct billing_job **ret_jobs,
+				      size_t *ret_n);
 
 /* BILLING_E_NO_LEASE. */
 struct billing_lease_sums {

@@ -101,9 +101,10 @@ _must_check_ int store_tenancies(struct tx *tx, struct machine_id machine, int64
 				 int64_t until_ms, struct billing_tenancy **ret_tenancies,
 				 size_t *ret_n);
 
-/* Leases of the machine at a price, to others than its owner, whose last record ends in the time. */
-_must_check_ int store_machine_leases(struct tx *tx, struct machine_id machine, int64_t from_ms,
-				      int64_t until_ms, struct lease_id **ret_ids, size_t *ret_n);
+/* See billing_machine_jobs. */
+_must_check_ int store_machine_leases(struct tx *tx, struct machine_id machine,
+				      struct account_id provider, int64_t from_ms,
+				      struct lease_id **ret_ids, size_t *ret_n);
 
 /* SQL_E_CONFLICT: it exists. */
 _must_check_ int store_lease_add(struct tx *tx, const struct lease_row *lease);

@@ -77,13 +77,14 @@ static int read_lease(const struct sql_rows *rows, size_t i, void *ret_item)
 
 static const struct row_reader lease_reader = { sizeof(struct lease_id), read_lease };
 
-int store_machine_leases(struct tx *tx, struct machine_id machine, int64_t from_ms,
-			 int64_t until_ms, struct lease_id **ret_ids, size_t *ret_n)
+int store_machine_leases(struct tx *tx, struct machine_id machine, struct account_id provider,
+			 int64_t from_ms, struct lease_id **ret_ids, size_t *ret_n)
 {
 	return tx_select(
 		tx,
-		"SELECT lease FROM billing_leases WHERE machine = $1 AND until_ms >= $2"
-		" AND until_ms < $3 AND rate_hour > 0 AND tenant <> provider ORDER BY lease",
-		SQL_PARAMS(sql_address(&machine.address), sql_int(from_ms), sql_int(until_ms)),
+		"SELECT lease FROM billing_leases WHERE machine = $1 AND provider = $2"
+		" AND until_ms >= $3 AND rate_hour > 0 AND tenant <> provider ORDER BY lease",
+		SQL_PARAMS(sql_address(&machine.address), sql_address(&provider.address),
+			   sql_int(from_ms)),
 		&lease_reader, ret_ids, ret_n);
 }

@@ -236,22 +236,35 @@ int64_t metering_excused(const struct lease_row *lease)
 	return sum_ms / 1000;
 }
 
-int billing_machine_seconds(struct tx *tx, struct machine_id machine, int64_t from_ms,
-			    int64_t until_ms, int64_t *ret_seconds)
+int billing_machine_jobs(const struct context *context, struct tx *tx, struct machine_id machine,
+			 struct account_id provider, int64_t from_ms, struct billing_job **ret_jobs,
+			 size_t *ret_n)
 {
-	struct lease_row lease;
+	int64_t now_ms = clock_now_ms(context->clock);
+	struct billing_job *jobs;
 	struct lease_id *ids;
-	int64_t seconds = 0;
 	size_t n;
 	int r;
 
-	r = store_machine_leases(tx, machine, from_ms, until_ms, &ids, &n);
+	r = store_machine_leases(tx, machine, provider, from_ms, &ids, &n);
+	if (r != 0)
+		return r;
+	jobs = arena_array(tx_arena(tx), n + 1, sizeof(*jobs));
+	if (!jobs)
+		return -ENOMEM;
 	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct lease_row lease;
+
 		r = store_lease(tx, ids[i], &lease);
 		if (r == 0)
-			seconds += metering_seconds(&lease);
+			jobs[i] = (struct billing_job){
+				.time = { lease.started_at_ms, lease.until_ms },
+				.seconds = metering_seconds(&lease),
+				.settled = lease.closed_at_ms &&
+					   now_ms - lease.closed_at_ms > METERING_LATE_MS,
+			};
 	}
-	if (r == 0)
-		*ret_seconds = seconds;
+	*ret_jobs = jobs;
+	*ret_n = n;
 	return r;
 }

@@ -15,18 +15,6 @@
 enum { SCHEDULE_MS = 1000, APPEALS_MS = 5000, PAGE_MAX = 100 };
 enum { START_ARENA_BYTES = 1 << 20 };
 
-int proof_uptime(const struct context *context, struct tx *tx, struct machine_id machine,
-		 int64_t from_ms, int64_t until_ms, int64_t *ret_seconds)
-{
-	int64_t hour_ms = context->settings->watch_hour_ms, hours;
-	int r = proof_store_uptime_hours(tx, machine, (from_ms + hour_ms - 1) / hour_ms,
-					 until_ms / hour_ms, &hours);
-
-	if (r == 0)
-		*ret_seconds = hours * hour_ms / 1000;
-	return r;
-}
-
 /* ---- lists ---- */
 
 /* "live", then verdicts, then why sessions ended (proof_end.c). */

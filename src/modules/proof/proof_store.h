@@ -3,6 +3,7 @@
 
 #include "modules/checker/checker.h"
 #include "modules/proof/beacon.h"
+#include "modules/proof/proof.h"
 #include "modules/proof/proof_end.h"
 #include "popw/session.h"
 #include "wire/sign.h"
@@ -115,11 +116,6 @@ _must_check_ int proof_store_uptime_add(struct tx *tx, const struct proof_uptime
 /* What was reported, by checker. */
 _must_check_ int proof_store_uptimes(struct tx *tx, struct machine_id machine, int64_t hour,
 				     struct proof_uptime **ret_uptimes, size_t *ret_n);
-/* Hours of which more than half of those who were drawn reported, and more than half of the reports have
- * 95 % answered. */
-_must_check_ int proof_store_uptime_hours(struct tx *tx, struct machine_id machine,
-					  int64_t from_hour, int64_t until_hour,
-					  int64_t *ret_hours);
 
 struct proof_watcher {
 	struct machine_id machine;
@@ -138,6 +134,20 @@ _must_check_ int proof_store_watchers_page(struct tx *tx, int64_t hour,
 /* New ones, machine by machine. Their machines' hours are open with the first. */
 _must_check_ int proof_store_watchers_add(struct tx *tx, int64_t hour,
 					  const struct proof_watcher *watchers, size_t n);
+/* What is proved of the machine in an hour that is there. Said once: later figures change nothing. */
+_must_check_ int proof_store_hour_figures(struct tx *tx, struct machine_id machine, int64_t hour,
+					  const struct worker_figures *figures);
+
+/* Hours from @from on and before @until for which watchers were drawn, the earliest first. */
+struct proof_watched {
+	int64_t hour;
+	bool up; /* see proof_epoch */
+	bool figured; /* it is known what was proved then */
+	struct worker_figures figures;
+};
+_must_check_ int proof_store_hours_watched(struct tx *tx, struct machine_id machine, int64_t from,
+					   int64_t until, size_t max,
+					   struct proof_watched **ret_hours, size_t *ret_n);
 
 /* ROUTE_E_NOT_FOUND: nobody was drawn. */
 _must_check_ int proof_store_hour(struct tx *tx, struct machine_id machine, int64_t hour,

@@ -101,6 +101,69 @@ int proof_store_watchers_add(struct tx *tx, int64_t hour, const struct proof_wat
 	return r > 0 ? -EIO : r;
 }
 
+int proof_store_hour_figures(struct tx *tx, struct machine_id machine, int64_t hour,
+			     const struct worker_figures *figures)
+{
+	return tx_exec(tx,
+		       "UPDATE proof_hours SET down_kbps = $3, up_kbps = $4, cores = $5, "
+		       "gpu_milli = $6, disk_bytes = $7, memory_bytes = $8 "
+		       "WHERE machine = $1 AND hour = $2 AND gpu_milli IS NULL",
+		       SQL_PARAMS(sql_address(&machine.address), sql_int(hour),
+				  sql_int(figures->down_kbps), sql_int(figures->up_kbps),
+				  sql_int(figures->cores), sql_int(figures->gpu_milli),
+				  sql_int(figures->disk_bytes), sql_int(figures->memory_bytes)),
+		       NULL);
+}
+
+#define FIGURES "h.down_kbps, h.up_kbps, h.cores, h.gpu_milli, h.disk_bytes, h.memory_bytes"
+
+static struct proof_watched read_watched(const struct sql_rows *rows, size_t i)
+{
+	return (struct proof_watched){
+		.hour = rows_int(rows, i, "hour"),
+		.up = rows_int(rows, i, "up") != 0,
+		.figured = rows_int(rows, i, "figured") != 0,
+		.figures = {
+			.down_kbps = rows_int(rows, i, "down_kbps"),
+			.up_kbps = rows_int(rows, i, "up_kbps"),
+			.cores = rows_int(rows, i, "cores"),
+			.gpu_milli = rows_int(rows, i, "gpu_milli"),
+			.disk_bytes = rows_int(rows, i, "disk_bytes"),
+			.memory_bytes = rows_int(rows, i, "memory_bytes"),
+		},
+	};
+}
+
+int proof_store_hours_watched(struct tx *tx, struct machine_id machine, int64_t from, int64_t until,
+			      size_t max, struct proof_watched **ret_hours, size_t *ret_n)
+{
+	struct proof_watched *hours;
+	struct sql_rows *rows;
+	int r = tx_query(
+		tx,
+		"SELECT h.hour AS hour, CASE WHEN 2 * count(u.checker) > h.drawn AND "
+		"2 * sum(CASE WHEN u.answered * 100 >= u.polls * 95 THEN 1 ELSE 0 END) > "
+		"count(u.checker) THEN 1 ELSE 0 END AS up, "
+		"CASE WHEN h.gpu_milli IS NULL THEN 0 ELSE 1 END AS figured, " FIGURES
+		" FROM proof_hours h LEFT JOIN proof_uptimes u ON u.machine = h.machine AND "
+		"u.hour = h.hour WHERE h.machine = $1 AND h.hour >= $2 AND h.hour < $3 "
+		"GROUP BY h.hour, h.drawn, " FIGURES " ORDER BY h.hour LIMIT $4",
+		SQL_PARAMS(sql_address(&machine.address), sql_int(from), sql_int(until),
+			   sql_int((int64_t)max)),
+		&rows);
+
+	if (r != 0)
+		return r;
+	hours = arena_array(tx_arena(tx), rows_count(rows) + 1, sizeof(*hours));
+	if (!hours)
+		return -ENOMEM;
+	for (size_t i = 0; i < rows_count(rows); i++)
+		hours[i] = read_watched(rows, i);
+	*ret_hours = hours;
+	*ret_n = rows_count(rows);
+	return 0;
+}
+
 int proof_store_hour(struct tx *tx, struct machine_id machine, int64_t hour,
 		     enum proof_hour_state *ret_state)
 {

@@ -93,23 +93,3 @@ int proof_store_uptimes(struct tx *tx, struct machine_id machine, int64_t hour,
 	*ret_n = rows_count(rows);
 	return r;
 }
-
-int proof_store_uptime_hours(struct tx *tx, struct machine_id machine, int64_t from_hour,
-			     int64_t until_hour, int64_t *ret_hours)
-{
-	struct sql_rows *rows;
-	int r = tx_query(
-		tx,
-		"SELECT count(*) AS n FROM (SELECT u.hour FROM proof_uptimes u "
-		"LEFT JOIN proof_hours h ON h.machine = u.machine AND h.hour = u.hour "
-		"WHERE u.machine = $1 AND u.hour >= $2 AND u.hour < $3 GROUP BY u.hour "
-		"HAVING 2 * count(*) > max(coalesce(h.drawn, 0)) AND "
-		"2 * sum(CASE WHEN u.answered * 100 >= u.polls * 95 THEN 1 ELSE 0 END) > "
-		"count(*)) AS hours",
-		SQL_PARAMS(sql_address(&machine.address), sql_int(from_hour), sql_int(until_hour)),
-		&rows);
-
-	if (r == 0)
-		*ret_hours = rows_int(rows, 0, "n");
-	return r;
-}

@@ -29,6 +29,7 @@ struct call {
 	struct proof_member *members;
 	size_t n;
 	int64_t seconds;
+	struct proof_epoch epoch;
 };
 
 static int tx_record(struct tx *tx, void *arg)
@@ -736,11 +737,25 @@ static void test_a_rented_machine_that_fails_is_excused(void **state)
 
 /* ---- uptime ---- */
 
+static int seconds_up(struct tx *tx, struct call *call, int64_t from_ms)
+{
+	struct proof_epoch epoch;
+	int r = proof_epoch(&call->stage->context, tx, call->stage->machine, from_ms,
+			    104 * 3600000LL, NULL, 0, &epoch);
+
+	if (r == 0)
+		call->seconds = epoch.uptime_s;
+	return r;
+}
+
 static int tx_uptime(struct tx *tx, void *arg)
 {
 	struct call *call = arg;
+	const struct proof_watcher drawn = { .machine = call->stage->machine };
 	int r = 0;
 
+	for (int64_t hour = 100; r == 0 && hour < 104; hour++)
+		r = proof_store_watchers_add(tx, hour, &drawn, 1);
 	for (int64_t hour = 100; r == 0 && hour < 104; hour++)
 		for (uint8_t checker = 0; r == 0 && checker < 3; checker++) {
 			struct proof_uptime uptime = { .machine = call->stage->machine,
@@ -754,9 +769,7 @@ static int tx_uptime(struct tx *tx, void *arg)
 				uptime.answered = 94;
 			r = proof_store_uptime_add(tx, &uptime);
 		}
-	return r == 0 ? proof_uptime(&call->stage->context, tx, call->stage->machine,
-				     100 * 3600000LL - 1, 104 * 3600000LL, &call->seconds)
-		      : r;
+	return r == 0 ? seconds_up(tx, call, 100 * 3600000LL - 1) : r;
 }
 
 /* A checker asks the machine over the relay; then reports what it saw in that hour. */
@@ -783,6 +796,39 @@ static void test_polls_are_relayed_and_reports_kept(void **state)
 	assert_int_equal(stage_job(stage, watch_run), 0);
 	assert_int_equal(store_number(&stage->store, "SELECT answered AS n FROM proof_uptimes"),
 			 10);
+}
+
+static int tx_means(struct tx *tx, void *arg)
+{
+	struct call *call = arg;
+	int64_t hour_ms = 3600000, hour = clock_now_ms(&clock_system) / hour_ms;
+	const struct billing_job job = { .time = { hour * hour_ms, (hour + 1) * hour_ms } };
+
+	return proof_epoch(&call->stage->context, tx, call->stage->machine, hour * hour_ms,
+			   (hour + 1) * hour_ms, &job, 1, &call->epoch);
+}
+
+/* An hour has what was proved when it was drawn, whatever comes and goes in it. */
+static void test_an_hour_keeps_its_figures(void **state)
+{
+	struct call call = { .stage = *state };
+	struct stage *stage = *state;
+
+	stage_until(stage, 2);
+	stage->settings.panel_standing = CHECKERS;
+	store_exec(&stage->store, "UPDATE worker_devices SET state = 1,"
+				  " down_kbps = 5000, up_kbps = 4000, fill_kbps = 0");
+	assert_int_equal(stage_job(stage, watch_run), 0);
+	store_exec(&stage->store, "UPDATE worker_devices SET down_kbps = 9000");
+	store_exec(&stage->store, "DELETE FROM proof_watchers");
+	watch_on_up(&(struct address){ { 1 } }); /* so that they are drawn again */
+	assert_int_equal(stage_job(stage, watch_run), 0);
+	assert_int_equal(store_run(&stage->store, TX_READ, tx_means, &call), 0);
+	assert_int_equal(call.epoch.hours, 1);
+	assert_int_equal(call.epoch.uptime_s, 0);
+	assert_int_equal(call.epoch.means.cores, 1);
+	assert_int_equal(call.epoch.means.down_kbps, 5000);
+	assert_int_equal(call.epoch.means.up_kbps, 4000);
 }
 
 /* Whoever reported is told that it was heard, and forgets: it must not be lost here. */
@@ -937,9 +983,7 @@ static int tx_few(struct tx *tx, void *arg)
 			r = proof_store_uptime_add(tx, &uptime);
 		}
 	}
-	return r == 0 ? proof_uptime(&call->stage->context, tx, call->stage->machine,
-				     102 * 3600000LL, 104 * 3600000LL, &call->seconds)
-		      : r;
+	return r == 0 ? seconds_up(tx, call, 102 * 3600000LL) : r;
 }
 
 static void test_a_majority_of_those_drawn_must_report(void **state)
@@ -1168,6 +1212,7 @@ int main(void)
 		STAGE_TEST(test_an_open_hour_can_be_reported_however_old),
 		STAGE_TEST(test_nobody_is_polled_before_all_can_be_back),
 		STAGE_TEST(test_every_machine_is_watched),
+		STAGE_TEST(test_an_hour_keeps_its_figures),
 		STAGE_TEST(test_a_majority_counts_hours),
 		STAGE_TEST(test_a_majority_of_those_drawn_must_report),
 		STAGE_TEST(test_time_that_a_majority_saw_it_away_is_excused),

@@ -19,6 +19,11 @@ void vigil_done(struct vigil *vigil)
 	*vigil = (struct vigil){ .hour = -1 };
 }
 
+struct figured {
+	struct machine_id machine;
+	struct worker_figures figures;
+};
+
 struct look {
 	struct vigil *vigil;
 	const struct context *context;
@@ -38,6 +43,8 @@ struct look {
 	struct worker_checked *checked;
 	struct machine_id from;
 	size_t n;
+	struct figured *figured; /* machines of the part that are drawn */
+	size_t n_figured;
 };
 
 /* ---- what is there ---- */
@@ -194,14 +201,52 @@ static size_t watchers_each(const struct look *look)
 	return each > 0 ? each : 1;
 }
 
+static int add_figures(struct tx *tx, struct look *look, struct machine_id machine)
+{
+	struct arena_mark mark = arena_mark(tx_arena(tx));
+	struct figured *figured = &look->figured[look->n_figured];
+	int r;
+
+	*figured = (struct figured){ .machine = machine };
+	r = worker_figures(tx, machine, &figured->figures);
+	arena_rewind(tx_arena(tx), mark);
+	/* Of one that was removed nothing is proved. */
+	if (r != 0 && r != ROUTE_E_NOT_FOUND)
+		return r;
+	look->n_figured++;
+	return 0;
+}
+
+/* In a transaction of its own, so that none that writes waits for all these. */
+static int tx_figures(struct tx *tx, void *arg)
+{
+	struct look *look = arg;
+	int r = 0;
+
+	look->n_figured = 0; /* of a try that is run again */
+	look->figured = arena_array(tx_arena(tx), look->n + 1, sizeof(*look->figured));
+	if (!look->figured)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < look->n; i++)
+		if (i == 0 ||
+		    !machine_equal(look->watchers[i].machine, look->watchers[i - 1].machine))
+			r = add_figures(tx, look, look->watchers[i].machine);
+	return r;
+}
+
 static int tx_add(struct tx *tx, void *arg)
 {
 	const struct look *look = arg;
+	int r = proof_store_watchers_add(tx, look->hour, look->watchers, look->n);
 
-	return proof_store_watchers_add(tx, look->hour, look->watchers, look->n);
+	for (size_t i = 0; r == 0 && i < look->n_figured; i++)
+		r = proof_store_hour_figures(tx, look->figured[i].machine, look->hour,
+					     &look->figured[i].figures);
+	return r;
 }
 
-/* Who is drawn is written before anybody is told. */
+/* Who is drawn is written before anybody is told, and with it what is proved of the machine: the hour's figures
+ * for rewards. */
 static int draw_part(struct look *look, struct watchers_call *call, const struct proof_watcher **at)
 {
 	const struct vigil *vigil = look->vigil;
@@ -223,7 +268,8 @@ static int draw_part(struct look *look, struct watchers_call *call, const struct
 	memcpy(fresh + look->n_fresh, look->watchers, look->n * sizeof(*fresh));
 	look->fresh = fresh;
 	look->n_fresh += look->n;
-	return db_run(look->context->db, TX_WRITE, look->arena, tx_add, look);
+	r = db_run(look->context->db, TX_READ, look->arena, tx_figures, look);
+	return r != 0 ? r : db_run(look->context->db, TX_WRITE, look->arena, tx_add, look);
 }
 
 static int draw(struct look *look)

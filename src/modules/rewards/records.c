@@ -46,61 +46,77 @@ static void clamp(const struct column *columns, void *record)
 
 /* ---- machines ---- */
 
-static const struct worker_standing *standing_of(const struct worker_proof_device *devices,
-						 size_t n, enum worker_device kind)
+static struct machine_figures figures_of(const struct worker_figures *means)
 {
-	for (size_t i = 0; i < n; i++)
-		if (devices[i].device == kind)
-			return &devices[i].standing;
-	return NULL;
-}
-
-static uint64_t gpus_milli(const struct worker_proof_device *devices, size_t n)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < n; i++)
-		if (devices[i].device == WORKER_DEVICE_GPU &&
-		    devices[i].standing.state == WORKER_PROVED)
-			sum += at_least_0(devices[i].standing.score_milli);
-	return sum;
-}
-
-static struct machine_figures figures_of(const struct worker_machine *machine,
-					 const struct worker_proof_device *devices, size_t n)
-{
-	const struct worker_standing *host = standing_of(devices, n, WORKER_DEVICE_HOST);
-	struct credit credit;
-
-	if (!host || host->state != WORKER_PROVED)
-		return (struct machine_figures){ 0 };
-	worker_credit(machine, devices, n, &credit);
 	return (struct machine_figures){
-		.down_mbps = at_least_0(host->down_kbps) / KBPS_OF_MBPS,
-		.up_mbps = at_least_0(host->up_kbps) / KBPS_OF_MBPS,
-		.cores = credit.cores,
-		.gpu_milli = gpus_milli(devices, n),
-		.disk_gb = credit.disk_bytes / GIGABYTE,
-		.memory_gb = credit.memory_bytes / GIGABYTE,
+		.down_mbps = at_least_0(means->down_kbps) / KBPS_OF_MBPS,
+		.up_mbps = at_least_0(means->up_kbps) / KBPS_OF_MBPS,
+		.cores = at_least_0(means->cores),
+		.gpu_milli = at_least_0(means->gpu_milli),
+		.disk_gb = at_least_0(means->disk_bytes) / GIGABYTE,
+		.memory_gb = at_least_0(means->memory_bytes) / GIGABYTE,
 	};
 }
 
-/* All seconds of the machine's jobs less those of earlier epochs: whenever a record comes, its seconds
- * count once. What an excuse took back is made up by later ones. */
-static int take_jobtime(struct tx *tx, struct machine_id machine, struct epoch_worker *record,
-			struct reward_jobtime *ret_jobtime)
+static int64_t seconds_of(const struct billing_job *jobs, size_t n, int64_t before_ms)
 {
-	int64_t all, counted;
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += jobs[i].time.until_ms < before_ms ? jobs[i].seconds : 0;
+	return sum;
+}
+
+/* From where on jobs are looked at next time: none that ended in this epoch or can still change is left out. */
+static int64_t next_from_ms(const struct billing_job *jobs, size_t n, int64_t epoch_ms)
+{
+	int64_t from_ms = epoch_ms;
+
+	for (size_t i = 0; i < n; i++)
+		if (!jobs[i].settled && jobs[i].time.until_ms < from_ms)
+			from_ms = jobs[i].time.until_ms;
+	return from_ms;
+}
+
+/* All seconds of the machine's jobs less those of earlier records: whenever a usage record comes, its seconds
+ * count once. What an excuse took back is made up by later ones. Where no hour says what the machine is, they
+ * wait for one that does. */
+static void take_jobtime(const struct epoch_row *epoch, const struct billing_job *jobs, size_t n,
+			 bool wait, struct epoch_worker *record, struct reward_jobtime *jobtime)
+{
+	int64_t from_ms = next_from_ms(jobs, n, epoch->from_ms);
+
+	if (!wait)
+		record->jobtime_s = at_least_0(seconds_of(jobs, n, INT64_MAX) - jobtime->seconds);
+	clamp(worker_columns, record);
+	jobtime->seconds += (int64_t)record->jobtime_s;
+	if (from_ms <= jobtime->from_ms)
+		return;
+	jobtime->seconds -= seconds_of(jobs, n, from_ms);
+	jobtime->from_ms = from_ms;
+}
+
+static int read_worker(const struct context *context, struct tx *tx, const struct epoch_row *epoch,
+		       struct epoch_worker *record, struct reward_jobtime *jobtime)
+{
+	struct account_id owner = { record->owner };
+	struct billing_job *jobs;
+	struct proof_epoch hours;
+	size_t n;
 	int r;
 
-	r = billing_machine_seconds(tx, machine, 0, INT64_MAX, &all);
+	r = rewards_store_jobtime(tx, jobtime);
 	if (r == 0)
-		r = rewards_store_jobtime(tx, machine, &counted);
+		r = billing_machine_jobs(context, tx, jobtime->machine, owner, jobtime->from_ms,
+					 &jobs, &n);
+	if (r == 0)
+		r = proof_epoch(context, tx, jobtime->machine, epoch->from_ms, epoch->until_ms,
+				jobs, n, &hours);
 	if (r != 0)
 		return r;
-	record->jobtime_s = at_least_0(all - counted);
-	clamp(worker_columns, record);
-	*ret_jobtime = (struct reward_jobtime){ machine, counted + (int64_t)record->jobtime_s };
+	record->uptime_s = at_least_0(hours.uptime_s);
+	record->figures = figures_of(&hours.means);
+	take_jobtime(epoch, jobs, n, hours.hours == 0, record, jobtime);
 	return 0;
 }
 
@@ -110,25 +126,16 @@ int record_worker(const struct context *context, struct tx *tx, const struct epo
 {
 	struct epoch_worker record = { .id = machine->machine.address,
 				       .owner = machine->owner.address };
-	struct arena_mark mark = arena_mark(tx_arena(tx)); /* leases may be many */
-	struct worker_proof_device *devices;
-	int64_t uptime_s;
-	size_t n;
-	int r;
+	struct reward_jobtime jobtime = { .machine = machine->machine, .owner = machine->owner };
+	struct arena_mark mark = arena_mark(tx_arena(tx)); /* jobs may be many */
+	int r = read_worker(context, tx, epoch, &record, &jobtime);
 
-	r = worker_proof_devices(context, tx, machine->machine, &devices, &n);
-	if (r == 0)
-		r = proof_uptime(context, tx, machine->machine, epoch->from_ms, epoch->until_ms,
-				 &uptime_s);
+	arena_rewind(tx_arena(tx), mark);
 	if (r != 0)
 		return r;
-	record.uptime_s = at_least_0(uptime_s);
-	record.figures = figures_of(machine, devices, n);
-	r = take_jobtime(tx, machine->machine, &record, ret_jobtime);
-	if (r == 0)
-		*ret_record = record;
-	arena_rewind(tx_arena(tx), mark);
-	return r;
+	*ret_record = record;
+	*ret_jobtime = jobtime;
+	return 0;
 }
 
 /* ---- checkers ---- */

@@ -1,7 +1,6 @@
 /* records.h - what the store says of a machine or a checker, as a record of an epoch (rewards/epoch.h).
- * Only what was proved counts: a machine whose host is not proved has no figures, and so no score. Cores,
- * memory and disk are what proofs bear out of its word (popw/credit.h). Gigabytes are 10^9 bytes; parts of a unit are
- * left out; what is past a column's bound is the bound. */
+ * Only what was proved counts, as the mean of the epoch's hours (modules/proof/proof.h). Gigabytes are 10^9 bytes;
+ * parts of a unit are left out; what is past a column's bound is the bound. */
 #pragma once
 
 #include "modules/checker/checker.h"

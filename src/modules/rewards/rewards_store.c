@@ -226,35 +226,44 @@ int rewards_store_text(struct tx *tx, int64_t epoch, enum epoch_text_kind kind,
 
 /* ---- what was counted ---- */
 
-int rewards_store_jobtime(struct tx *tx, struct machine_id machine, int64_t *ret_seconds)
+int rewards_store_jobtime(struct tx *tx, struct reward_jobtime *jobtime)
 {
 	struct sql_rows *rows;
 	int r;
 
-	r = tx_query(tx, "SELECT seconds FROM reward_jobtimes WHERE machine = $1",
-		     SQL_PARAMS(sql_address(&machine.address)), &rows);
+	r = tx_query(
+		tx,
+		"SELECT seconds, from_ms FROM reward_jobtimes WHERE machine = $1 AND owner = $2",
+		SQL_PARAMS(sql_address(&jobtime->machine.address),
+			   sql_address(&jobtime->owner.address)),
+		&rows);
 	if (r != 0)
 		return no_conflict(r);
-	*ret_seconds = rows_count(rows) ? rows_int(rows, 0, "seconds") : 0;
+	jobtime->seconds = rows_count(rows) ? rows_int(rows, 0, "seconds") : 0;
+	jobtime->from_ms = rows_count(rows) ? rows_int(rows, 0, "from_ms") : 0;
 	return 0;
 }
 
 int rewards_store_jobtimes_put(struct tx *tx, const struct reward_jobtime *times, size_t n)
 {
-	struct sql_value *params = arena_array(tx_arena(tx), 2 * n + 1, sizeof(*params));
+	enum { COLUMNS = 4 };
+	struct sql_value *params = arena_array(tx_arena(tx), COLUMNS * n + 1, sizeof(*params));
 
 	if (!params)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		params[2 * i] = sql_address(&times[i].machine.address);
-		params[2 * i + 1] = sql_int(times[i].seconds);
+		params[COLUMNS * i] = sql_address(&times[i].machine.address);
+		params[COLUMNS * i + 1] = sql_address(&times[i].owner.address);
+		params[COLUMNS * i + 2] = sql_int(times[i].seconds);
+		params[COLUMNS * i + 3] = sql_int(times[i].from_ms);
 	}
 	return n == 0 ? 0
 		      : no_conflict(tx_exec_many(
 				tx,
-				"INSERT INTO reward_jobtimes (machine, seconds) VALUES ($1, $2)"
-				" ON CONFLICT (machine) DO UPDATE SET seconds = excluded.seconds",
-				params, 2, n));
+				"INSERT INTO reward_jobtimes (machine, owner, seconds, from_ms)"
+				" VALUES ($1, $2, $3, $4) ON CONFLICT (machine, owner) DO UPDATE"
+				" SET seconds = excluded.seconds, from_ms = excluded.from_ms",
+				params, COLUMNS, n));
 }
 
 /* ---- payees ---- */

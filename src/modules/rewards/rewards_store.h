@@ -50,13 +50,15 @@ _must_check_ int rewards_store_page(struct tx *tx, int64_t epoch, enum epoch_tex
 _must_check_ int rewards_store_text(struct tx *tx, int64_t epoch, enum epoch_text_kind kind,
 				    const struct epoch_text *text, char *ret_text);
 
-/* Seconds of jobs that earlier epochs' records had; 0 of a new machine. */
-_must_check_ int rewards_store_jobtime(struct tx *tx, struct machine_id machine,
-				       int64_t *ret_seconds);
+/* What earlier epochs' records had of the machine's jobs under this owner: of those whose last usage record ended
+ * from from_ms on. */
 struct reward_jobtime {
 	struct machine_id machine;
-	int64_t seconds;
+	struct account_id owner;
+	int64_t seconds, from_ms;
 };
+/* Fills in the rest; zeros of a new machine, or owner. */
+_must_check_ int rewards_store_jobtime(struct tx *tx, struct reward_jobtime *jobtime);
 _must_check_ int rewards_store_jobtimes_put(struct tx *tx, const struct reward_jobtime *times,
 					    size_t n);
 

@@ -125,7 +125,7 @@ static void test_what_counts(void **state)
 						    "03") " 36000 0 0 900 700 40 0 500 128 ok\n"
 							  "worker " ID("01", "04") " " ID(
 								  "aa",
-								  "04") " 0 5 0 0 0 0 0 0 0 ok\n"
+								  "04") " 0 0 0 0 0 0 0 0 0 ok\n"
 									"checker " ID("02", "07") " " ID(
 										"aa",
 										"07") " 2 9 1 ok\n"
@@ -146,7 +146,8 @@ static void test_what_counts(void **state)
 /* A job goes on over the end of an epoch: each of its seconds is in one epoch's records. */
 static void test_seconds_count_once(void **state)
 {
-	static const struct rig rig = { 1, WORKER_PROVED, WORKER_PROVED, .job_seconds = 1000 };
+	static const struct rig rig = { 1, WORKER_PROVED, WORKER_PROVED, .job_seconds = 1000,
+					.hours = 100 };
 	static const int64_t seconds[] = { 1000, 4000, 3500, 5000 },
 			     counted[] = { 1000, 3000, 0, 1000 };
 	struct world *world = *state;
@@ -158,10 +159,110 @@ static void test_seconds_count_once(void **state)
 		world->clock.ms = WORLD_FROM_MS + (i + 1) * WORLD_EPOCH_MS + CLOSING_GRACE_MS;
 		assert_int_equal(settle(world), 0);
 		records = text_of(world, WORLD_NUMBER + i, TEXT_RECORDS);
-		snprintf(expected, sizeof(expected), " 0 %" PRId64 " 0 900 ", counted[i]);
+		snprintf(expected, sizeof(expected), "00 %" PRId64 " 0 900 ", counted[i]);
 		assert_non_null(strstr(records, expected));
 		free(records);
 	}
+}
+
+static void assert_record(struct world *world, int64_t number, const char *part)
+{
+	char *records = text_of(world, number, TEXT_RECORDS);
+
+	if (!strstr(records, part))
+		fail_msg("no \"%s\" in %s", part, records);
+	free(records);
+}
+
+/* A card that is there for the last two of twelve hours is paid for two of them. */
+static void test_what_came_late_is_paid_from_then_on(void **state)
+{
+	struct world *world = *state;
+	struct epoch_row row;
+
+	add_rig(world, &(struct rig){ 1, WORKER_PROVED, WORKER_UNPROVED });
+	add_rig(world, &(struct rig){ 2, WORKER_PROVED, WORKER_PROVED });
+	add_hours(world, 1, 0, 10, true);
+	prove_gpu(world, 1);
+	add_hours(world, 1, 10, 2, true);
+	add_hours(world, 2, 0, 12, true);
+	end_epoch(world);
+	assert_int_equal(settle(world), 0);
+	assert_record(world, WORLD_NUMBER, " 43200 0 0 900 700 64 1666 2000 256 ok\n");
+	assert_record(world, WORLD_NUMBER, " 43200 0 0 " FIGURES " ok\n");
+	/* 2 A + B + 3 C + D + E: 2800 and what the cards are worth. */
+	row = row_of(world, WORLD_NUMBER);
+	assert_true(paid_to(world, 1).payee.first.units ==
+		    (row.capacity.allotted.units * 7798 + 40598 / 2) / 40598);
+}
+
+/* Nor does it pay for jobs of before, whether the hours of these are up or not; hours of neither say nothing. */
+static void test_jobs_weigh_their_hours(void **state)
+{
+	struct world *world = *state;
+
+	add_rig(world, &(struct rig){ 1, WORKER_PROVED, WORKER_UNPROVED, .job_seconds = 9 * 3600 });
+	add_hours(world, 1, 0, 12, false);
+	set_job_time(world, 1, 0, 9);
+	prove_gpu(world, 1);
+	add_hours(world, 1, 12, 1, true);
+	add_hours(world, 1, 13, 4, false);
+	end_epoch(world);
+	assert_int_equal(settle(world), 0);
+	assert_record(world, WORLD_NUMBER, " 3600 32400 0 900 700 64 1000 2000 256 ok\n");
+}
+
+/* Seconds of an epoch that does not say what the machine was are in the next that does. */
+static void test_seconds_wait_for_figures(void **state)
+{
+	static const struct rig rig = { 1, WORKER_PROVED, WORKER_PROVED, .job_seconds = 77 };
+	struct world *world = *state;
+
+	add_rig(world, &rig);
+	end_epoch(world);
+	assert_int_equal(settle(world), 0);
+	assert_record(world, WORLD_NUMBER, " 0 0 0 0 0 0 0 0 0 ok\n");
+	add_hours(world, 1, 24, 1, true);
+	world->clock.ms += WORLD_EPOCH_MS;
+	assert_int_equal(settle(world), 0);
+	assert_record(world, WORLD_NUMBER + 1, " 3600 77 0 " FIGURES " ok\n");
+}
+
+/* Who has the machine next has no seconds of who had it before, who finds what it left. */
+static void test_seconds_stay_with_their_owner(void **state)
+{
+	static const uint8_t owners[] = { 1, 5, 1 };
+	static const char *const parts[] = { " 86400 1000 0 ", " 86400 0 0 ", " 86400 200 0 " };
+	struct world *world = *state;
+
+	add_rig(world, &(struct rig){ 1, WORKER_PROVED, WORKER_PROVED, .job_seconds = 1000,
+				      .hours = 100 });
+	for (int64_t i = 0; i < 3; i++) {
+		set_owner(world, 1, owners[i]);
+		world->clock.ms = WORLD_FROM_MS + (i + 1) * WORLD_EPOCH_MS + CLOSING_GRACE_MS;
+		assert_int_equal(settle(world), 0);
+		assert_record(world, WORLD_NUMBER + i, parts[i]);
+		set_job_seconds(world, 1, 1200);
+	}
+}
+
+/* A job that is over, and can have no more records, is not read again. */
+static void test_old_jobs_are_left(void **state)
+{
+	struct world *world = *state;
+
+	add_rig(world, &(struct rig){ 1, WORKER_PROVED, WORKER_PROVED, .job_seconds = 7200,
+				      .hours = 100 });
+	set_job_time(world, 1, 1, 2);
+	for (int64_t i = 0; i < 3; i++) {
+		world->clock.ms = WORLD_FROM_MS + (i + 1) * WORLD_EPOCH_MS + CLOSING_GRACE_MS;
+		assert_int_equal(settle(world), 0);
+		assert_record(world, WORLD_NUMBER + i, i == 0 ? " 7200 0 900" : " 0 0 900");
+	}
+	assert_int_equal(store_number(&world->store, "SELECT seconds AS n FROM reward_jobtimes"),
+			 0);
+	assert_int_equal(store_number(&world->store, "SELECT from_ms AS n FROM reward_jobtimes"),
+			 WORLD_FROM_MS + 2 * WORLD_EPOCH_MS);
 }
 
 static void test_terms_stay(void **state)
@@ -183,15 +284,6 @@ static void test_terms_stay(void **state)
 }
 
 /* ---- being away ---- */
-
-static void assert_jobtime(struct world *world, int64_t number, int64_t seconds)
-{
-	char expected[128], *records = text_of(world, number, TEXT_RECORDS);
-
-	snprintf(expected, sizeof(expected), " %" PRId64 " 0 900 ", seconds);
-	assert_non_null(strstr(records, expected));
-	free(records);
-}
 
 /* Back in the third epoch after the one in which it went away. What came late has its grace from there on; then
  * all are closed in their order, and a job's seconds are in one of them. */
@@ -220,7 +312,8 @@ static void test_epochs_that_passed_unseen(void **state)
 	assert_int_equal(settle(world), 0);
 	for (int64_t i = 0; i < 3; i++) {
 		assert_published(world, WORLD_NUMBER + i);
-		assert_jobtime(world, WORLD_NUMBER + i, i == 0 ? 4000 : 0);
+		assert_record(world, WORLD_NUMBER + i,
+			      i == 0 ? " 14400 4000 0 900 " : " 0 0 0 0 0 0 0 0 0 ok");
 	}
 	assert_true(row_of(world, WORLD_NUMBER).delivery.unallotted.units == 0);
 	assert_true(row_of(world, WORLD_NUMBER + 1).delivery.unallotted.units ==
@@ -274,7 +367,8 @@ static void test_a_death_anywhere(void **state)
 	unsigned int n;
 
 	for (uint8_t i = 1; i <= RIGS; i++)
-		add_rig(world, &(struct rig){ i, WORKER_PROVED, WORKER_PROVED, .job_seconds = i });
+		add_rig(world, &(struct rig){ i, WORKER_PROVED, WORKER_PROVED, .job_seconds = i,
+					      .hours = 2 });
 	for (uint8_t i = 1; i <= CHECKERS; i++)
 		add_checker(world, i, i, 0, false);
 	end_epoch(world);
@@ -288,7 +382,7 @@ static void test_a_death_anywhere(void **state)
 	assert_true(n > 5);
 	for (n = 1; die_at(world, DB_FAULT_STATEMENT, n); n += n < 20 ? 1 : 29)
 		compare(world, records, payouts);
-	assert_true(n > 600);
+	assert_true(n > 500);
 	free(records);
 	free(payouts);
 }
@@ -319,6 +413,11 @@ int main(void)
 		WORLD_TEST(test_an_empty_epoch),
 		WORLD_TEST(test_what_counts),
 		WORLD_TEST(test_seconds_count_once),
+		WORLD_TEST(test_what_came_late_is_paid_from_then_on),
+		WORLD_TEST(test_jobs_weigh_their_hours),
+		WORLD_TEST(test_seconds_wait_for_figures),
+		WORLD_TEST(test_seconds_stay_with_their_owner),
+		WORLD_TEST(test_old_jobs_are_left),
 		WORLD_TEST(test_terms_stay),
 		WORLD_TEST(test_epochs_that_passed_unseen),
 		WORLD_TEST(test_a_death_anywhere),

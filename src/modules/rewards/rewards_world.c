@@ -11,9 +11,9 @@
 struct call {
 	struct world *world;
 	const struct rig *rig;
-	uint8_t id;
-	int64_t seconds, valid, wrong, number;
-	bool banned;
+	uint8_t id, owner;
+	int64_t seconds, valid, wrong, number, hour, n_hours;
+	bool banned, up;
 	struct epoch_row row;
 	enum epoch_text_kind kind;
 	char *text;
@@ -88,20 +88,102 @@ static int put_device(struct tx *tx, uint8_t id, const char *device, enum worker
 		NULL);
 }
 
-static int put_hours(struct tx *tx, const struct rig *rig)
+static int put_hour(struct tx *tx, uint8_t id, int64_t hour, bool up)
 {
-	const struct address machine = address_of(1, rig->id), checker = address_of(2, 1);
-	int r = 0;
+	const struct address machine = address_of(1, id), checker = address_of(2, 1);
+	struct worker_figures now;
+	int r = worker_figures(tx, (struct machine_id){ machine }, &now);
 
-	for (int64_t hour = 0; r == 0 && hour < rig->hours; hour++)
+	if (r == 0)
+		r = tx_exec(
+			tx,
+			"INSERT INTO proof_hours (machine, hour, drawn, state, down_kbps, up_kbps,"
+			" cores, gpu_milli, disk_bytes, memory_bytes)"
+			" VALUES ($1, $2, 1, 1, $3, $4, $5, $6, $7, $8)",
+			SQL_PARAMS(sql_address(&machine), sql_int(hour), sql_int(now.down_kbps),
+				   sql_int(now.up_kbps), sql_int(now.cores), sql_int(now.gpu_milli),
+				   sql_int(now.disk_bytes), sql_int(now.memory_bytes)),
+			NULL);
+	if (r == 0)
 		r = tx_exec(tx,
 			    "INSERT INTO proof_uptimes (machine, hour, checker, polls, answered,"
-			    " signature) VALUES ($1, $2, $3, 20, 20, $3)",
-			    SQL_PARAMS(sql_address(&machine),
-				       sql_int(WORLD_FROM_MS / 3600000 - 1 + hour),
-				       sql_address(&checker)),
+			    " signature) VALUES ($1, $2, $3, 20, $4, $3)",
+			    SQL_PARAMS(sql_address(&machine), sql_int(hour), sql_address(&checker),
+				       sql_int(up ? 20 : 18)),
 			    NULL);
 	return r;
+}
+
+static int hours_fn(struct tx *tx, void *arg)
+{
+	const struct call *call = arg;
+	int r = 0;
+
+	for (int64_t i = 0; r == 0 && i < call->n_hours; i++)
+		r = put_hour(tx, call->id, WORLD_FROM_MS / 3600000 + call->hour + i, call->up);
+	return r;
+}
+
+void add_hours(struct world *world, uint8_t id, int64_t first, int64_t n, bool up)
+{
+	struct call call = { .id = id, .hour = first, .n_hours = n, .up = up };
+
+	run(world, TX_WRITE, hours_fn, &call);
+}
+
+static int gpu_fn(struct tx *tx, void *arg)
+{
+	const struct call *call = arg;
+	const struct address machine = address_of(1, call->id);
+
+	return tx_exec(tx, "UPDATE worker_devices SET state = $2 WHERE machine = $1 AND kind = 1",
+		       SQL_PARAMS(sql_address(&machine), sql_int(WORKER_PROVED)), NULL);
+}
+
+void prove_gpu(struct world *world, uint8_t id)
+{
+	struct call call = { .id = id };
+
+	run(world, TX_WRITE, gpu_fn, &call);
+}
+
+static int owner_fn(struct tx *tx, void *arg)
+{
+	const struct call *call = arg;
+	const struct address machine = address_of(1, call->id);
+	const struct address owner = address_of(0xaa, call->owner);
+
+	return tx_exec(tx, "UPDATE workers SET owner = $2 WHERE machine = $1",
+		       SQL_PARAMS(sql_address(&machine), sql_address(&owner)), NULL);
+}
+
+void set_owner(struct world *world, uint8_t id, uint8_t owner)
+{
+	struct call call = { .id = id, .owner = owner };
+
+	run(world, TX_WRITE, owner_fn, &call);
+}
+
+static int job_fn(struct tx *tx, void *arg)
+{
+	const struct call *call = arg;
+	const struct address machine = address_of(1, call->id);
+
+	return tx_exec(tx,
+		       "UPDATE billing_leases SET started_at_ms = $2, until_ms = $3,"
+		       " closed_at_ms = $4, ended_at_ms = $3 WHERE machine = $1",
+		       SQL_PARAMS(sql_address(&machine),
+				  sql_int(WORLD_FROM_MS + call->hour * 3600000),
+				  sql_int(WORLD_FROM_MS + (call->hour + call->n_hours) * 3600000),
+				  sql_int(WORLD_FROM_MS + (call->hour + call->n_hours) * 3600000)),
+		       NULL);
+}
+
+void set_job_time(struct world *world, uint8_t id, int64_t first, int64_t n)
+{
+	struct call call = { .id = id, .hour = first, .n_hours = n };
+
+	run(world, TX_WRITE, job_fn, &call);
 }
 
 static int put_lease(struct tx *tx, const struct rig *rig)
@@ -139,7 +221,8 @@ static int rig_fn(struct tx *tx, void *arg)
 	if (r == 0)
 		r = put_device(tx, rig->id, "GPU-1", WORKER_DEVICE_GPU, rig->gpu, &gpu);
 	if (r == 0)
-		r = put_hours(tx, rig);
+		for (int64_t hour = 0; r == 0 && hour < rig->hours; hour++)
+			r = put_hour(tx, rig->id, WORLD_FROM_MS / 3600000 - 1 + hour, true);
 	return r != 0 || rig->job_seconds == 0 ? r : put_lease(tx, rig);
 }
 

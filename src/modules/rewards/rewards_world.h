@@ -28,7 +28,7 @@ struct world {
 struct rig {
 	uint8_t id;
 	enum worker_standing_state host, gpu; /* one GPU, of 10000 thousandths */
-	int64_t job_seconds, hours; /* up in the world's epoch */
+	int64_t job_seconds, hours; /* up, from the one before the world's epoch on */
 	bool own_job; /* the owner is its tenant */
 	bool boasts; /* proofs bear out 40 of its 64 cores, half its memory, 500 GB of disk */
 };
@@ -41,6 +41,12 @@ int world_run(const struct CMUnitTest *tests, size_t n);
 #define WORLD_TEST(test) cmocka_unit_test_setup_teardown(test, world_open, world_close)
 
 void add_rig(struct world *world, const struct rig *rig);
+/* Hours of the world's epoch in which the machine is what it is now, and which are up, or not. */
+void add_hours(struct world *world, uint8_t id, int64_t first, int64_t n, bool up);
+void prove_gpu(struct world *world, uint8_t id);
+void set_owner(struct world *world, uint8_t id, uint8_t owner);
+/* The machine's one lease was there in these hours, and is closed. */
+void set_job_time(struct world *world, uint8_t id, int64_t first, int64_t n);
 /* The machine's one lease has come to so many seconds. */
 void set_job_seconds(struct world *world, uint8_t id, int64_t seconds);
 void add_checker(struct world *world, uint8_t id, int64_t valid, int64_t wrong, bool banned);

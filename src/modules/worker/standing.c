@@ -82,6 +82,55 @@ void worker_credit(const struct worker_machine *machine, const struct worker_pro
 		*ret_credit = (struct credit){ 0 };
 }
 
+static int64_t at_most(uint64_t value)
+{
+	return value < INT64_MAX ? (int64_t)value : INT64_MAX;
+}
+
+static int64_t gpus_milli(const struct worker_proof_device *devices, size_t n)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (devices[i].device == WORKER_DEVICE_GPU &&
+		    devices[i].standing.state == WORKER_PROVED)
+			sum += seen(devices[i].standing.score_milli);
+	return at_most(sum);
+}
+
+int worker_figures(struct tx *tx, struct machine_id machine, struct worker_figures *ret_figures)
+{
+	const struct worker_standing *host;
+	struct worker_proof_device *devices;
+	struct worker_row row;
+	struct credit credit;
+	size_t n;
+	int r;
+
+	r = worker_store_get(tx, machine, &row);
+	if (r == 0)
+		r = worker_store_devices(tx, machine, &devices, &n);
+	if (r != 0)
+		return r;
+	*ret_figures = (struct worker_figures){ 0 };
+	host = proved(devices, n, WORKER_DEVICE_HOST);
+	if (host->state != WORKER_PROVED)
+		return 0;
+	worker_credit(&(struct worker_machine){ .cores = row.inventory.cpu_count,
+						.memory_bytes = row.inventory.memory_bytes,
+						.disk_bytes = row.inventory.disk_bytes },
+		      devices, n, &credit);
+	*ret_figures = (struct worker_figures){
+		.down_kbps = at_most(seen(host->down_kbps)),
+		.up_kbps = at_most(seen(host->up_kbps)),
+		.cores = at_most(credit.cores),
+		.gpu_milli = gpus_milli(devices, n),
+		.disk_bytes = at_most(credit.disk_bytes),
+		.memory_bytes = at_most(credit.memory_bytes),
+	};
+	return 0;
+}
+
 /* Keeps those of machines that are linked to this process. */
 static size_t keep_linked(struct worker_proof_device *devices, size_t n, size_t max)
 {

@@ -259,6 +259,16 @@ _must_check_ int worker_checked_machines(struct tx *tx, int64_t since_ms, struct
 					 size_t max, struct worker_checked **ret_machines,
 					 size_t *ret_n);
 
+/* What proofs bear out of a machine now; zeros unless its host is proved, and of its GPUs the proved ones.
+ * ROUTE_E_NOT_FOUND. */
+struct worker_figures {
+	int64_t down_kbps, up_kbps, cores;
+	int64_t gpu_milli; /* the sum of its GPUs' scores */
+	int64_t disk_bytes, memory_bytes;
+};
+_must_check_ int worker_figures(struct tx *tx, struct machine_id machine,
+				struct worker_figures *ret_figures);
+
 /* All devices of one machine. ROUTE_E_NOT_FOUND. */
 _must_check_ int worker_proof_devices(const struct context *context, struct tx *tx,
 				      struct machine_id machine,
