@@ -134,18 +134,28 @@ static int hear(struct hearing *hearing, struct arena *arena)
 	return db_run(hearing->context->db, TX_WRITE, arena, tx_decide, hearing);
 }
 
+/* One that cannot be heard keeps no other from being heard; it is tried again at the next turn. */
 int appeals_run(const struct context *context, struct arena *arena)
 {
 	struct hearing hearing = { .context = context };
-	int r = db_run(context->db, TX_READ, arena, tx_list, &hearing);
+	int first = db_run(context->db, TX_READ, arena, tx_list, &hearing);
 
-	for (size_t i = 0; r == 0 && i < hearing.n; i++) {
+	if (first != 0)
+		return first;
+	for (size_t i = 0; i < hearing.n; i++) {
 		struct arena_mark mark = arena_mark(arena);
+		char id[ID_TEXT_SIZE];
+		int r = 0;
 
 		hearing.row = hearing.rows[i];
 		if (hearing.row.appeal_member >= 0)
 			r = hear(&hearing, arena);
 		arena_rewind(arena, mark);
+		if (r == 0)
+			continue;
+		proof_id_text(&hearing.row.id, id);
+		log_error("proof.appeal", log_text("proof", id), log_fault(r < 0 ? r : -EIO));
+		first = first == 0 ? r : first;
 	}
-	return r;
+	return first;
 }

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "io/db_fault.h"
 #include "modules/billing/billing.h"
 #include "modules/proof/appeals.h"
 #include "modules/proof/draft.h"
@@ -349,6 +350,32 @@ static void test_an_appeal_outlives_a_restart(void **state)
 			assert_int_equal(rows[i].appeal, APPEAL_QUEUED);
 		else
 			assert_int_equal(rows[i].appeal, APPEAL_NONE);
+}
+
+/* One that cannot be heard is heard at the next turn, and those behind it now. */
+static void test_an_appeal_that_fails_stops_no_other(void **state)
+{
+	struct stage *stage = *state;
+	struct proof_row *rows;
+	struct proof_id ids[2];
+
+	stage->manners[3] = LYING;
+	stage_until(stage, 2);
+	assert_int_equal(stage_proofs(stage, &rows), 2);
+	for (size_t i = 0; i < 2; i++)
+		ids[i] = rows[i].id;
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(ask(stage, ids[i], stage->checkers_owner), 0);
+	db_fault_at(stage->store.db, DB_FAULT_STATEMENT, 2, -EIO);
+	assert_true(stage_job(stage, appeals_run) < 0);
+	db_fault_at(stage->store.db, DB_FAULT_STATEMENT, 0, 0);
+	assert_int_equal(store_number(&stage->store,
+				      "SELECT count(*) AS n FROM proofs WHERE appeal = 'done'"),
+			 1);
+	assert_int_equal(stage_job(stage, appeals_run), 0);
+	assert_int_equal(store_number(&stage->store,
+				      "SELECT count(*) AS n FROM proofs WHERE appeal = 'done'"),
+			 2);
 }
 
 static void test_a_liar_appeals_in_vain(void **state)
@@ -1194,6 +1221,7 @@ int main(void)
 		STAGE_TEST(test_appeals),
 		STAGE_TEST(test_an_appeal_outlives_a_restart),
 		STAGE_TEST(test_bandwidth_outlives_one_session_that_measures_none),
+		STAGE_TEST(test_an_appeal_that_fails_stops_no_other),
 		STAGE_TEST(test_a_liar_appeals_in_vain),
 		STAGE_TEST(test_who_looks_at_nothing_is_found_out),
 		STAGE_TEST(test_a_turn_begins_all_with_thousands_of_checkers),
