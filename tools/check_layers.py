@@ -34,7 +34,7 @@ MODULE_GRAPH = {
     "checker": {"node", "iam", "logging"},
     "service": {"worker", "billing", "iam", "logging"},
     "worker": {"node", "billing", "iam", "logging"},
-    "billing": {"iam", "logging"},
+    "billing": {"chain", "iam", "logging"},
     "chain": {"iam", "logging"},
     "iam": {"logging"},
     "logging": set(),

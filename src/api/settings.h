@@ -15,6 +15,7 @@ struct chain_settings {
 	size_t agree; /* endpoints that must say the same before money follows from it */
 	const char *signer; /* path of its socket */
 	const struct contracts *contracts;
+	struct address stablecoin; /* a unit of the ledger is 10^6 of its smallest */
 };
 
 struct settings {

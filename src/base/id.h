@@ -43,6 +43,8 @@ ID_DEFINE(rental, "rnt")
 ID_DEFINE(lease, "lse") /* one placement of a rental on one machine */
 ID_DEFINE(hold, "hld") /* money set aside */
 ID_DEFINE(posting, "pst") /* one balanced movement of money */
+ID_DEFINE(deposit, "dep")
+ID_DEFINE(withdrawal, "wdr")
 ID_DEFINE(session, "ses") /* a sign-in and its refresh tokens */
 ID_DEFINE(api_key, "key")
 ID_DEFINE(join_token, "jtk")

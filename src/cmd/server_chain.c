@@ -41,6 +41,23 @@ static int read_contracts(const struct option_table *table, const char *path,
 	return 0;
 }
 
+static int read_stablecoin(const struct options *options, const struct option_table *table,
+			   struct server_chain *chain)
+{
+	const char *text = options_get(options, "chain-stablecoin", NULL);
+	const struct contract_place *dollar = &chain->contracts.at[CONTRACT_DOLLAR];
+
+	if (text && address_parse(text, &chain->settings.stablecoin) < 0)
+		return options_refuse(table, "--chain-stablecoin %s is not an address", text);
+	if (!text && !dollar->there)
+		return options_refuse(table,
+				      "--chain-stablecoin is missing: the token that tenants "
+				      "deposit");
+	if (!text)
+		chain->settings.stablecoin = dollar->address;
+	return 0;
+}
+
 int server_chain_read(const struct options *options, const struct option_table *table,
 		      struct server_chain *chain, const struct chain_settings **ret_settings)
 {
@@ -66,6 +83,8 @@ int server_chain_read(const struct options *options, const struct option_table *
 		return EXIT_USAGE;
 	chain->settings.agree = (size_t)agree;
 	status = read_contracts(table, addresses, chain);
+	if (status == 0)
+		status = read_stablecoin(options, table, chain);
 	if (status == 0)
 		*ret_settings = &chain->settings;
 	return status;

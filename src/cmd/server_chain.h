@@ -12,6 +12,8 @@
 		  "endpoints that must say the same (more than half of them)" },           \
 		{ "chain-addresses", 0, "FILE",                                            \
 		  "where the contracts are, as contracts/deploy/deploy.js wrote it" },     \
+		{ "chain-stablecoin", 0, "ADDRESS",                                        \
+		  "what tenants deposit, 6 decimals (the demonstration's Dollar)" },       \
 	{                                                                                  \
 		"chain-signer", 0, "SOCKET", "of `kaisar signer run`, which holds the key" \
 	}

@@ -23,6 +23,9 @@ enum billing_outcome {
 					 * than passed, time in the future */
 	BILLING_E_SIGNATURE,
 	BILLING_E_LIMIT, /* an amount past its bound */
+	BILLING_E_TOO_MUCH, /* more than may be withdrawn */
+	BILLING_E_WITHDRAWING, /* another withdrawal goes on */
+	BILLING_E_NO_CHAIN, /* hence no contract with deposits */
 	BILLING_E_KEY, /* the key was used for another account or amount */
 };
 

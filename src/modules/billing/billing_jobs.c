@@ -2,8 +2,10 @@
 
 #include "base/log.h"
 #include "modules/billing/billing.h"
+#include "modules/billing/escrow.h"
+#include "modules/billing/withdrawal.h"
 
-enum { AUDIT_EVERY_MS = 3600 * 1000 };
+enum { AUDIT_EVERY_MS = 3600 * 1000, ESCROW_EVERY_MS = 2000 };
 
 static int run_audit(struct tx *tx, void *arg)
 {
@@ -22,7 +24,15 @@ static int audit(const struct context *context, struct arena *arena)
 	return r;
 }
 
+static int follow_escrow(const struct context *context, struct arena *arena)
+{
+	int r = escrow_follow(context, arena);
+
+	return r != 0 ? r : withdrawals_look(context, arena);
+}
+
 const struct job billing_jobs[] = {
 	{ "billing-audit", AUDIT_EVERY_MS, audit },
+	{ "billing-escrow", ESCROW_EVERY_MS, follow_escrow },
 	{ 0 },
 };

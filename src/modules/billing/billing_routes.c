@@ -1,6 +1,7 @@
 #include "api/settings.h"
 #include "base/codec.h"
 #include "modules/billing/billing_jobs.h"
+#include "modules/billing/escrow_routes.h"
 #include "modules/billing/metering.h"
 
 static json_t *json_rental(const struct rental_id *rental)
@@ -348,6 +349,15 @@ static const struct route routes[] = {
 	{ HTTP_GET, "/v1/bills/{rental}", PERM_BILLING_READ, TX_READ, .handler = get_bill },
 	{ HTTP_GET, "/v1/earnings", PERM_BILLING_READ, TX_READ,
 	  .query = { earnings_fields, sizeof(struct page_query) }, .handler = get_earnings },
+	{ HTTP_GET, "/v1/deposits", PERM_BILLING_READ, TX_READ,
+	  .query = { deposits_fields, sizeof(struct escrow_page) }, .handler = get_deposits },
+	{ HTTP_GET, "/v1/withdrawals", PERM_BILLING_READ, TX_READ,
+	  .query = { withdrawals_fields, sizeof(struct escrow_page) }, .handler = get_withdrawals },
+	{ HTTP_GET, "/v1/withdrawals/{withdrawal}", PERM_BILLING_READ, TX_READ,
+	  .handler = get_withdrawal },
+	{ HTTP_POST, "/v1/withdrawals", PERM_ACCOUNT, TX_WRITE, .idempotent = true,
+	  .body = { withdrawal_fields, sizeof(struct withdrawal_body) },
+	  .handler = post_withdrawal },
 	{ HTTP_POST, "/v1/admin/credits", PERM_OPERATOR, TX_WRITE, .idempotent = true,
 	  .body = { credit_fields, sizeof(struct credit_body) }, .handler = post_credit },
 	{ HTTP_GET, "/v1/admin/ledger", PERM_OPERATOR, TX_READ, .handler = get_ledger },
@@ -366,6 +376,13 @@ static const struct outcome_row outcomes[] = {
 	  "The usage record is not signed by the lease's machine." },
 	{ BILLING_E_LIMIT, 422, "amount-out-of-bounds",
 	  "The amount, or the balance it would make, is out of bounds." },
+	{ BILLING_E_TOO_MUCH, 402, "more-than-withdrawable",
+	  "Only deposits that are neither spent nor held are withdrawn, points never: "
+	  "`kaisar balance` says how much that is." },
+	{ BILLING_E_WITHDRAWING, 409, "withdrawal-under-way",
+	  "Another withdrawal goes on: wait until it has ended." },
+	{ BILLING_E_NO_CHAIN, 404, "no-chain",
+	  "This network has no chain, hence no deposits: ask its operator." },
 	{ BILLING_E_KEY, 409, "credit-key-reused",
 	  "This key was used for another account or amount: choose a new one." },
 	{ 0 },

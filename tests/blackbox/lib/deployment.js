@@ -27,6 +27,13 @@ export async function deployContracts(chain, dir, change = (parameters) => param
 export class Signer {
   // @socket: where it listens, if not in its folder.
   static async start(chain, addresses, dir, socket = join(dir, 'socket')) {
+    const signer = await Signer.create(dir, socket)
+    await signer.serve(chain, addresses)
+    return signer
+  }
+
+  // A key, whose address a deployment may name.
+  static async create(dir, socket = join(dir, 'socket')) {
     const signer = new Signer()
     signer.dir = dir
     signer.path = socket
@@ -35,14 +42,18 @@ export class Signer {
     const made = new Program('signer create', ['signer', 'create', '--light', ...signer.state])
     if ((await made.ended).code !== 0) throw new Error(made.output)
     signer.address = made.stdout.trim()
-    await chain.setBalance(signer.address, parseEther('10'))
-    const { chain_id, contracts } = JSON.parse(await readFile(addresses, 'utf8'))
-    await writeFile(join(dir, 'policy.json'), JSON.stringify({
-      chain_id,
-      kinds: { anchor: { contract: contracts.Anchor.address, max_gas: 200000, max_fee_wei: 10 ** 12, calls_per_day: 100000 } },
-    }))
-    await signer.run()
     return signer
+  }
+
+  // @kinds: what it may sign besides, of the contracts in the addresses file.
+  async serve(chain, addresses, kinds = () => ({})) {
+    await chain.setBalance(this.address, parseEther('10'))
+    const { chain_id, contracts } = JSON.parse(await readFile(addresses, 'utf8'))
+    const usual = { max_gas: 200000, max_fee_wei: 10 ** 12, calls_per_day: 100000 }
+    await writeFile(join(this.dir, 'policy.json'), JSON.stringify({
+      chain_id, kinds: { anchor: { contract: contracts.Anchor.address, ...usual }, ...kinds(contracts, usual) },
+    }))
+    await this.run()
   }
 
   get state() {

@@ -1,0 +1,32 @@
+/* escrow.h - the ledger follows the escrow contract: what its final events say happened to tenants' money
+ * happens to their balances, each once and in the chain's order.
+ *
+ *	Deposited      balance (deposit.h)
+ *	Returned       ends a withdrawal (withdrawal.h)
+ *	ExitRequested  the tenant needs nobody's consent to leave with what is unsettled: from then on none of it
+ *		       can be spent. What is held for leases still pays for them.
+ *	ExitCancelled  it is balance again
+ *	Exited         the rest of it is gone, too; what the contract gave beyond that was spent but not settled
+ *		       in time, and is the network's loss
+ */
+#pragma once
+
+#include "api/route.h"
+#include "chain/contract_event.h"
+#include "chain/indexer.h"
+
+/* The token that a unit of the ledger is: 6 decimals. NULL without a chain. */
+const struct address *escrow_stablecoin(const struct context *context);
+
+/* One event of the contract, in the transaction that moves on behind its log. */
+_must_check_ int escrow_take(const struct context *context, struct tx *tx,
+			     const struct indexer_log *log, const struct contract_event *event);
+
+/* Takes what there is. Outside of a transaction. */
+_must_check_ int escrow_follow(const struct context *context, struct arena *arena);
+
+/* Deposits to @tenant that are not final yet, as far as can be seen. Rows without id and credit. */
+struct deposit_row;
+_must_check_ int escrow_pending(const struct context *context, struct tx *tx,
+				struct account_id tenant, struct deposit_row **ret_deposits,
+				size_t *ret_n);

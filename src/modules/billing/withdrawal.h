@@ -1,0 +1,30 @@
+/* withdrawal.h - what a tenant does not use, given back by the escrow contract.
+ *
+ *	asked     off the balance; the network's key is to call giveBack
+ *	returned  the contract owes it to the tenant, who takes it from there (Escrow.withdraw)
+ *	failed    the contract refused for good: it is balance again, and the row says why
+ *
+ * A tenant has one at a time: the contract counts all that was ever given back. */
+#pragma once
+
+#include "modules/billing/billing_store_escrow.h"
+
+/* In the caller's transaction. @amount: more than zero. BILLING_E_TOO_MUCH: than the deposits that are left and
+ * not held; BILLING_E_WITHDRAWING, BILLING_E_NO_CHAIN. */
+_must_check_ int withdrawal_ask(const struct context *context, struct tx *tx,
+				struct account_id tenant, struct amount amount,
+				struct withdrawal_row *ret_withdrawal);
+
+/* The contract gave back, until it was @total in all, with this transaction. ROUTE_E_NOT_FOUND: none that was
+ * asked makes that total. */
+_must_check_ int withdrawal_returned(const struct context *context, struct tx *tx,
+				     struct account_id tenant, struct amount total,
+				     const uint8_t transaction[static 32]);
+
+/* The tenant left with all that was there, also what was asked: nothing of that becomes balance again.
+ * @ret_amount: of it; zero if none was. */
+_must_check_ int withdrawal_overtaken(const struct context *context, struct tx *tx,
+				      struct account_id tenant, struct amount *ret_amount);
+
+/* Ends those whose call has failed. Outside of a transaction. */
+_must_check_ int withdrawals_look(const struct context *context, struct arena *arena);
