@@ -314,6 +314,14 @@ static int read_last_rates(struct settling *s, struct tx *tx)
 	return 0;
 }
 
+/* What a rental's small product does not mend goes on being told, with the session that showed it. */
+static void keep_failure(const struct worker_standing *before, struct worker_standing *standing)
+{
+	standing->reason = before->reason;
+	standing->checked_at_ms = before->checked_at_ms;
+	memcpy(standing->proof, before->proof, sizeof(standing->proof));
+}
+
 /* No session says that tenants' containers run there: that is for the next probe to show. */
 static int heed_probes(struct settling *s, struct tx *tx, const char *reason,
 		       struct worker_standing *standing)
@@ -346,6 +354,8 @@ static int set_standing(struct settling *s, struct tx *tx, enum finding_kind wha
 	why(s, text);
 	if (what != FOUND_NOTHING && what != FOUND_BUSY)
 		standing.reason = text;
+	if (what == FOUND_PASSED && standing.state == WORKER_FAILED)
+		keep_failure(&s->standing, &standing);
 	r = heed_probes(s, tx, s->standing.reason, &standing);
 	if (r != 0)
 		return r;
