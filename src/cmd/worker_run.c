@@ -24,7 +24,7 @@ static const struct option_row rows[] = {
 	  "where tenants reach published ports: a host name or an address" },
 	{ "proof-listen", 0, "HOST:PORT",
 	  "where checkers measure this network: a numeric address (nowhere)" },
-	{ "prover", 0, "PROGRAM", "proves in place of this one, as `kaisar popw prove` does" },
+	{ "prover", 0, "PROGRAM", "run in place of this one as `PROGRAM popw prove OPTIONS`" },
 	{ "gpu-backend", 0, "NAME", "what proves GPUs: cuda, opencl, cpu (for trials) or auto" },
 	{ "log-json", 0, NULL, "log lines as JSON" },
 	{ 0 },
