@@ -318,7 +318,6 @@ static int read_last_rates(struct settling *s, struct tx *tx)
 static void keep_failure(const struct worker_standing *before, struct worker_standing *standing)
 {
 	standing->reason = before->reason;
-	standing->checked_at_ms = before->checked_at_ms;
 	memcpy(standing->proof, before->proof, sizeof(standing->proof));
 }
 
