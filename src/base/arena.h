@@ -3,6 +3,8 @@
  * A request, a message or a query result lives in one arena. Not thread safe: one owner at a time. */
 #pragma once
 
+#include <stdarg.h>
+
 #include "base/base.h"
 
 struct arena;
@@ -32,6 +34,8 @@ _must_check_ void *arena_array(struct arena *arena, size_t count, size_t size);
 _must_check_ char *arena_text(struct arena *arena, const char *text, size_t len);
 
 _must_check_ _printf_(2, 3) char *arena_printf(struct arena *arena, const char *format, ...);
+_must_check_ _printf_(2, 0) char *arena_vprintf(struct arena *arena, const char *format,
+						va_list args);
 
 /* Bytes handed out since the last reset. */
 size_t arena_used(const struct arena *arena);

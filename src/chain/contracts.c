@@ -1,7 +1,6 @@
 #include "chain/contracts.h"
 
 #include <jansson.h>
-#include <stdarg.h>
 
 #include "base/keccak.h"
 #include "chain/abi.h"
@@ -28,13 +27,11 @@ struct reading {
 
 _printf_(2, 3) static int wrong(struct reading *reading, const char *format, ...)
 {
-	char text[256];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	reading->detail = arena_vprintf(reading->arena, format, args);
 	va_end(args);
-	reading->detail = arena_text(reading->arena, text, strlen(text));
 	return reading->detail ? CONTRACTS_E_MALFORMED : -ENOMEM;
 }
 

@@ -1,7 +1,5 @@
 #include "chain/signer_policy.h"
 
-#include <stdarg.h>
-
 #include "base/keccak.h"
 #include "chain/abi.h"
 #include "chain/contracts.h"
@@ -15,13 +13,11 @@ struct checking {
 
 _printf_(2, 3) static int refuse(struct checking *checking, const char *format, ...)
 {
-	char text[320];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	checking->detail = arena_vprintf(checking->arena, format, args);
 	va_end(args);
-	checking->detail = arena_text(checking->arena, text, strlen(text));
 	return checking->detail ? SIGNER_E_REFUSED : -ENOMEM;
 }
 
