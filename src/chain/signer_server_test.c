@@ -197,7 +197,7 @@ static void strangers_get_no_answer(void **state _unused_)
 	pid_t child;
 
 	if (geteuid() != 0)
-		skip();
+		skip(); /* only root can become somebody else */
 	assert_int_equal(chmod(folder, 0711), 0);
 	assert_int_equal(chmod(path, 0666), 0);
 	child = fork();
