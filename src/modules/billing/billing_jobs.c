@@ -4,6 +4,7 @@
 #include "modules/billing/billing.h"
 #include "modules/billing/escrow.h"
 #include "modules/billing/withdrawal.h"
+#include "modules/chain/chain.h"
 
 enum { AUDIT_EVERY_MS = 3600 * 1000, ESCROW_EVERY_MS = 2000 };
 
@@ -26,8 +27,11 @@ static int audit(const struct context *context, struct arena *arena)
 
 static int follow_escrow(const struct context *context, struct arena *arena)
 {
-	int r = escrow_follow(context, arena);
+	int r;
 
+	if (!chain_enabled())
+		return 0;
+	r = escrow_follow(context, arena);
 	return r != 0 ? r : withdrawals_look(context, arena);
 }
 

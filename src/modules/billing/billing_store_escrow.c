@@ -21,57 +21,46 @@ int store_deposit_add(struct tx *tx, const struct deposit_row *deposit)
 		       NULL);
 }
 
-static int read_deposit(const struct sql_rows *rows, size_t row, struct deposit_row *ret_deposit)
+static int read_deposit(const struct sql_rows *rows, size_t row, void *ret_item)
 {
+	struct deposit_row *deposit = ret_item;
 	const char *amount = rows_text(rows, row, "amount");
 	const struct {
 		const char *column;
 		void *to;
 		size_t size;
 	} columns[] = {
-		{ "id", ret_deposit->id.bytes, 16 },
-		{ "block_hash", ret_deposit->block_hash, 32 },
-		{ "chain_transaction", ret_deposit->transaction, 32 },
-		{ "tenant", &ret_deposit->tenant, 20 },
-		{ "payer", &ret_deposit->payer, 20 },
-		{ "token", &ret_deposit->token, 20 },
+		{ "id", deposit->id.bytes, 16 },
+		{ "block_hash", deposit->block_hash, 32 },
+		{ "chain_transaction", deposit->transaction, 32 },
+		{ "tenant", &deposit->tenant, 20 },
+		{ "payer", &deposit->payer, 20 },
+		{ "token", &deposit->token, 20 },
 	};
-	int r = u256_parse(amount, strlen(amount), &ret_deposit->amount);
+	int r = u256_parse(amount, strlen(amount), &deposit->amount);
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(columns); i++)
 		r = rows_bytes(rows, row, columns[i].column, columns[i].to, columns[i].size);
-	ret_deposit->log = rows_int(rows, row, "log");
-	ret_deposit->block = rows_int(rows, row, "block");
-	ret_deposit->credited.micro = rows_int(rows, row, "credited");
-	ret_deposit->at_ms = rows_int(rows, row, "at_ms");
-	ret_deposit->detail = rows_text(rows, row, "detail");
+	deposit->log = rows_int(rows, row, "log");
+	deposit->block = rows_int(rows, row, "block");
+	deposit->credited.micro = rows_int(rows, row, "credited");
+	deposit->at_ms = rows_int(rows, row, "at_ms");
+	deposit->detail = rows_text(rows, row, "detail");
 	return r;
 }
+
+static const struct row_reader deposit_reader = { sizeof(struct deposit_row), read_deposit };
 
 int store_deposits(struct tx *tx, struct account_id tenant, const struct deposit_id *before,
 		   size_t limit, struct deposit_row **ret_deposits, size_t *ret_n)
 {
-	struct deposit_row *deposits;
-	struct sql_rows *rows;
-	int r;
-
-	r = tx_query(tx,
-		     "SELECT * FROM billing_deposits WHERE tenant = $1 AND id < $2 "
-		     "ORDER BY id DESC LIMIT $3",
-		     SQL_PARAMS(sql_account(&tenant),
-				sql_blob(before ? before->bytes : store_newest, 16),
-				sql_int((int64_t)limit)),
-		     &rows);
-	if (r != 0)
-		return r;
-	deposits = arena_array(tx_arena(tx), rows_count(rows) + 1, sizeof(*deposits));
-	if (!deposits)
-		return -ENOMEM;
-	for (size_t i = 0; r == 0 && i < rows_count(rows); i++)
-		r = read_deposit(rows, i, &deposits[i]);
-	*ret_deposits = deposits;
-	*ret_n = rows_count(rows);
-	return r;
+	return tx_select(tx,
+			 "SELECT * FROM billing_deposits WHERE tenant = $1 AND id < $2 "
+			 "ORDER BY id DESC LIMIT $3",
+			 SQL_PARAMS(sql_account(&tenant),
+				    sql_blob(before ? before->bytes : store_newest, 16),
+				    sql_int((int64_t)limit)),
+			 &deposit_reader, ret_deposits, ret_n);
 }
 
 /* ---- withdrawals ---- */
@@ -114,9 +103,9 @@ int store_withdrawn(struct tx *tx, struct account_id tenant, struct amount *ret_
 	return r;
 }
 
-static int read_withdrawal(const struct sql_rows *rows, size_t row,
-			   struct withdrawal_row *ret_withdrawal)
+static int read_withdrawal(const struct sql_rows *rows, size_t row, void *ret_item)
 {
+	struct withdrawal_row *ret_withdrawal = ret_item;
 	int r = rows_bytes(rows, row, "id", ret_withdrawal->id.bytes, 16);
 
 	ret_withdrawal->has_transaction = !rows_null(rows, row, "chain_transaction");
@@ -133,21 +122,8 @@ static int read_withdrawal(const struct sql_rows *rows, size_t row,
 	return r;
 }
 
-static int read_withdrawals(struct tx *tx, const struct sql_rows *rows,
-			    struct withdrawal_row **ret_withdrawals, size_t *ret_n)
-{
-	struct withdrawal_row *list;
-	int r = 0;
-
-	list = arena_array(tx_arena(tx), rows_count(rows) + 1, sizeof(*list));
-	if (!list)
-		return -ENOMEM;
-	for (size_t i = 0; r == 0 && i < rows_count(rows); i++)
-		r = read_withdrawal(rows, i, &list[i]);
-	*ret_withdrawals = list;
-	*ret_n = rows_count(rows);
-	return r;
-}
+static const struct row_reader withdrawal_reader = { sizeof(struct withdrawal_row),
+						     read_withdrawal };
 
 /* The only row, or none. */
 static int read_one(const struct sql_rows *rows, struct withdrawal_row *ret_withdrawal)
@@ -177,28 +153,23 @@ int store_withdrawal(struct tx *tx, struct withdrawal_id id, struct withdrawal_r
 int store_withdrawals_asked(struct tx *tx, struct withdrawal_id after, size_t limit,
 			    struct withdrawal_row **ret_withdrawals, size_t *ret_n)
 {
-	struct sql_rows *rows;
-	int r = tx_query(tx,
+	return tx_select(tx,
 			 "SELECT * FROM billing_withdrawals WHERE state = 0 AND id > $1 "
 			 "ORDER BY id LIMIT $2",
-			 SQL_PARAMS(sql_blob(after.bytes, 16), sql_int((int64_t)limit)), &rows);
-
-	return r != 0 ? r : read_withdrawals(tx, rows, ret_withdrawals, ret_n);
+			 SQL_PARAMS(sql_blob(after.bytes, 16), sql_int((int64_t)limit)),
+			 &withdrawal_reader, ret_withdrawals, ret_n);
 }
 
 int store_withdrawals(struct tx *tx, struct account_id tenant, const struct withdrawal_id *before,
 		      size_t limit, struct withdrawal_row **ret_withdrawals, size_t *ret_n)
 {
-	struct sql_rows *rows;
-	int r = tx_query(tx,
+	return tx_select(tx,
 			 "SELECT * FROM billing_withdrawals WHERE tenant = $1 AND id < $2 "
 			 "ORDER BY id DESC LIMIT $3",
 			 SQL_PARAMS(sql_account(&tenant),
 				    sql_blob(before ? before->bytes : store_newest, 16),
 				    sql_int((int64_t)limit)),
-			 &rows);
-
-	return r != 0 ? r : read_withdrawals(tx, rows, ret_withdrawals, ret_n);
+			 &withdrawal_reader, ret_withdrawals, ret_n);
 }
 
 /* ---- who leaves ---- */

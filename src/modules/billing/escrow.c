@@ -66,8 +66,8 @@ static struct deposit_row deposit_of(const struct indexer_log *log,
 	return deposit;
 }
 
-int escrow_pending(const struct context *context _unused_, struct tx *tx, struct account_id tenant,
-		   struct deposit_row **ret_deposits, size_t *ret_n)
+int escrow_pending(struct tx *tx, struct account_id tenant, struct deposit_row **ret_deposits,
+		   size_t *ret_n)
 {
 	struct deposit_row *list = NULL;
 	struct indexer_log *logs;
@@ -266,10 +266,8 @@ static int tx_follow(struct tx *tx, void *arg)
 int escrow_follow(const struct context *context, struct arena *arena)
 {
 	struct following following = { .context = context };
-	int r = 0;
+	int r;
 
-	if (!chain_enabled())
-		return 0;
 	do {
 		r = db_run(context->db, TX_WRITE, arena, tx_follow, &following);
 		arena_reset(arena);

@@ -22,11 +22,10 @@ const struct address *escrow_stablecoin(const struct context *context);
 _must_check_ int escrow_take(const struct context *context, struct tx *tx,
 			     const struct indexer_log *log, const struct contract_event *event);
 
-/* Takes what there is. Outside of a transaction. */
+/* Takes what there is, on a network with a chain. Outside of a transaction. */
 _must_check_ int escrow_follow(const struct context *context, struct arena *arena);
 
 /* Deposits to @tenant that are not final yet, as far as can be seen. Rows without id and credit. */
 struct deposit_row;
-_must_check_ int escrow_pending(const struct context *context, struct tx *tx,
-				struct account_id tenant, struct deposit_row **ret_deposits,
-				size_t *ret_n);
+_must_check_ int escrow_pending(struct tx *tx, struct account_id tenant,
+				struct deposit_row **ret_deposits, size_t *ret_n);

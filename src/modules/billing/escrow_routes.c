@@ -64,8 +64,7 @@ int get_deposits(struct request *request, struct tx *tx, struct reply *reply)
 
 	memcpy(before.bytes, query->cursor, sizeof(before.bytes));
 	if (r == 0 && is_first_page(query))
-		r = escrow_pending(request->context, tx, request->caller.account, &pending,
-				   &n_pending);
+		r = escrow_pending(tx, request->caller.account, &pending, &n_pending);
 	if (r == 0)
 		r = store_deposits(tx, request->caller.account,
 				   is_first_page(query) ? NULL : &before, (size_t)query->limit + 1,
