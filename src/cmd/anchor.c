@@ -12,6 +12,16 @@ enum {
 	TIMEOUT_MS = 20000,
 };
 
+struct checking {
+	struct client *client;
+	const struct option_table *table;
+	const struct options *options;
+	struct anchor_claim claim;
+	struct merkle_hash path[MERKLE_DEPTH_MAX];
+	uint8_t before[32];
+	int64_t every_ms; /* roots are made */
+};
+
 /* ---- what the network says ---- */
 
 static int read_word(const json_t *object, const char *name, uint8_t ret_word[static 32])
@@ -44,23 +54,24 @@ static int nonsense(void)
 }
 
 /* Whose and where: the options', else the network's. */
-static int read_place(struct client *client, const struct option_table *table,
-		      const struct options *options, struct anchor_claim *claim)
+static int read_place(struct checking *c)
 {
+	struct anchor_claim *claim = &c->claim;
 	_cleanup_(json_decrefp) json_t *chain = NULL;
-	const char *contract = options_get(options, "anchor-contract", NULL);
-	const char *publisher = options_get(options, "publisher", NULL);
+	const char *contract = options_get(c->options, "anchor-contract", NULL);
+	const char *publisher = options_get(c->options, "publisher", NULL);
 	struct client_call call = { .method = "GET", .path = "/v1/chain", .anonymous = true };
 	json_int_t chain_id;
 	int r;
 
 	if (contract && address_parse(contract, &claim->place.contract) < 0)
-		return options_refuse(table, "--anchor-contract must be 0x and 40 hex digits");
+		return options_refuse(c->table, "--anchor-contract must be 0x and 40 hex digits");
 	if (publisher && address_parse(publisher, &claim->publisher) < 0)
-		return options_refuse(table, "--publisher must be 0x and 40 hex digits");
-	r = client_call(client, &call, &chain);
+		return options_refuse(c->table, "--publisher must be 0x and 40 hex digits");
+	r = client_call(c->client, &call, &chain);
 	if (r != 0)
 		return r;
+	c->every_ms = json_integer_value(json_object_get(chain, "anchor_every_ms"));
 	chain_id = json_integer_value(json_object_get(chain, "chain_id"));
 	claim->place.chain_id = (uint64_t)chain_id;
 	if (!contract)
@@ -95,34 +106,68 @@ static int read_path(const json_t *list, struct merkle_hash path[static MERKLE_D
 	return 0;
 }
 
-/* The record's place under its root. */
-static int read_inclusion(struct client *client, const uint8_t *digest,
-			  struct merkle_hash path[static MERKLE_DEPTH_MAX],
-			  uint8_t before[static 32], struct anchor_claim *claim)
+int anchor_find(struct client *client, enum anchor_kind kind, const uint8_t id[static 32],
+		json_t **ret_inclusion, bool *ret_waits)
 {
-	_cleanup_(json_decrefp) json_t *inclusion = NULL;
-	struct client_call call = { .method = "GET", .anonymous = true };
-	const json_t *anchor;
-	char id[67];
+	struct client_call call = { .method = "GET", .anonymous = true, .may_lack = true };
+	const char *type;
+	json_t *answer;
+	char text[67];
 	int r;
 
-	hex_data(claim->leaf.id, 32, id);
+	hex_data(id, 32, text);
 	call.path = arena_printf(client_arena(client), "/v1/inclusions/%s/%s",
-				 anchor_kind_words[claim->place.kind], id);
-	r = call.path ? client_call(client, &call, &inclusion) : cli_fault(-ENOMEM, id);
+				 anchor_kind_words[kind], text);
+	r = call.path ? client_call(client, &call, &answer) : cli_fault(-ENOMEM, text);
 	if (r != 0)
 		return r;
+	type = json_string_value(json_object_get(answer, "type"));
+	*ret_inclusion = type ? NULL : answer;
+	if (!type)
+		return 0;
+	*ret_waits = strcmp(type, "urn:kaisar:problem:not-anchored") == 0;
+	if (!*ret_waits && strcmp(type, "urn:kaisar:problem:not-found") != 0)
+		r = cli_problem(404, answer);
+	json_decref(answer);
+	return r;
+}
+
+static int say_missing(const struct checking *c, bool waits)
+{
+	int64_t every_s = (c->every_ms + 999) / 1000;
+
+	if (!waits)
+		return cli_fail(CLI_NOT_FOUND, "the network has recorded nothing of this id");
+	return cli_fail(CLI_NOT_FOUND,
+			"not anchored yet: the next root is due within %" PRId64
+			" %s, and is final on the chain some blocks later",
+			every_s < 120 ? every_s : (every_s + 59) / 60, every_s < 120 ? "s" : "min");
+}
+
+/* The record's place under its root. */
+static int read_inclusion(struct checking *c, const uint8_t *digest)
+{
+	_cleanup_(json_decrefp) json_t *inclusion = NULL;
+	struct anchor_claim *claim = &c->claim;
+	const json_t *anchor;
+	bool waits;
+	int r = anchor_find(c->client, claim->place.kind, claim->leaf.id, &inclusion, &waits);
+
+	if (r != 0)
+		return r;
+	if (!inclusion)
+		return say_missing(c, waits);
 	anchor = json_object_get(inclusion, "anchor");
 	claim->sequence = (uint64_t)json_integer_value(json_object_get(anchor, "sequence"));
 	if (!json_is_true(json_object_get(anchor, "final")))
 		return cli_fail(CLI_FAILED,
 				"its root is not final on the chain yet: ask again in a minute");
 	claim->block = (uint64_t)json_integer_value(json_object_get(anchor, "block"));
-	if (read_path(json_object_get(inclusion, "path"), path, claim) < 0 ||
+	if (read_path(json_object_get(inclusion, "path"), c->path, claim) < 0 ||
 	    read_word(inclusion, "digest", claim->leaf.digest) < 0 ||
-	    read_word(inclusion, "before", before) < 0)
+	    read_word(inclusion, "before", c->before) < 0)
 		return nonsense();
-	claim->before = before;
+	claim->before = c->before;
 	if (digest && memcmp(digest, claim->leaf.digest, 32) != 0)
 		return cli_fail(CLI_FAILED, "the network anchored another record of this id");
 	return 0;
@@ -143,8 +188,10 @@ static int read_roots(const json_t *items, uint64_t sequence, struct anchor_root
 	return 0;
 }
 
-static int read_after(struct client *client, struct anchor_claim *claim)
+static int read_after(struct checking *c)
 {
+	struct anchor_claim *claim = &c->claim;
+	struct arena *arena = client_arena(c->client);
 	_cleanup_(json_decrefp) json_t *newest = NULL, *items = NULL;
 	struct client_call call = { .method = "GET",
 				    .path = "/v1/anchors?limit=1",
@@ -152,7 +199,7 @@ static int read_after(struct client *client, struct anchor_claim *claim)
 	struct anchor_root *roots;
 	json_int_t last;
 	size_t n;
-	int r = client_call(client, &call, &newest);
+	int r = client_call(c->client, &call, &newest);
 
 	if (r != 0)
 		return r;
@@ -163,15 +210,14 @@ static int read_after(struct client *client, struct anchor_claim *claim)
 	n = (size_t)((uint64_t)last - claim->sequence);
 	if (n > FOLLOW_MAX)
 		return 0;
-	roots = arena_array(client_arena(client), n + 1, sizeof(*roots));
+	roots = arena_array(arena, n + 1, sizeof(*roots));
 	if (!roots)
 		return cli_fault(-ENOMEM, "roots");
-	call.path = arena_printf(client_arena(client), "/v1/anchors?limit=100&cursor=%" PRId64,
-				 (int64_t)last + 1);
+	call.path = arena_printf(arena, "/v1/anchors?limit=100&cursor=%" PRId64, (int64_t)last + 1);
 	if (!call.path)
 		return cli_fault(-ENOMEM, "roots");
 	if (n > 0)
-		r = client_list(client, call.path, n, &items);
+		r = client_list(c->client, call.path, n, &items);
 	if (r == 0)
 		r = read_roots(items, claim->sequence, roots, n);
 	claim->after = roots;
@@ -181,23 +227,22 @@ static int read_after(struct client *client, struct anchor_claim *claim)
 
 /* ---- the check ---- */
 
-static int open_rpc(const struct option_table *table, const struct options *options,
-		    uint64_t chain_id, struct rpc **ret_rpc)
+static int open_rpc(const struct checking *c, struct rpc **ret_rpc)
 {
 	const char *urls[RPC_ENDPOINTS_MAX], *url;
 	struct rpc_config config = { .urls = urls,
-				     .chain_id = chain_id,
+				     .chain_id = c->claim.place.chain_id,
 				     .timeout_ms = TIMEOUT_MS,
 				     .agree = 1,
 				     .clock = &clock_system };
 	int r;
 
-	for (; (url = options_nth(options, "rpc", config.n_urls)); urls[config.n_urls++] = url)
+	for (; (url = options_nth(c->options, "rpc", config.n_urls)); urls[config.n_urls++] = url)
 		if (config.n_urls == RPC_ENDPOINTS_MAX)
-			return options_refuse(table, "at most %d --rpc", RPC_ENDPOINTS_MAX);
+			return options_refuse(c->table, "at most %d --rpc", RPC_ENDPOINTS_MAX);
 	r = rpc_new(&config, ret_rpc);
 	if (r == -EINVAL)
-		return options_refuse(table, "--rpc must be http:// or https://");
+		return options_refuse(c->table, "--rpc must be http:// or https://");
 	return r < 0 ? cli_fault(r, "rpc") : 0;
 }
 
@@ -222,39 +267,36 @@ static int say(const struct anchor_claim *claim, const struct anchor_found *foun
 	return fflush(out) != 0 ? cli_fault(-errno, "output") : 0;
 }
 
-static int check(const struct option_table *table, const struct options *options,
-		 const struct anchor_claim *claim, struct arena *arena, FILE *out)
+static int check(const struct checking *c, FILE *out)
 {
 	struct anchor_found found;
 	const char *why;
 	struct rpc *rpc;
-	int r = open_rpc(table, options, claim->place.chain_id, &rpc);
+	int r = open_rpc(c, &rpc);
 
 	if (r != 0)
 		return r;
-	r = anchor_check(rpc, claim, arena, &found, &why);
+	r = anchor_check(rpc, &c->claim, client_arena(c->client), &found, &why);
 	rpc_free(rpc);
 	if (r < 0)
 		return cli_fault(r, "chain");
-	return r > 0 ? cli_fail(CLI_FAILED, "%s", why) : say(claim, &found, out);
+	return r > 0 ? cli_fail(CLI_FAILED, "%s", why) : say(&c->claim, &found, out);
 }
 
 int anchor_verify(struct client *client, const struct option_table *table,
 		  const struct options *options, enum anchor_kind kind, const uint8_t id[static 32],
 		  const uint8_t *digest, FILE *out)
 {
-	struct anchor_claim claim = { .place.kind = kind };
-	struct merkle_hash path[MERKLE_DEPTH_MAX];
-	uint8_t before[32];
+	struct checking c = { client, table, options, .claim.place.kind = kind };
 	int r;
 
-	memcpy(claim.leaf.id, id, sizeof(claim.leaf.id));
-	r = read_place(client, table, options, &claim);
+	memcpy(c.claim.leaf.id, id, sizeof(c.claim.leaf.id));
+	r = read_place(&c);
 	if (r == 0)
-		r = read_inclusion(client, digest, path, before, &claim);
+		r = read_inclusion(&c, digest);
 	if (r == 0)
-		r = read_after(client, &claim);
-	return r == 0 ? check(table, options, &claim, client_arena(client), out) : r;
+		r = read_after(&c);
+	return r == 0 ? check(&c, out) : r;
 }
 
 /* ---- the subcommands ---- */

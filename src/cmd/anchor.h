@@ -17,6 +17,11 @@
 		"publisher", 0, "ADDRESS", "the network's key on the chain (likewise)"             \
 	}
 
+/* Where the network says that the record called @id is: what GET /v1/inclusions answers, for the caller to free.
+ * NULL: in no root, and @ret_waits says whether it waits for one or there is no such record. 0 or an exit status. */
+_must_check_ int anchor_find(struct client *client, enum anchor_kind kind,
+			     const uint8_t id[static 32], json_t **ret_inclusion, bool *ret_waits);
+
 /* Whether the record called @id, of this digest (NULL: what the network says it is), is under a root of the
  * network's on the chain. Says so on @out; asks nobody else for it than the endpoints. 0 or an exit status. */
 _must_check_ int anchor_verify(struct client *client, const struct option_table *table,

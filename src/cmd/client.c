@@ -414,7 +414,7 @@ int client_call(struct client *client, const struct client_call *call, json_t **
 		r = exchange_signed(client, &attempt, &answer);
 	if (r != 0)
 		return r;
-	if (answer.status < 300) {
+	if (answer.status < 300 || (call->may_lack && answer.status == 404)) {
 		*ret_answer = answer.json;
 		return 0;
 	}

@@ -24,6 +24,7 @@ struct client_call {
 	const json_t *body; /* borrowed; NULL: none */
 	bool creates; /* sends an Idempotency-Key, so that a lost answer may be asked for again */
 	bool anonymous; /* without a token */
+	bool may_lack; /* a 404 is an answer, too: the problem, whose "type" says which */
 };
 
 /* 0 with the answer, which the caller frees (JSON null where it is empty); or enum cli_exit. */

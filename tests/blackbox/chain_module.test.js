@@ -145,14 +145,16 @@ async function lyingNetwork(change) {
   return { url: `http://127.0.0.1:${server.address().port}`, stop: () => { server.closeAllConnections(); server.close() } }
 }
 
+async function anchorVerify(kind, id, options = {}, url = network.url) {
+  const words = Object.entries({ rpc: chain.url, ...options }).flatMap(([name, value]) => [`--${name}`, value])
+  const program = new Program('anchor verify', ['anchor', 'verify', '--url', url, ...words, kind, id], { KAISAR_HOME: dir })
+  return { ...await program.ended, said: program.output }
+}
+
 test('anybody checks a record on the chain, whatever network and endpoints say', async () => {
   const list = await anchors(), [first] = list
   const [, [, , , id, digest]] = [...rebuild(await leavesOf(first.sequence), first.kind).entries()][0]
-  const verify = async (options = {}, url = network.url) => {
-    const words = Object.entries({ rpc: chain.url, digest, ...options }).flatMap(([name, value]) => [`--${name}`, value])
-    const program = new Program('anchor verify', ['anchor', 'verify', '--url', url, ...words, first.kind, id], { KAISAR_HOME: dir })
-    return { ...await program.ended, said: program.output }
-  }
+  const verify = (options, url) => anchorVerify(first.kind, id, { digest, ...options }, url)
   const fails = async (why, options, url) => {
     const { code, said } = await verify(options, url)
     assert.match(said, why)
@@ -217,6 +219,15 @@ test('a signer that is away: operators hear of it once, and when it is back; the
   await network.operator.refused('GET', `/v1/inclusions/usage/${one.id}`, undefined, 404, 'not-anchored')
   await until('the problem to be told', async () => (await problems()).length > before)
   assert.match((await health()).outbox.problem, /signer/)
+  // The next root waits until that one is in a block.
+  const two = { kind: 'usage', id: generatePrivateKey(), digest: generatePrivateKey() }
+  addLeaves([two])
+  const none = await anchorVerify('usage', two.id)
+  assert.match(none.said, /not anchored yet: the next root is due within 1 s/)
+  assert.equal(none.code, 3)
+  const unknown = await anchorVerify('usage', generatePrivateKey())
+  assert.match(unknown.said, /recorded nothing of this id/)
+  assert.equal(unknown.code, 3)
   await sleep(2500)
   const told = (await problems()).slice(before)
   assert.deepEqual(told.map((e) => [e.type, e.subject]), [['chain.problem', 'outbox']])
@@ -224,6 +235,7 @@ test('a signer that is away: operators hear of it once, and when it is back; the
   await signer.run()
   await until('the record to be anchored', async () =>
     (await network.operator.raw('GET', `/v1/inclusions/usage/${one.id}`)).json.anchor?.final, 60000)
+  await until('the other, too', async () => (await anchorVerify('usage', two.id)).code === 0, 60000)
   await until('that all is well', async () => (await problems()).at(-1).type === 'chain.well')
   assert.equal((await problems()).length, before + 2)
 })

@@ -1,5 +1,6 @@
 #include "modules/chain/chain_routes.h"
 
+#include "api/settings.h"
 #include "chain/hex.h"
 #include "modules/chain/anchor_trees.h"
 #include "modules/chain/health.h"
@@ -38,17 +39,19 @@ static uint64_t best(uint64_t indexer, uint64_t outbox)
 	return indexer ? indexer : outbox;
 }
 
-static json_t *chain_json(const struct chain_state *state, const struct health_now *now)
+static json_t *chain_json(const struct context *context, const struct chain_state *state,
+			  const struct health_now *now)
 {
-	return json_pack("{s:I, s:o, s:o, s:I, s:I}", "chain_id",
+	return json_pack("{s:I, s:o, s:o, s:I, s:I, s:I}", "chain_id",
 			 (json_int_t)state->contracts.chain_id, "publisher",
 			 encode_address(&state->publisher), "contracts",
 			 contracts_json(&state->contracts), "head",
 			 (json_int_t)best(now->indexer.head, now->outbox.head), "final",
-			 (json_int_t)best(now->indexer.final, now->outbox.final));
+			 (json_int_t)best(now->indexer.final, now->outbox.final), "anchor_every_ms",
+			 (json_int_t)context->settings->anchor_every_ms);
 }
 
-static int get_chain(struct request *request _unused_, struct tx *tx _unused_, struct reply *reply)
+static int get_chain(struct request *request, struct tx *tx _unused_, struct reply *reply)
 {
 	const struct chain_state *state = chain_state();
 	struct health_now now;
@@ -56,7 +59,7 @@ static int get_chain(struct request *request _unused_, struct tx *tx _unused_, s
 	if (!state)
 		return CHAIN_E_NONE;
 	health_now(&now);
-	return reply_with(reply, 200, chain_json(state, &now));
+	return reply_with(reply, 200, chain_json(request->context, state, &now));
 }
 
 static json_t *endpoints_json(struct rpc *rpc)
@@ -113,7 +116,7 @@ static int anchors_json(struct tx *tx, const struct health_now *now, json_t **re
 	return *ret_json ? 0 : -ENOMEM;
 }
 
-static int get_health(struct request *request _unused_, struct tx *tx, struct reply *reply)
+static int get_health(struct request *request, struct tx *tx, struct reply *reply)
 {
 	const struct chain_state *state = chain_state();
 	struct health_now now;
@@ -128,10 +131,10 @@ static int get_health(struct request *request _unused_, struct tx *tx, struct re
 		return r;
 	return reply_with(reply, 200,
 			  json_pack("{s:o, s:o, s:o, s:o, s:o, s:I}", "chain",
-				    chain_json(state, &now), "outbox", outbox_json(&now.outbox),
-				    "indexer", indexer_json(&now.indexer), "anchors", anchors,
-				    "endpoints", endpoints_json(state->rpc), "agree",
-				    (json_int_t)rpc_agreement(state->rpc)));
+				    chain_json(request->context, state, &now), "outbox",
+				    outbox_json(&now.outbox), "indexer", indexer_json(&now.indexer),
+				    "anchors", anchors, "endpoints", endpoints_json(state->rpc),
+				    "agree", (json_int_t)rpc_agreement(state->rpc)));
 }
 
 /* ---- roots ---- */
