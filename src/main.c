@@ -23,6 +23,7 @@ static const struct {
 	{ "deposits", "what lies in the escrow contract for you, and came there", cmd_deposits },
 	{ "withdraw", "take back what of your deposits you do not use", cmd_withdraw },
 	{ "withdrawals", "what you took back", cmd_withdrawals },
+	{ "collect", "fetch what the escrow owes your wallet: earnings, withdrawals", cmd_collect },
 	{ "admin", "what operators do", cmd_admin },
 	{ "server", "run the control plane", cmd_server },
 	{ "migrate", "bring the store's tables up to date", cmd_migrate },

@@ -4,7 +4,7 @@
 #include "cmd/onchain.h"
 
 static const struct option_row rows[] = {
-	{ "token", 0, "TOKEN", "stablecoin (default), kai, or a token's address" },
+	{ "token", 0, "TOKEN", ONCHAIN_TOKEN_HELP },
 	{ "for", 0, "ACCOUNT", "another tenant than the wallet's own" },
 	ONCHAIN_ROWS,
 	{ 0 },
@@ -32,28 +32,6 @@ struct deposit {
 	const char *amount_text; /* with the token's symbol */
 	const char *what;
 };
-
-static int read_token(struct onchain *onchain, struct onchain_token *ret_token)
-{
-	const char *name = options_get(&onchain->options, "token", "stablecoin");
-	struct address address;
-	int r = 0;
-
-	if (strcmp(name, "kai") == 0) {
-		r = onchain_contract(onchain, CONTRACT_TOKEN, &address);
-	} else if (strcmp(name, "stablecoin") == 0) {
-		if (!onchain->contracts.at[CONTRACT_DOLLAR].there)
-			return options_refuse(
-				&table,
-				"--token: this chain has no stablecoin of its own; name one "
-				"by its address");
-		address = onchain->contracts.at[CONTRACT_DOLLAR].address;
-	} else if (address_parse(name, &address) < 0) {
-		return options_refuse(
-			&table, "--token: '%s' is neither stablecoin nor kai nor an address", name);
-	}
-	return r != 0 ? r : onchain_token(onchain, &address, ret_token);
-}
 
 static int read_amount(const struct onchain *onchain, struct deposit *deposit)
 {
@@ -106,7 +84,9 @@ static int read_deposit(struct onchain *onchain, struct deposit *deposit)
 	int r = onchain_contract(onchain, CONTRACT_ESCROW, &deposit->escrow);
 
 	if (r == 0)
-		r = read_token(onchain, &deposit->token);
+		r = onchain_token_named(onchain,
+					options_get(&onchain->options, "token", "stablecoin"),
+					&deposit->token);
 	if (r == 0)
 		r = read_amount(onchain, deposit);
 	if (r == 0)

@@ -121,8 +121,8 @@ static const struct option_row withdraw_rows[] = { CLI_URL_ROW, CLI_OUTPUT_ROW, 
 static const struct option_table withdraw_table = {
 	.usage = "kaisar withdraw [OPTIONS] AMOUNT",
 	.about = "Takes back what of your deposits is neither spent nor held. When it is returned\n"
-		 "(kaisar withdrawals), the contract owes it to your wallet: take it there with\n"
-		 "Escrow.withdraw.",
+		 "(kaisar withdrawals), the contract owes it to your wallet: `kaisar collect` "
+		 "fetches it.",
 	.rows = withdraw_rows,
 	.words_min = 1,
 	.words_max = 1,

@@ -73,6 +73,11 @@ struct onchain_token {
 _must_check_ int onchain_token(struct onchain *onchain, const struct address *address,
 			       struct onchain_token *ret_token);
 
+/* By --token's word: stablecoin, kai, or an address. An exit status. */
+#define ONCHAIN_TOKEN_HELP "stablecoin (default), kai, or a token's address"
+_must_check_ int onchain_token_named(struct onchain *onchain, const char *name,
+				     struct onchain_token *ret_token);
+
 bool onchain_is_coin(const struct onchain_token *token);
 
 /* "25.0 DUSD"; NULL without memory. */

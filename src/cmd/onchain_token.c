@@ -45,6 +45,28 @@ int onchain_token(struct onchain *onchain, const struct address *address,
 	return 0;
 }
 
+int onchain_token_named(struct onchain *onchain, const char *name, struct onchain_token *ret_token)
+{
+	const struct contract_place *dollar = &onchain->contracts.at[CONTRACT_DOLLAR];
+	const struct option_table *table = onchain->options.table;
+	struct address address;
+	int r = 0;
+
+	if (strcmp(name, "kai") == 0) {
+		r = onchain_contract(onchain, CONTRACT_TOKEN, &address);
+	} else if (strcmp(name, "stablecoin") == 0) {
+		if (!dollar->there)
+			return options_refuse(
+				table, "--token: this chain has no stablecoin of its own; name one "
+				       "by its address");
+		address = dollar->address;
+	} else if (address_parse(name, &address) < 0) {
+		return options_refuse(
+			table, "--token: '%s' is neither stablecoin nor kai nor an address", name);
+	}
+	return r != 0 ? r : onchain_token(onchain, &address, ret_token);
+}
+
 const char *onchain_amount(struct onchain *onchain, const struct onchain_token *token,
 			   struct u256 amount)
 {

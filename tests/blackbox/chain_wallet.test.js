@@ -162,6 +162,47 @@ test('a deposit that cannot be is refused with its field and the remedy', async 
   assert.equal(await balance(tenant), 0n)
 })
 
+// The deployer is the settler here: what was asked to be returned is owed.
+async function owedTo(name, dollars) {
+  const tenant = await Shell.open(name)
+  await tenant.out('deposit', '9')
+  await write('Escrow', 'giveBack', [places.Dollar.address, tenant.address, parseUnits(dollars, 6)])
+  return tenant
+}
+
+test('what the escrow owes is collected by its wallet, all of it, to where it says', async () => {
+  const tenant = await owedTo('collector', '4.5')
+  const done = await tenant.json('collect')
+  assert.deepEqual({ ...done, transaction: '', block: 0 }, {
+    transaction: '', block: 0, amount: '4.5', symbol: 'DUSD', token: places.Dollar.address, to: tenant.address,
+  })
+  assert.equal(await read('Dollar', 'balanceOf', [tenant.address]), 95_500_000n)
+  await tenant.refused(3, /the escrow owes this wallet no DUSD; `kaisar balance` says what is due/, ['collect'])
+  await tenant.refused(3, /the registry owes this wallet no coin/, ['collect', '--from', 'registry', '--token', 'coin'])
+  await tenant.refused(2, /--from: 'bank' is neither escrow nor sale nor registry/, ['collect', '--from', 'bank'])
+  await tenant.refused(2, /--to: 'me' is not an address/, ['collect', '--to', 'me'])
+  await write('Escrow', 'giveBack', [places.Dollar.address, tenant.address, 5_000_000n])
+  const other = await Shell.open('receiver', { coin: '0', dollars: '0' })
+  assert.equal((await tenant.json('collect', '--to', other.address)).amount, '0.5')
+  assert.equal(await read('Dollar', 'balanceOf', [other.address]), 500_000n)
+})
+
+test('killed while it collects, the same command finishes it', async () => {
+  const tenant = await owedTo('killed collector', '2')
+  let child
+  const liar = await Liar.start(chain, (method, _params, ask) => {
+    if (method !== 'eth_getTransactionReceipt') return ask()
+    child.kill('SIGKILL')
+    return null
+  })
+  assert.equal((await tenant.run(['collect'], { url: liar.url, started: (it) => { child = it } })).signal, 'SIGKILL')
+  const again = await tenant.run(['collect', '-o', 'json'])
+  assert.equal(again.code, 0, JSON.stringify(again))
+  assert.match(again.stderr, /finishing what was interrupted: collecting DUSD from the escrow/)
+  assert.equal(await read('Dollar', 'balanceOf', [tenant.address]), 93_000_000n)
+  await liar.stop()
+})
+
 test('a node of another chain is not believed, and one that lies about gas loses the gas', async () => {
   const tenant = await Shell.open('lied to')
   const liar = await Liar.start(chain, (method, _params, ask) => method === 'eth_chainId' ? { result: toHex(1) } : ask())
