@@ -8,7 +8,14 @@
 #include "modules/checker/checker.h"
 #include "modules/proof/plan.h"
 
-enum { TICK_MS = 50, OWNERS_PART = 4, UNPROVED_PART = 2 };
+enum {
+	TICK_MS = 50,
+	OWNERS_PART = 4,
+	UNPROVED_PART = 2,
+	AGAIN_MS =
+		1000, /* until what could not be settled is tried again; then twice that, and so on */
+	AGAIN_MAX_MS = 60000,
+};
 
 enum state { STARTING, LIVE, ENDED, SETTLING };
 
@@ -16,6 +23,8 @@ struct live {
 	struct live *next;
 	struct sessions_order order;
 	enum state state;
+	int64_t wait_ms,
+		again_ms; /* could not be settled: the last wait, and its end; 0: not tried */
 	struct conductor *conductor; /* the loop's while LIVE, the settler's afterwards */
 	struct phantom *phantom;
 	const char *phase; /* conductor_phase; for others than the loop */
@@ -23,9 +32,9 @@ struct live {
 
 static struct {
 	const struct context *context; /* NULL: not started */
-	pthread_mutex_t mutex; /* guards list, n, states and phases */
-	struct live *list;
-	size_t n;
+	pthread_mutex_t mutex; /* guards list, numbers, states, waits and phases */
+	struct live *list; /* newest first */
+	size_t n, stuck; /* @stuck of them could not be settled */
 	struct loop_timer *timer; /* the loop's; while anything is LIVE */
 } all = { .mutex = PTHREAD_MUTEX_INITIALIZER };
 
@@ -57,21 +66,30 @@ void sessions_stop(void)
 		all.list = live->next;
 		live_free(live);
 	}
-	all.n = 0;
+	all.n = all.stuck = 0;
 	all.timer = NULL; /* its loop's to close */
 	all.context = NULL;
 }
 
 /* ---- looking, from any thread ---- */
 
+/* What cannot be settled keeps no others out, as long as it is bounded itself; under the mutex. */
+static size_t room(void)
+{
+	size_t most = (size_t)all.context->settings->proof_at_once;
+	size_t taken = all.n - size_min(all.stuck, most);
+
+	return taken < most ? most - taken : 0;
+}
+
 size_t sessions_room(void)
 {
-	size_t most = (size_t)all.context->settings->proof_at_once, n;
+	size_t n;
 
 	pthread_mutex_lock(&all.mutex);
-	n = all.n;
+	n = room();
 	pthread_mutex_unlock(&all.mutex);
-	return n < most ? most - n : 0;
+	return n;
 }
 
 struct shares {
@@ -110,7 +128,8 @@ bool sessions_fair(const struct sessions_order *drafted, size_t n, const struct 
 		count_share(&shares, &drafted[i]);
 	pthread_mutex_lock(&all.mutex);
 	for (const struct live *live = all.list; live; live = live->next)
-		count_share(&shares, &live->order);
+		if (live->wait_ms == 0)
+			count_share(&shares, &live->order);
 	pthread_mutex_unlock(&all.mutex);
 	return sessions_owner_fair(settings, shares.owners, wanted) &&
 	       (kind != SESSION_REGISTRATION ||
@@ -425,6 +444,7 @@ static void drop(struct live *live)
 		at = &(*at)->next;
 	*at = live->next;
 	all.n--;
+	all.stuck -= live->wait_ms != 0;
 	pthread_mutex_unlock(&all.mutex);
 	live_free(live);
 }
@@ -438,7 +458,7 @@ int sessions_begin(const struct sessions_order *order)
 		return -ENOMEM;
 	live->order = *order;
 	pthread_mutex_lock(&all.mutex);
-	if (all.n >= (size_t)all.context->settings->proof_at_once) {
+	if (room() == 0) {
 		r = -EAGAIN;
 	} else {
 		live->next = all.list;
@@ -460,16 +480,27 @@ int sessions_begin(const struct sessions_order *order)
 
 /* ---- settling ---- */
 
+/* The oldest that waits for no second try; under the mutex. */
+static struct live *ended(int64_t now_ms)
+{
+	struct live *oldest = NULL;
+
+	for (struct live *live = all.list; live; live = live->next)
+		if (live->state == ENDED && live->again_ms <= now_ms)
+			oldest = live;
+	return oldest;
+}
+
 bool sessions_take(struct sessions_ended *ret_ended)
 {
 	static const struct conductor_end fault = { .end = END_FAULT,
 						    .phase = "commit",
 						    .detail = "it could not begin" };
+	int64_t now_ms = mono_ms();
 	struct live *live;
 
 	pthread_mutex_lock(&all.mutex);
-	for (live = all.list; live && live->state != ENDED; live = live->next)
-		continue;
+	live = ended(now_ms);
 	if (live)
 		live->state = SETTLING;
 	pthread_mutex_unlock(&all.mutex);
@@ -480,6 +511,20 @@ bool sessions_take(struct sessions_ended *ret_ended)
 	return true;
 }
 
+static void put_off(struct live *live)
+{
+	int64_t now_ms = mono_ms();
+
+	pthread_mutex_lock(&all.mutex);
+	all.stuck += live->wait_ms == 0;
+	live->wait_ms = live->wait_ms == 0 ? AGAIN_MS : live->wait_ms * 2;
+	if (live->wait_ms > AGAIN_MAX_MS)
+		live->wait_ms = AGAIN_MAX_MS;
+	live->again_ms = now_ms + live->wait_ms;
+	live->state = ENDED;
+	pthread_mutex_unlock(&all.mutex);
+}
+
 void sessions_give(const struct sessions_ended *ended, bool settled)
 {
 	struct live *live = (struct live *)(void *)((uintptr_t)ended->order -
@@ -488,7 +533,7 @@ void sessions_give(const struct sessions_ended *ended, bool settled)
 	if (settled)
 		drop(live);
 	else
-		set_state(live, ENDED);
+		put_off(live);
 }
 
 /* ---- what nodes say ---- */

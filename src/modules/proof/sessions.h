@@ -2,7 +2,8 @@
  * conductors say to the nodes, on the loop. At most proof_at_once. One set a process.
  *
  * A session's way: begun (from any thread) -> live (on the loop) -> ended, waiting to be settled (on a background
- * thread) -> gone. */
+ * thread) -> gone. One that cannot be settled is tried again after a wait, up to a minute, and neither keeps others
+ * from being settled nor takes a place (up to proof_at_once of them); its machine is not checked meanwhile. */
 #pragma once
 
 #include "modules/proof/conductor.h"
@@ -51,9 +52,9 @@ bool sessions_between(const struct address *machine, const struct address *check
 /* From any thread. -EAGAIN: no room; -ENOMEM; -ESHUTDOWN. */
 _must_check_ int sessions_begin(const struct sessions_order *order);
 
-/* One that ended and is settled by the caller from now on; false: there is none. */
+/* The oldest that ended, which is settled by the caller from now on; false: there is none to be tried now. */
 bool sessions_take(struct sessions_ended *ret_ended);
-/* It is gone; or, not @settled, will be taken again. */
+/* It is gone; or, not @settled, will be taken again when its wait is over. */
 void sessions_give(const struct sessions_ended *ended, bool settled);
 
 /* What nodes say; on the loop. */

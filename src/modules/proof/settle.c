@@ -509,16 +509,19 @@ static int settle_one(const struct context *context, struct arena *arena,
 	return r < 0 ? r : -EIO;
 }
 
-/* One that fails is tried again at the next turn. */
+/* One that fails is tried again later, and keeps no other from being settled now. */
 int settle_run(const struct context *context, struct arena *arena)
 {
 	struct sessions_ended ended;
-	int r = 0;
+	int first = 0;
 
-	while (r == 0 && sessions_take(&ended)) {
+	while (sessions_take(&ended)) {
+		int r;
+
 		arena_reset(arena);
 		r = settle_one(context, arena, &ended);
 		sessions_give(&ended, r == 0);
+		first = first == 0 ? r : first;
 	}
-	return r;
+	return first;
 }
