@@ -158,6 +158,7 @@ static void take_hello(struct visit *visit, const void *bytes, size_t len)
 		return;
 	}
 	admission->came |= 1u << hello.member;
+	http_keep(visit->server->http, visit->conn);
 	visit->id = hello.session;
 	visit->limit_ms = bandwidth_limit_ms(admission->bandwidth_ms);
 	bandwidth_stream_init(&visit->stream, hello.nonce, hello.member);
@@ -325,6 +326,7 @@ int bandwidth_server_new(struct loop *loop, const struct clock *clock, const cha
 	config.host = host;
 	config.port = port;
 	config.max_connections = BANDWIDTH_CONNECTIONS_MAX;
+	config.max_strangers = BANDWIDTH_STRANGERS_MAX;
 	config.max_body_bytes = 0;
 	config.idle_timeout_ms = BANDWIDTH_HELLO_MS;
 	config.header_timeout_ms = BANDWIDTH_HELLO_MS;

@@ -2,7 +2,8 @@
  * route is a WebSocket.
  *
  * It serves the members of a session that the agent admitted, each once, by its signature, within the session's
- * times; all others are refused. Everything is on the loop. */
+ * times; all others are refused. Who comes when all connections are taken has the place of the oldest that has
+ * not said HELLO, so that strangers do not keep members out. Everything is on the loop. */
 #pragma once
 
 #include "base/clock.h"
@@ -14,7 +15,8 @@ struct bandwidth_server;
 
 enum {
 	BANDWIDTH_SESSIONS_MAX = 8, /* admitted at once */
-	BANDWIDTH_CONNECTIONS_MAX = 128,
+	BANDWIDTH_CONNECTIONS_MAX = 256,
+	BANDWIDTH_STRANGERS_MAX = 32, /* of one network, before HELLO; a panel is smaller */
 	BANDWIDTH_HELLO_MS = 5000, /* from the connection to HELLO */
 	BANDWIDTH_SLACK_MS = 5000, /* beyond what a direction may take */
 	BANDWIDTH_QUEUE_TOTAL = 4 << 20, /* unsent bytes of all, about */

@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "agent/bandwidth.h"
@@ -11,7 +13,7 @@
 #include "io/ws_client.h"
 #include "popw/message.h"
 
-enum { MEMBERS = 4, EACH_MS = 100 };
+enum { MEMBERS = 4, EACH_MS = 100, STRANGERS = 300 };
 
 /* Members of a panel, over real sockets on the loopback. */
 struct member {
@@ -285,6 +287,80 @@ static void nobody_comes_as_another(void **state)
 	assert_measured(&f->members[0]);
 }
 
+/* ---- strangers ---- */
+
+/* Sockets that ask for a WebSocket and say nothing more, from the loopback's networks of @networks in turn. */
+static void come(struct fixture *f, int strangers[static STRANGERS], int networks)
+{
+	static const char text[] = "GET " BANDWIDTH_PATH " HTTP/1.1\r\nHost: w\r\n"
+				   "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+				   "Sec-WebSocket-Version: 13\r\n"
+				   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+	struct sockaddr_in at = { .sin_family = AF_INET };
+
+	for (int i = 0; i < STRANGERS; i++) {
+		strangers[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		assert_true(strangers[i] >= 0);
+		at.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)(i % networks));
+		at.sin_port = 0;
+		assert_int_equal(bind(strangers[i], (struct sockaddr *)&at, sizeof(at)), 0);
+		at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		at.sin_port = htons(bandwidth_server_port(f->server));
+		assert_int_equal(connect(strangers[i], (struct sockaddr *)&at, sizeof(at)), 0);
+		assert_int_equal(send(strangers[i], text, sizeof(text) - 1, MSG_NOSIGNAL),
+				 sizeof(text) - 1);
+	}
+}
+
+static bool was_heard(int stranger)
+{
+	char byte;
+
+	return recv(stranger, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+}
+
+static void hear_all(struct fixture *f, const int strangers[static STRANGERS])
+{
+	for (int i = 0; i < STRANGERS; i++)
+		while (!was_heard(strangers[i]))
+			uv_run(loop_uv(f->loop), UV_RUN_ONCE);
+}
+
+/* Those who come behind them get in, and those who are in stay. */
+static void assert_members_come(struct fixture *f, int networks)
+{
+	int strangers[STRANGERS];
+
+	f->summons.bandwidth_ms = 60000;
+	bandwidth_server_admit(f->server, &f->summons);
+	connect_to(f, &f->members[0], 0, BANDWIDTH_PATH);
+	until(f, &f->members[0], has_pulled);
+	come(f, strangers, networks);
+	hear_all(f, strangers);
+	for (uint32_t i = 1; i < MEMBERS - 1; i++)
+		connect_to(f, &f->members[i], i, BANDWIDTH_PATH);
+	for (uint32_t i = 1; i < MEMBERS - 1; i++)
+		until(f, &f->members[i], has_pulled);
+	for (uint32_t i = 0; i < MEMBERS - 1; i++)
+		say(&f->members[i], BANDWIDTH_STOP);
+	for (uint32_t i = 0; i < MEMBERS - 1; i++) {
+		until(f, &f->members[i], closed);
+		assert_measured(&f->members[i]);
+	}
+	for (int i = 0; i < STRANGERS; i++)
+		close(strangers[i]);
+}
+
+static void strangers_of_one_network_keep_nobody_out(void **state)
+{
+	assert_members_come(*state, 1);
+}
+
+static void strangers_of_many_networks_keep_nobody_out(void **state)
+{
+	assert_members_come(*state, STRANGERS);
+}
+
 static void assert_refused(struct fixture *f, const char *path, int status)
 {
 	connect_to(f, &f->members[0], 0, path);
@@ -348,10 +424,16 @@ static void it_ends_while_members_are_there(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_panel_measures_at_once),        TEST(a_member_stops_it),
-		TEST(only_the_panel_comes_and_once),   TEST(without_a_session_the_door_is_shut),
-		TEST(the_end_of_the_session_cuts),     TEST(nonsense_is_cut),
-		TEST(it_ends_while_members_are_there), TEST(nobody_comes_as_another),
+		TEST(a_panel_measures_at_once),
+		TEST(a_member_stops_it),
+		TEST(only_the_panel_comes_and_once),
+		TEST(without_a_session_the_door_is_shut),
+		TEST(the_end_of_the_session_cuts),
+		TEST(nonsense_is_cut),
+		TEST(it_ends_while_members_are_there),
+		TEST(nobody_comes_as_another),
+		TEST(strangers_of_one_network_keep_nobody_out),
+		TEST(strangers_of_many_networks_keep_nobody_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

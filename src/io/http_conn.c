@@ -447,12 +447,29 @@ void http_conn_upgraded(struct http_conn *conn)
 
 /* ---- the start ---- */
 
-static void peer_text(struct http_conn *conn)
+/* An IPv4 address may come as an IPv6 one. */
+static void take_network(struct http_conn *conn, const struct sockaddr_storage *address)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+
+	if (address->ss_family == AF_INET)
+		memcpy(conn->network + 4, &v4->sin_addr, 4);
+	else if (memcmp(&v6->sin6_addr, mapped, sizeof(mapped)) == 0)
+		memcpy(conn->network + 4, v6->sin6_addr.s6_addr + 12, 4);
+	else
+		memcpy(conn->network, &v6->sin6_addr, 8);
+}
+
+static void take_peer(struct http_conn *conn)
 {
 	struct sockaddr_storage address;
 	int len = sizeof(address), r;
 
 	r = uv_tcp_getpeername(&conn->tcp, (struct sockaddr *)&address, &len);
+	if (r == 0)
+		take_network(conn, &address);
 	if (r == 0 && address.ss_family == AF_INET)
 		r = uv_ip4_name((struct sockaddr_in *)&address, conn->peer, sizeof(conn->peer));
 	else if (r == 0)
@@ -464,7 +481,7 @@ static void peer_text(struct http_conn *conn)
 void http_conn_start(struct http_conn *conn)
 {
 	http_reader_init(&conn->reader, &conn->server->shared);
-	peer_text(conn);
+	take_peer(conn);
 	uv_tcp_nodelay(&conn->tcp, 1);
 	conn->phase = HTTP_PHASE_READING;
 	http_conn_deadline(conn, conn->server->config.header_timeout_ms);

@@ -46,6 +46,10 @@ struct http_conn {
 	size_t last_queue; /* bytes queued when the send deadline was set */
 	char key[25]; /* Sec-WebSocket-Key */
 	char peer[46];
+	/* The peer's: 64 bits of an IPv6 address, or an IPv4 one behind zeros. */
+	uint8_t network[8];
+	bool known; /* http_keep */
+	uint64_t arrival; /* counted by the server */
 	struct http_reader reader;
 	struct ws_conn *ws;
 };
@@ -68,6 +72,7 @@ struct http_server {
 	struct http_slot *slots;
 	uint32_t *free_slots;
 	size_t n_slots, n_free_slots, n_conns;
+	uint64_t arrivals;
 	struct http_reader_shared shared;
 	struct http_date date;
 	char head[HTTP_ANSWER_HEAD_MAX_BYTES];

@@ -90,6 +90,40 @@ static void turn_away(struct http_conn *conn)
 	uv_close((uv_handle_t *)&conn->tcp, on_stray_closed);
 }
 
+/* Strangers that came before @conn: the oldest that makes room for it; NULL. */
+static struct http_conn *in_the_way(const struct http_server *server, const struct http_conn *conn)
+{
+	struct http_conn *oldest = NULL, *own = NULL;
+	size_t n_own = 0;
+
+	for (size_t i = 0; i < server->n_slots; i++) {
+		struct http_conn *other = server->slots[i].conn;
+
+		if (!other || other == conn || other->known)
+			continue;
+		if (!oldest || other->arrival < oldest->arrival)
+			oldest = other;
+		if (memcmp(other->network, conn->network, sizeof(conn->network)) != 0)
+			continue;
+		n_own++;
+		if (!own || other->arrival < own->arrival)
+			own = other;
+	}
+	if (n_own >= server->config.max_strangers)
+		return own;
+	return server->n_conns > server->config.max_connections ? oldest : NULL;
+}
+
+static void make_room(struct http_server *server, struct http_conn *conn)
+{
+	struct http_conn *other;
+
+	conn->arrival = server->arrivals++;
+	other = server->config.max_strangers > 0 ? in_the_way(server, conn) : NULL;
+	if (other)
+		http_conn_close(other, true);
+}
+
 static void on_connection(uv_stream_t *listener, int status)
 {
 	struct http_server *server = listener->data;
@@ -118,6 +152,7 @@ static void on_connection(uv_stream_t *listener, int status)
 	server->slots[conn->slot].conn = conn;
 	server->n_conns++;
 	http_conn_start(conn);
+	make_room(server, conn);
 	if (server->n_conns > server->config.max_connections)
 		http_conn_refuse(conn, 503, "too many connections");
 }
@@ -243,6 +278,14 @@ void http_reply(struct http_server *server, struct http_conn_id id, int status,
 		return;
 	http_lines_write(headers, n_headers, server->lines);
 	http_conn_answer(conn, reply.status, server->lines, reply.lines_len, body, reply.body_len);
+}
+
+void http_keep(struct http_server *server, struct http_conn_id id)
+{
+	struct http_conn *conn = http_server_find(server, id);
+
+	if (conn)
+		conn->known = true;
 }
 
 /* ---- the end ---- */

@@ -54,6 +54,10 @@ struct http_server_config {
 	const char *host; /* numeric address */
 	uint16_t port; /* 0: any free one */
 	size_t max_connections;
+	/* 0: whoever comes when all connections are taken is refused. Else a connection is a stranger's
+	 * until http_keep, of one network (an IPv4 address, 64 bits of an IPv6 one) there are so many at
+	 * most, and the oldest stranger, of its own network if that has so many, makes room for the next. */
+	size_t max_strangers;
 	size_t max_header_bytes; /* request line and headers */
 	size_t max_body_bytes;
 	uint64_t header_timeout_ms; /* from the connection's or the last answer's end; keep-alive
@@ -85,6 +89,9 @@ uint16_t http_server_port(const struct http_server *server);
 void http_reply(struct http_server *server, struct http_conn_id conn, int status,
 		const struct http_header *headers, size_t n_headers, const void *body,
 		size_t body_len);
+
+/* This connection is no stranger's any more. On the loop. */
+void http_keep(struct http_server *server, struct http_conn_id conn);
 
 /* ---- WebSocket ---- */
 
