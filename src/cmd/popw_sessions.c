@@ -5,12 +5,19 @@
 enum { LIMIT_MAX = 10000 };
 
 static const struct column list_columns[] = {
-	{ "PROOF", "id" },         { "STARTED", "started_at" },
-	{ "MACHINE", "machine" },  { "DEVICE", "device" },
-	{ "MODEL", "model" },      { "CLASS", "class" },
-	{ "KIND", "kind" },        { "STATE", "state" },
-	{ "PANEL", "panel_size" }, { "WANTED", "panel_wanted" },
-	{ "DETAIL", "detail" },    { 0 },
+	{ "PROOF", "id" },
+	{ "STARTED", "started_at" },
+	{ "MACHINE", "machine" },
+	{ "DEVICE", "device" },
+	{ "MODEL", "model" },
+	{ "CLASS", "class" },
+	{ "KIND", "kind" },
+	{ "STATE", "state" },
+	{ "PANEL", "panel_size" },
+	{ "WANTED", "panel_wanted" },
+	{ "APPEAL", "appeals.owner.state" },
+	{ "DETAIL", "detail" },
+	{ 0 },
 };
 
 static const struct column admin_columns[] = {
@@ -24,7 +31,9 @@ static const struct column admin_columns[] = {
 	{ "WANTED", "panel_wanted" },
 	{ "PLANTED", "planted" },
 	{ "DISAGREE", "disagreement" },
-	{ "APPEAL", "appeal" },
+	{ "APPEAL", "appeals.owner.state" },
+	{ "CHECKERS'", "appeals.checkers.state" },
+	{ "LOOKED AGAIN", "appeals.network.state" },
 	{ "DETAIL", "detail" },
 	{ 0 },
 };
@@ -63,8 +72,13 @@ static const struct column whole_columns[] = {
 	{ "bits by the network", "own_bits" },
 	{ "disagreement", "disagreement" },
 	{ "planted", "planted" },
-	{ "appeal", "appeal" },
-	{ "appeal against", "parent" },
+	{ "held for an appeal against", "parent" },
+	{ "owner may appeal until", "appeal_until" },
+	{ "owner's appeal", "appeals.owner.state" },
+	{ "held for it", "appeals.owner.session" },
+	{ "checkers' appeal", "appeals.checkers.state" },
+	{ "network's second look", "appeals.network.state" },
+	{ "held for that", "appeals.network.session" },
 	{ 0 },
 };
 
@@ -156,7 +170,9 @@ static const struct option_table show_table = {
 static const struct option_table appeal_table = {
 	.usage = "kaisar popw appeal [OPTIONS] PROOF",
 	.about = "Asks for another look within a day: at your machine by a larger panel, or at\n"
-		 "what your checker found, which was marked wrong.",
+		 "what your checker found, which was marked wrong. Each side asks once a session:\n"
+		 "the machine's owner, and all marked checkers together. `kaisar popw show PROOF`\n"
+		 "says what comes of it: upheld, overturned or undecided.",
 	.rows = plain_rows,
 	.words_min = 1,
 	.words_max = 1,

@@ -116,6 +116,34 @@ test('a machine that fails while it is rented is flagged, and its tenant pays no
   await agent.program.stop()
 })
 
+// Against a session that passed: the liar asks first and is heard in vain, and the machine's owner is heard all the same.
+async function appealBySides(proof, liar, agent) {
+  const appeal = (by, status) => by.post(`/v1/proofs/${proof}/appeal`, {}, status)
+  const state = async (side) => (await tenant.get(`/v1/proofs/${proof}`)).appeals[side]
+  await appeal(tenant, 403)
+  assert.equal((await appeal(liar.owner, 202)).appeals.owner, null)
+  assert.match((await appeal(liar.owner, 409)).title, /heard once, all together/)
+  await until('the hearing', async () => (await state('checkers')).state === 'upheld', slow)
+  const heard = (await liar.owner.get('/v1/events')).items.filter((e) => e.type === 'proof.appeal_decided')
+  assert.deepEqual(heard.map((e) => [e.subject, e.data.checker, e.data.cleared]), [[proof, liar.address, false]])
+
+  assert.ok((await tenant.get(`/v1/proofs/${proof}`)).appeal_until)
+  await appeal(agent.provider, 202)
+  assert.match((await appeal(agent.provider, 409)).title, /appeals against a session once/)
+  network.runChecker(honest[2])
+  const { session } = await until('the second look', async () => {
+    const now = await state('owner')
+    return now.state === 'upheld' && now
+  }, slow)
+  const again = await tenant.get(`/v1/proofs/${session}`)
+  assert.deepEqual([again.kind, again.parent, again.state, again.appeal_until], ['appeal', proof, 'passed', null])
+  await agent.provider.post(`/v1/proofs/${session}/appeal`, {}, 409)
+  const shown = await admin('popw', 'show', proof)
+  assert.match(shown, new RegExp(`^owner's appeal +upheld\nheld for it +${session}\ncheckers' appeal +upheld$`, 'm'))
+  assert.match(await admin('popw', 'show', session), new RegExp(`^held for an appeal against +${proof}$`, 'm'))
+  await honest[2].program.stop()
+}
+
 test('a liar among three is wrong, and banned after two; a silent one is only silent', async () => {
   const agent = await network.worker()
   await proved(agent)
@@ -138,6 +166,7 @@ test('a liar among three is wrong, and banned after two; a silent one is only si
   assert.match(shown, /^panel +3\npanel wanted +3\nbits by the panel +31\nbits by the network +31\ndisagreement +no\nplanted +no$/m)
   await tenant.get(`/v1/checkers/${liar.address}/tasks`, 404)
   await liar.program.stop()
+  await appealBySides(mark.proof, liar, agent)
 
   const mute = await network.checker({ program: cheat('silent') })
   await until('it to be marked silent', async () =>

@@ -8,7 +8,8 @@
 
 enum proof_outcome {
 	PROOF_E_TOO_LATE = ROUTE_E_MODULE, /* appeals: a day after the session at most */
-	PROOF_E_APPEALED, /* once a session */
+	PROOF_E_APPEALED, /* the machine's owner: once a session, and not against that appeal's */
+	PROOF_E_HEARD, /* the checkers that were marked wrong: once a session, for all of them */
 	PROOF_E_RUNNING, /* not over yet */
 	PROOF_E_NOT_CONCERNED, /* neither the machine's owner nor a checker that was marked wrong */
 	PROOF_E_NO_RECORD, /* it ended without being judged */

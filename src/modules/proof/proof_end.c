@@ -35,6 +35,14 @@ enum proof_blame proof_end_blame(enum proof_end end)
 	return rows[end].blame;
 }
 
+enum proof_end proof_end_of(const char *word)
+{
+	for (int end = END_NONE + 1; end < END_COUNT; end++)
+		if (strcmp(rows[end].word, word) == 0)
+			return (enum proof_end)end;
+	return END_NONE;
+}
+
 enum proof_end proof_end_of_worker(const char *reason)
 {
 	for (int end = 0; end < END_COUNT; end++)

@@ -37,6 +37,8 @@ enum proof_blame {
 
 /* "worker_silent": stable, for programs. */
 const char *proof_end_word(enum proof_end end);
+/* The end that the word says; END_NONE: it says none. */
+enum proof_end proof_end_of(const char *word);
 enum proof_blame proof_end_blame(enum proof_end end);
 
 /* What a worker may give as its reason (wire.h's WIRE_PROOF_*); any other word is END_BROKEN. */

@@ -9,7 +9,6 @@ static const char *const device_words[] = { "", "gpu", "host", "disk" };
 static const char *const kind_words[] = { "",       "registration", "standby",
 					  "rented", "appeal",       "self_test" };
 static const char *const mark_words[] = { "none", "valid", "wrong", "silent", "deviating" };
-static const char *const appeal_words[] = { "none", "queued", "done", "expired" };
 
 static const char *word_of(const char *const *words, size_t n, int64_t at)
 {
@@ -47,13 +46,29 @@ static const char *state_of(const struct proof_row *row)
 	return row->live ? "live" : *row->outcome ? row->outcome : row->reason;
 }
 
+/* null: the side did not ask. */
+static json_t *appeal_json(const struct proof_appeal *appeal)
+{
+	if (appeal->state == APPEAL_NONE)
+		return json_null();
+	return json_pack("{s:s, s:o}", "state", appeal_state_word(appeal->state), "session",
+			 id_or_null(appeal->session));
+}
+
+static json_t *appeals_json(const struct proof_row *row)
+{
+	return json_pack("{s:o, s:o, s:o}", "owner", appeal_json(&row->appeals[APPEAL_OWNER]),
+			 "checkers", appeal_json(&row->appeals[APPEAL_CHECKERS]), "network",
+			 appeal_json(&row->appeals[APPEAL_NETWORK]));
+}
+
 /* A planted one is told apart only when it is over: as long as it goes on, it looks like any other. */
 json_t *proof_json(const struct proof_row *row, size_t n_members)
 {
 	return json_pack(
 		"{s:o, s:o, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:I, "
 		"s:I, "
-		"s:o, s:o, s:o, s:s}",
+		"s:o, s:o, s:o, s:o}",
 		"id", id_or_null(row->id), "machine", encode_address(&row->machine.address),
 		"device", WORD(device_words, row->device), "gpu", row->uuid, "model", row->model,
 		"class", class_of(row), "kind", WORD(kind_words, row->kind), "attempt",
@@ -62,8 +77,8 @@ json_t *proof_json(const struct proof_row *row, size_t n_members)
 		row->planted && !row->live, "cohort", row->cohort, "disagreement",
 		row->disagreement, "panel_wanted", (json_int_t)row->wanted, "panel_size",
 		(json_int_t)n_members, "started_at", encode_time(row->started_ms), "ended_at",
-		encode_time(row->ended_ms), "parent", id_or_null(row->parent), "appeal",
-		WORD(appeal_words, row->appeal));
+		encode_time(row->ended_ms), "parent", id_or_null(row->parent), "appeals",
+		appeals_json(row));
 }
 
 static json_t *members_json(const struct proof_member *members, size_t n)
@@ -102,16 +117,18 @@ static json_t *verdict_json(const struct proof_row *row)
 	return verdict ? verdict : json_null();
 }
 
-json_t *proof_json_whole(const struct proof_row *row, const struct proof_member *members, size_t n)
+json_t *proof_json_whole(const struct proof_row *row, const struct proof_member *members, size_t n,
+			 int64_t appeal_until_ms)
 {
 	json_t *json = proof_json(row, n);
 	json_t *more = json_pack(
-		"{s:{s:I, s:o, s:I}, s:o, s:o, s:o, s:o, s:I}", "beacon", "slot",
+		"{s:{s:I, s:o, s:I}, s:o, s:o, s:o, s:o, s:I, s:o}", "beacon", "slot",
 		(json_int_t)row->slot, "value", encode_bytes(row->beacon.bytes, HASH_SIZE), "chain",
 		(json_int_t)row->chain, "members", members_json(members, n), "candidates",
 		proof_json_base64(row->candidates, row->candidates_len), "session",
 		proof_json_base64(row->session, SESSION_SIZE), "verdict", verdict_json(row),
-		"own_bits", (json_int_t)row->own_bits);
+		"own_bits", (json_int_t)row->own_bits, "appeal_until",
+		encode_time(appeal_until_ms));
 
 	if (!json || !more || json_object_update(json, more) < 0) {
 		json_decref(json);

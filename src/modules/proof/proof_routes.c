@@ -179,13 +179,17 @@ static int find(const struct request *request, struct tx *tx, struct proof_row *
 	return proof_store_get(tx, id, ret_row);
 }
 
-static int answer_whole(struct tx *tx, const struct proof_row *row, int status, struct reply *reply)
+static int answer_whole(const struct request *request, struct tx *tx, const struct proof_row *row,
+			int status, struct reply *reply)
 {
 	struct proof_member *members;
+	int64_t until_ms;
 	size_t n;
 	int r = proof_store_members(tx, row->id, &members, &n);
 
-	return r != 0 ? r : reply_with(reply, status, proof_json_whole(row, members, n));
+	if (r == 0)
+		r = appeals_until(tx, row, clock_now_ms(request->context->clock), &until_ms);
+	return r != 0 ? r : reply_with(reply, status, proof_json_whole(row, members, n, until_ms));
 }
 
 static int get_proof(struct request *request, struct tx *tx, struct reply *reply)
@@ -193,7 +197,7 @@ static int get_proof(struct request *request, struct tx *tx, struct reply *reply
 	struct proof_row row;
 	int r = find(request, tx, &row);
 
-	return r != 0 ? r : answer_whole(tx, &row, 200, reply);
+	return r != 0 ? r : answer_whole(request, tx, &row, 200, reply);
 }
 
 static int get_record(struct request *request, struct tx *tx, struct reply *reply)
@@ -225,7 +229,7 @@ static int post_appeal(struct request *request, struct tx *tx, struct reply *rep
 	if (r != 0)
 		return r;
 	job_wake(request->context, "proof_appeals");
-	return answer_whole(tx, &row, 202, reply);
+	return answer_whole(request, tx, &row, 202, reply);
 }
 
 static int get_beacon(struct request *request, struct tx *tx, struct reply *reply)
@@ -281,7 +285,10 @@ static const struct outcome_row outcomes[] = {
 	{ PROOF_E_TOO_LATE, 409, "appeal-too-late",
 	  "A session can be appealed against within a day after its end." },
 	{ PROOF_E_APPEALED, 409, "appealed",
-	  "A session is appealed against once, and an appeal is the last look; GET "
+	  "A machine's owner appeals against a session once, and that appeal's session is the last "
+	  "look; GET /v1/proofs/{proof} (`kaisar popw show`) says what came of it." },
+	{ PROOF_E_HEARD, 409, "heard",
+	  "The checkers that were marked wrong in a session are heard once, all together; GET "
 	  "/v1/proofs/{proof} (`kaisar popw show`) says what came of it." },
 	{ PROOF_E_RUNNING, 409, "proof-running", "The session is not over yet." },
 	{ PROOF_E_NOT_CONCERNED, 403, "not-concerned",

@@ -68,6 +68,9 @@ struct worker_standing stage_standing(struct stage *stage, enum worker_device de
 /* All sessions, newest first; in the store's arena, which the caller resets. */
 size_t stage_proofs(struct stage *stage, struct proof_row **ret_rows);
 
+/* An appeal; its outcome. */
+int stage_appeal(struct stage *stage, struct proof_id id, struct account_id account);
+
 /* A checker that watches the machine polls it, or one that nobody knows; whether an answer came back. */
 bool stage_poll(struct stage *stage);
 bool stage_poll_by_stranger(struct stage *stage);

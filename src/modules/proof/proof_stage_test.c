@@ -10,6 +10,8 @@
 #include "io/migrate.h"
 #include "modules/billing/billing.h"
 #include "modules/logging/logging.h"
+#include "modules/logging/logging.h"
+#include "modules/proof/appeals.h"
 #include "modules/proof/proof.h"
 #include "modules/proof/schedule.h"
 #include "modules/proof/settle.h"
@@ -921,6 +923,26 @@ size_t stage_proofs(struct stage *of, struct proof_row **ret_rows)
 	assert_int_equal(db_run(of->store.db, TX_READ, of->store.arena, tx_proofs, &reading), 0);
 	*ret_rows = reading.rows;
 	return reading.n;
+}
+
+struct appealing {
+	struct stage *stage;
+	struct proof_id id;
+	struct account_id account;
+};
+
+static int tx_ask(struct tx *tx, void *arg)
+{
+	struct appealing *appealing = arg;
+
+	return appeals_ask(&appealing->stage->context, tx, appealing->id, appealing->account);
+}
+
+int stage_appeal(struct stage *of, struct proof_id id, struct account_id account)
+{
+	struct appealing appealing = { of, id, account };
+
+	return store_run(&of->store, TX_WRITE, tx_ask, &appealing);
 }
 
 static const struct CMUnitTest *group;

@@ -2,22 +2,21 @@
 
 #include "io/store_values.h"
 
+#define OF_APPEAL(side, column) \
+	"(SELECT a." column " FROM proof_appeals a WHERE a.proof = proofs.id AND a.side = " side ")"
+#define APPEAL(side)                                            \
+	OF_APPEAL(side, "state")                                \
+	" AS state" side ", " OF_APPEAL(side, "session") " AS " \
+							 "session" side
 #define COLUMNS                                                                                    \
 	"id, machine, owner, device, uuid, model, kind, attempt, planted, parent, lease, slot, "   \
 	"beacon, chain, wanted, candidates, session, live, reason, phase, detail, outcome, "       \
-	"verdict, own_bits, disagreement, started_at, ended_at, appeal, appeal_member, appeal_by," \
-	" appealed_at, cohort"
-
-static const char *const appeal_words[] = { "", "queued", "done", "expired" };
+	"verdict, own_bits, disagreement, started_at, ended_at, cohort, " APPEAL("1") ", " APPEAL( \
+		"2") ", " APPEAL("3")
 
 static struct sql_value id_value(const struct proof_id *id)
 {
 	return sql_blob(id->bytes, sizeof(id->bytes));
-}
-
-static struct sql_value time_value(int64_t ms)
-{
-	return ms ? sql_int(ms) : sql_null();
 }
 
 static bool is_id(const struct proof_id *id)
@@ -51,8 +50,28 @@ static int read_ids(const struct sql_rows *rows, size_t i, struct proof_row *row
 		r = rows_bytes(rows, i, "beacon", row->beacon.bytes, HASH_SIZE);
 	if (r == 0)
 		r = rows_bytes(rows, i, "session", row->session, SESSION_SIZE);
-	if (r == 0)
-		r = rows_bytes(rows, i, "appeal_by", row->appeal_by.address.bytes, 20);
+	return r;
+}
+
+static int read_appeals(const struct sql_rows *rows, size_t i, struct proof_row *row)
+{
+	static const struct {
+		const char *state, *session;
+	} columns[APPEAL_SIDES_END] = { [APPEAL_OWNER] = { "state1", "session1" },
+					[APPEAL_CHECKERS] = { "state2", "session2" },
+					[APPEAL_NETWORK] = { "state3", "session3" } };
+	int r = 0;
+
+	for (int side = APPEAL_OWNER; r == 0 && side < APPEAL_SIDES_END; side++) {
+		struct proof_appeal *appeal = &row->appeals[side];
+
+		if (rows_null(rows, i, columns[side].state))
+			continue;
+		r = appeal_state_of(rows_text(rows, i, columns[side].state), &appeal->state);
+		if (r == 0)
+			r = rows_bytes(rows, i, columns[side].session, appeal->session.bytes,
+				       sizeof(appeal->session.bytes));
+	}
 	return r;
 }
 
@@ -80,17 +99,13 @@ static int read_row(const struct sql_rows *rows, size_t i, struct proof_row *ret
 		.disagreement = rows_int(rows, i, "disagreement") != 0,
 		.started_ms = rows_int(rows, i, "started_at"),
 		.ended_ms = rows_int(rows, i, "ended_at"),
-		.appeal_member = rows_int(rows, i, "appeal_member"),
-		.appealed_ms = rows_int(rows, i, "appealed_at"),
 	};
-	const char *appeal = rows_text(rows, i, "appeal");
 	int r;
 
 	row.candidates = rows_blob(rows, i, "candidates", &row.candidates_len);
-	for (size_t a = 0; a < ARRAY_SIZE(appeal_words); a++)
-		if (strcmp(appeal, appeal_words[a]) == 0)
-			row.appeal = (enum proof_appeal)a;
 	r = read_ids(rows, i, &row);
+	if (r == 0)
+		r = read_appeals(rows, i, &row);
 	if (r == 0)
 		*ret_row = row;
 	return r;
@@ -143,17 +158,6 @@ int proof_store_list(struct tx *tx, const struct proof_page *page, struct proof_
 				sql_text(outcome), sql_int(page->all), sql_int(page->disagreements),
 				sql_int(page->planted), sql_int(page->limit)),
 		     &rows);
-	return r != 0 ? r : read_rows(tx, rows, ret_rows, ret_n);
-}
-
-int proof_store_appeals(struct tx *tx, size_t max, struct proof_row **ret_rows, size_t *ret_n)
-{
-	struct sql_rows *rows;
-	int r = tx_query(tx,
-			 "SELECT " COLUMNS " FROM proofs WHERE appeal = 'queued' "
-			 "ORDER BY id LIMIT $1",
-			 SQL_PARAMS(sql_int((int64_t)max)), &rows);
-
 	return r != 0 ? r : read_rows(tx, rows, ret_rows, ret_n);
 }
 
@@ -242,9 +246,8 @@ int proof_store_add(struct tx *tx, const struct proof_row *row, const struct pro
 		"INSERT INTO proofs (id, machine, owner, device, uuid, model, kind, attempt, "
 		"planted, parent, lease, slot, beacon, chain, wanted, candidates, session, live, "
 		"reason, phase, detail, outcome, verdict, own_bits, disagreement, started_at, "
-		"appeal, appeal_member, cohort) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
-		"$11, $12, "
-		"$13, $14, $15, $16, $17, 1, '', '', '', '', '', 0, 0, $18, '', -1, $19)",
+		"cohort) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
+		"$13, $14, $15, $16, $17, 1, '', '', '', '', '', 0, 0, $18, $19)",
 		SQL_PARAMS(id_value(&row->id), sql_address(&row->machine.address),
 			   sql_address(&row->owner.address), sql_int(row->device),
 			   sql_text(row->uuid), sql_text(row->model), sql_int(row->kind),
@@ -265,17 +268,15 @@ int proof_store_add(struct tx *tx, const struct proof_row *row, const struct pro
 int proof_store_end(struct tx *tx, const struct proof_row *row)
 {
 	int64_t changed;
-	int r = tx_exec(tx,
-			"UPDATE proofs SET live = 0, reason = $1, phase = $2, detail = $3, "
-			"outcome = $4, verdict = $5, own_bits = $6, disagreement = $7, "
-			"ended_at = $8, appeal = $9, appealed_at = $10 WHERE id = $11 AND live = 1",
-			SQL_PARAMS(sql_text(row->reason), sql_text(row->phase),
-				   sql_text(row->detail), sql_text(row->outcome),
-				   sql_text(row->verdict), sql_int(row->own_bits),
-				   sql_int(row->disagreement), sql_int(row->ended_ms),
-				   sql_text(appeal_words[row->appeal]),
-				   time_value(row->appealed_ms), id_value(&row->id)),
-			&changed);
+	int r = tx_exec(
+		tx,
+		"UPDATE proofs SET live = 0, reason = $1, phase = $2, detail = $3, "
+		"outcome = $4, verdict = $5, own_bits = $6, disagreement = $7, "
+		"ended_at = $8 WHERE id = $9 AND live = 1",
+		SQL_PARAMS(sql_text(row->reason), sql_text(row->phase), sql_text(row->detail),
+			   sql_text(row->outcome), sql_text(row->verdict), sql_int(row->own_bits),
+			   sql_int(row->disagreement), sql_int(row->ended_ms), id_value(&row->id)),
+		&changed);
 
 	if (r != 0)
 		return fault_of(r);
@@ -294,27 +295,12 @@ int proof_store_mark(struct tx *tx, struct proof_id id, size_t member, int64_t m
 		       SQL_PARAMS(sql_int(mark), id_value(&id), sql_int((int64_t)member)), NULL);
 }
 
-int proof_store_appeal(struct tx *tx, const struct proof_row *row)
-{
-	static const struct account_id nobody;
-
-	return tx_exec(tx,
-		       "UPDATE proofs SET appeal = $1, appeal_member = $2, appeal_by = $3, "
-		       "appealed_at = $4 WHERE id = $5",
-		       SQL_PARAMS(sql_text(appeal_words[row->appeal]), sql_int(row->appeal_member),
-				  account_equal(row->appeal_by, nobody)
-					  ? sql_null()
-					  : sql_address(&row->appeal_by.address),
-				  time_value(row->appealed_ms), id_value(&row->id)),
-		       NULL);
-}
-
-/* An appeal that the restart cut short is still owed. */
+/* An appeal that the restart cut short is still owed, at once. */
 static int requeue_appeals(struct tx *tx)
 {
 	return tx_exec(tx,
-		       "UPDATE proofs SET appeal = 'queued' WHERE appeal = 'done' AND id IN "
-		       "(SELECT parent FROM proofs WHERE live = 1 AND kind = $1)",
+		       "UPDATE proof_appeals SET state = 'queued', due_at = 0 WHERE state = 'live' "
+		       "AND session IN (SELECT id FROM proofs WHERE live = 1 AND kind = $1)",
 		       SQL_PARAMS(sql_int(SESSION_APPEAL)), NULL);
 }
 

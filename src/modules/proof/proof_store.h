@@ -10,7 +10,35 @@
 
 /* ---- sessions ---- */
 
-enum proof_appeal { APPEAL_NONE, APPEAL_QUEUED, APPEAL_DONE, APPEAL_EXPIRED };
+/* Who may ask for a second look at a session, each once. */
+enum appeal_side {
+	APPEAL_OWNER = 1, /* of the machine */
+	APPEAL_CHECKERS, /* all that were marked wrong, together */
+	APPEAL_NETWORK, /* the control plane, which found something else than the panel */
+	APPEAL_SIDES_END,
+};
+
+enum appeal_state {
+	APPEAL_NONE, /* nobody asked */
+	APPEAL_QUEUED,
+	APPEAL_LIVE, /* its session goes on */
+	APPEAL_UPHELD, /* the same was found again */
+	APPEAL_OVERTURNED, /* something else was found, which stands now */
+	APPEAL_UNDECIDED, /* it was looked at, and nothing was found */
+	APPEAL_EXPIRED, /* no look came to anything in time */
+	APPEAL_STATES_END,
+};
+
+/* "queued": stable, for programs. */
+const char *appeal_state_word(enum appeal_state state);
+/* -EIO: it is none of them. */
+_must_check_ int appeal_state_of(const char *word, enum appeal_state *ret_state);
+
+/* As a session's row tells it. */
+struct proof_appeal {
+	enum appeal_state state;
+	struct proof_id session; /* that was held for it last; zeros: none */
+};
 
 struct proof_row {
 	struct proof_id id, parent; /* parent: of an appeal; zeros: none */
@@ -31,10 +59,7 @@ struct proof_row {
 	int64_t own_bits;
 	bool disagreement;
 	int64_t started_ms, ended_ms;
-	enum proof_appeal appeal;
-	int64_t appeal_member; /* whose mark is appealed; -1: the verdict itself */
-	struct account_id appeal_by;
-	int64_t appealed_ms;
+	struct proof_appeal appeals[APPEAL_SIDES_END]; /* by side; read only */
 };
 
 struct proof_member {
@@ -55,15 +80,13 @@ _must_check_ int proof_store_members(struct tx *tx, struct proof_id id,
 _must_check_ int proof_store_record(struct tx *tx, struct proof_id id, const void **ret_bytes,
 				    size_t *ret_len);
 
-/* Writes how the live session ended: reason to disagreement, ended_ms, and its appeal.
- * ROUTE_E_NOT_FOUND: it is over. */
+/* Writes how the live session ended: reason to disagreement, and ended_ms. ROUTE_E_NOT_FOUND: it is over. */
 _must_check_ int proof_store_end(struct tx *tx, const struct proof_row *row);
 _must_check_ int proof_store_record_add(struct tx *tx, struct proof_id id, const void *bytes,
 					size_t len);
 _must_check_ int proof_store_mark(struct tx *tx, struct proof_id id, size_t member, int64_t mark);
-_must_check_ int proof_store_appeal(struct tx *tx, const struct proof_row *row);
 
-/* Every live session ends as interrupted; whose appeal that was is queued again. */
+/* Every live session ends as interrupted; the appeal for which it was held is queued again. */
 _must_check_ int proof_store_interrupt(struct tx *tx, int64_t now_ms);
 
 struct proof_page {
@@ -79,12 +102,41 @@ struct proof_page {
 /* Newest first. */
 _must_check_ int proof_store_list(struct tx *tx, const struct proof_page *page,
 				  struct proof_row **ret_rows, size_t *ret_n);
-/* Oldest first. */
-_must_check_ int proof_store_appeals(struct tx *tx, size_t max, struct proof_row **ret_rows,
-				     size_t *ret_n);
 /* Sessions that the device had. */
 _must_check_ int proof_store_attempts(struct tx *tx, struct machine_id machine, int64_t device,
 				      const char *uuid, int64_t *ret_n);
+
+/* ---- appeals ---- */
+
+struct appeal_row {
+	struct proof_id proof; /* against which */
+	enum appeal_side side;
+	enum appeal_state state;
+	struct account_id by; /* zeros: the network */
+	int64_t asked_ms, due_ms; /* due_ms: not before is its next session */
+	int64_t decided_ms; /* 0: not yet */
+	struct proof_id session; /* the last that was held for it; zeros: none */
+	int64_t sessions;
+	/* of the session appealed against; only read */
+	struct machine_id machine;
+	struct account_id owner;
+	int64_t device;
+	const char *uuid;
+};
+
+/* A side that asked before is a fault. */
+_must_check_ int appeal_store_add(struct tx *tx, const struct appeal_row *row);
+/* Its state, due_ms, decided_ms, session and sessions. ROUTE_E_NOT_FOUND. */
+_must_check_ int appeal_store_set(struct tx *tx, const struct appeal_row *row);
+/* ROUTE_E_NOT_FOUND: the side did not ask. */
+_must_check_ int appeal_store_get(struct tx *tx, struct proof_id proof, enum appeal_side side,
+				  struct appeal_row *ret_row);
+/* Those that are queued and due at @now_ms, of checkers or of the others: by session, beginning behind @after and
+ * round to it, so that none that waits keeps others from being looked at. */
+_must_check_ int appeal_store_queued(struct tx *tx, bool of_checkers, int64_t now_ms,
+				     struct proof_id after, size_t max,
+				     struct appeal_row **ret_rows, size_t *ret_n);
+
 /* ---- the beacon ---- */
 
 _must_check_ int proof_store_chain_add(struct tx *tx, const struct beacon_chain *chain,

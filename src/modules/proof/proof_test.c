@@ -2,9 +2,7 @@
 
 #include <unistd.h>
 
-#include "io/db_fault.h"
 #include "modules/billing/billing.h"
-#include "modules/proof/appeals.h"
 #include "modules/proof/draft.h"
 #include "modules/proof/hours.h"
 #include "modules/proof/panel.h"
@@ -243,51 +241,6 @@ static struct worker_standing check_host(struct stage *stage, int64_t n)
 	return stage_standing(stage, WORKER_DEVICE_HOST);
 }
 
-/* ---- appeals ---- */
-
-static int tx_ask(struct tx *tx, void *arg)
-{
-	struct call *call = arg;
-
-	return appeals_ask(&call->stage->context, tx, call->id, call->account);
-}
-
-static int ask(struct stage *stage, struct proof_id id, struct account_id account)
-{
-	struct call call = { .stage = stage, .id = id, .account = account };
-
-	return store_run(&stage->store, TX_WRITE, tx_ask, &call);
-}
-
-static void test_appeals(void **state)
-{
-	static const struct account_id stranger = { { { 9 } } };
-	struct stage *stage = *state;
-	struct proof_row *rows;
-	struct proof_id id;
-	size_t n;
-
-	stage->refusal = "no_device";
-	stage_until(stage, 1);
-	n = stage_proofs(stage, &rows);
-	id = rows[n - 1].id;
-	assert_int_equal(ask(stage, id, stranger), PROOF_E_NOT_CONCERNED);
-	assert_int_equal(ask(stage, id, stage->checkers_owner), PROOF_E_NOT_CONCERNED);
-	assert_int_equal(ask(stage, id, stage->owner), 0);
-	assert_int_equal(ask(stage, id, stage->owner), PROOF_E_APPEALED);
-	stage_until(stage, 3);
-	/* The second look is the last. */
-	n = stage_proofs(stage, &rows);
-	while (n > 0 && rows[n - 1].kind != SESSION_APPEAL)
-		n--;
-	assert_true(n > 0);
-	id = rows[n - 1].id;
-	assert_int_equal(ask(stage, id, stage->owner), PROOF_E_APPEALED);
-	assert_int_equal(stage_standing(stage, WORKER_DEVICE_HOST).failures, 2);
-	stage->refusal = NULL;
-	assert_int_equal(check_host(stage, 4).state, WORKER_PROVED);
-}
-
 /* Its agent may be stopped, or its network down, for the seconds of one measurement. */
 static void test_bandwidth_outlives_one_session_that_measures_none(void **state)
 {
@@ -304,7 +257,7 @@ static void test_bandwidth_outlives_one_session_that_measures_none(void **state)
 
 	stage->kbps = 0;
 	assert_int_equal(stage_proofs(stage, &rows), 2);
-	assert_int_equal(ask(stage, rows[1].id, stage->owner), 0);
+	assert_int_equal(stage_appeal(stage, rows[1].id, stage->owner), 0);
 	stage_until(stage, 3);
 	host = stage_standing(stage, WORKER_DEVICE_HOST);
 	assert_int_equal(host.state, WORKER_PROVED);
@@ -322,88 +275,6 @@ static void test_bandwidth_outlives_one_session_that_measures_none(void **state)
 	stage->kbps = 500;
 	store_exec(&stage->store, "UPDATE worker_devices SET state = 0 WHERE kind = 2");
 	assert_int_equal(check_host(stage, 5).up_kbps, CHECKERS * 500);
-}
-
-static int tx_interrupt(struct tx *tx, void *arg _unused_)
-{
-	return proof_store_interrupt(tx, 1);
-}
-
-static void test_an_appeal_outlives_a_restart(void **state)
-{
-	struct stage *stage = *state;
-	struct proof_row *rows;
-	struct proof_id id;
-	size_t n;
-
-	stage->refusal = "no_device";
-	stage_until(stage, 1);
-	n = stage_proofs(stage, &rows);
-	id = rows[n - 1].id;
-	assert_int_equal(ask(stage, id, stage->owner), 0);
-	stage_until(stage, 3);
-	store_exec(&stage->store, "UPDATE proofs SET live = 1, reason = '' WHERE kind = 4");
-	assert_int_equal(store_run(&stage->store, TX_WRITE, tx_interrupt, NULL), 0);
-	n = stage_proofs(stage, &rows);
-	for (size_t i = 0; i < n; i++)
-		if (memcmp(&rows[i].id, &id, sizeof(id)) == 0)
-			assert_int_equal(rows[i].appeal, APPEAL_QUEUED);
-		else
-			assert_int_equal(rows[i].appeal, APPEAL_NONE);
-}
-
-/* One that cannot be heard is heard at the next turn, and those behind it now. */
-static void test_an_appeal_that_fails_stops_no_other(void **state)
-{
-	struct stage *stage = *state;
-	struct proof_row *rows;
-	struct proof_id ids[2];
-
-	stage->manners[3] = LYING;
-	stage_until(stage, 2);
-	assert_int_equal(stage_proofs(stage, &rows), 2);
-	for (size_t i = 0; i < 2; i++)
-		ids[i] = rows[i].id;
-	for (size_t i = 0; i < 2; i++)
-		assert_int_equal(ask(stage, ids[i], stage->checkers_owner), 0);
-	db_fault_at(stage->store.db, DB_FAULT_STATEMENT, 2, -EIO);
-	assert_true(stage_job(stage, appeals_run) < 0);
-	db_fault_at(stage->store.db, DB_FAULT_STATEMENT, 0, 0);
-	assert_int_equal(store_number(&stage->store,
-				      "SELECT count(*) AS n FROM proofs WHERE appeal = 'done'"),
-			 1);
-	assert_int_equal(stage_job(stage, appeals_run), 0);
-	assert_int_equal(store_number(&stage->store,
-				      "SELECT count(*) AS n FROM proofs WHERE appeal = 'done'"),
-			 2);
-}
-
-static void test_a_liar_appeals_in_vain(void **state)
-{
-	struct stage *stage = *state;
-	struct proof_row *rows;
-	size_t n;
-
-	stage->manners[3] = LYING;
-	stage_until(stage, 1);
-	n = stage_proofs(stage, &rows);
-	assert_int_equal(ask(stage, rows[n - 1].id, stage->checkers_owner), 0);
-	assert_int_equal(stage_job(stage, appeals_run), 0);
-	n = stage_proofs(stage, &rows);
-	assert_int_equal(rows[n - 1].appeal, APPEAL_DONE);
-	assert_int_equal(stage->cleared, 0);
-	/* Had it been right, it would have been cleared. */
-	store_exec(&stage->store, "UPDATE proof_members SET mark = 2");
-	store_exec(&stage->store,
-		   "UPDATE proofs SET appeal = 'queued', appeal_member = 0, "
-		   "appeal_by = owner WHERE id = (SELECT id FROM proofs ORDER BY id LIMIT 1)");
-	for (int64_t member = 0; member < CHECKERS; member++) {
-		store_exec(&stage->store, "UPDATE proofs SET appeal = 'queued' "
-					  "WHERE id = (SELECT id FROM proofs ORDER BY id LIMIT 1)");
-		assert_int_equal(stage_job(stage, appeals_run), 0);
-		store_exec(&stage->store, "UPDATE proofs SET appeal_member = appeal_member + 1");
-	}
-	assert_int_equal(stage->cleared, CHECKERS - 1);
 }
 
 /* ---- testing checkers ---- */
@@ -1219,11 +1090,7 @@ int main(void)
 		STAGE_TEST(test_a_refusal_has_its_word),
 		STAGE_TEST(test_mute_checkers_are_marked_silent),
 		STAGE_TEST(test_a_restart_ends_what_went_on),
-		STAGE_TEST(test_appeals),
-		STAGE_TEST(test_an_appeal_outlives_a_restart),
 		STAGE_TEST(test_bandwidth_outlives_one_session_that_measures_none),
-		STAGE_TEST(test_an_appeal_that_fails_stops_no_other),
-		STAGE_TEST(test_a_liar_appeals_in_vain),
 		STAGE_TEST(test_who_looks_at_nothing_is_found_out),
 		STAGE_TEST(test_a_turn_begins_all_with_thousands_of_checkers),
 		STAGE_TEST(test_all_gpus_begin_or_none),

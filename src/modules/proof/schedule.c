@@ -2,6 +2,7 @@
 
 #include "api/settings.h"
 #include "base/log.h"
+#include "modules/proof/appeals.h"
 #include "modules/proof/cohort.h"
 #include "modules/proof/draft.h"
 #include "modules/proof/panel.h"
@@ -10,8 +11,7 @@
 enum {
 	DUE_MAX = 4096, /* devices that one turn looks at */
 	BEGIN_MAX = 64, /* sessions that one turn begins */
-	APPEALS_MAX = 16,
-	DAY_MS = 86400000,
+	APPEALS_MAX = 64,
 };
 
 struct turn {
@@ -280,58 +280,60 @@ static int add_cohort(struct turn *turn, struct tx *tx, int64_t now_ms)
 
 /* ---- appeals that ask for a fresh session ---- */
 
-static int find_device(struct turn *turn, struct tx *tx, const struct proof_row *row,
+static int find_device(struct turn *turn, struct tx *tx, const struct appeal_row *appeal,
 		       const struct worker_proof_device **ret_device)
 {
 	struct worker_proof_device *devices;
 	size_t n;
-	int r = worker_proof_devices(turn->context, tx, row->machine, &devices, &n);
+	int r = worker_proof_devices(turn->context, tx, appeal->machine, &devices, &n);
 
 	if (r != 0)
 		return r;
 	for (size_t i = 0; i < n; i++)
-		if ((int64_t)devices[i].device == row->device &&
-		    strcmp(devices[i].uuid, row->uuid) == 0) {
+		if ((int64_t)devices[i].device == appeal->device &&
+		    strcmp(devices[i].uuid, appeal->uuid) == 0) {
 			*ret_device = &devices[i];
 			return 0;
 		}
 	return ROUTE_E_NOT_FOUND;
 }
 
-/* Waits while the device is rented or away; a day later it is too late. */
-static int add_appeal(struct turn *turn, struct tx *tx, struct proof_row *row, int64_t now_ms)
+/* Waits while the device is rented or away, and for its owner's share of the room; a day later it is too late. */
+static int add_appeal(struct turn *turn, struct tx *tx, struct appeal_row *appeal, int64_t now_ms)
 {
 	const struct worker_proof_device *device;
 	size_t n = turn->n;
 	int r;
 
-	if (is_taken(turn, row->machine))
+	if (is_taken(turn, appeal->machine))
 		return 0;
-	r = find_device(turn, tx, row, &device);
+	r = find_device(turn, tx, appeal, &device);
 	if (r < 0)
 		return r;
-	if (r == 0 && !device->rented && worker_linked(row->machine))
-		r = add(turn, tx, device, SESSION_APPEAL, row->id);
+	if (r == 0 && !device->rented && worker_linked(appeal->machine) &&
+	    sessions_fair(turn->orders, n, &device->owner.address, SESSION_APPEAL, 1))
+		r = add(turn, tx, device, SESSION_APPEAL, appeal->proof);
 	if (r < 0)
 		return r;
 	if (turn->n > n)
-		row->appeal = APPEAL_DONE;
-	else if (r != 0 || now_ms > row->appealed_ms + DAY_MS)
-		row->appeal = APPEAL_EXPIRED;
-	else
-		return 0;
-	return proof_store_appeal(tx, row);
+		return appeals_begun(tx, appeal, turn->orders[n].session.id);
+	if (r != 0 || appeals_late(appeal, now_ms))
+		return appeals_expired(turn->context, tx, appeal);
+	return 0;
 }
 
+/* Those that wait keep none behind them from being looked at. The job never runs twice at once. */
 static int add_appeals(struct turn *turn, struct tx *tx, int64_t now_ms)
 {
-	struct proof_row *rows;
+	static struct proof_id after;
+	struct appeal_row *appeals;
 	size_t n;
-	int r = proof_store_appeals(tx, APPEALS_MAX, &rows, &n);
+	int r = appeal_store_queued(tx, false, now_ms, after, APPEALS_MAX, &appeals, &n);
 
-	for (size_t i = 0; r == 0 && i < n; i++)
-		if (rows[i].appeal_member < 0)
-			r = add_appeal(turn, tx, &rows[i], now_ms);
+	for (size_t i = 0; r == 0 && i < n && turn->n < turn->room; i++) {
+		after = appeals[i].proof;
+		r = add_appeal(turn, tx, &appeals[i], now_ms);
+	}
 	return r;
 }
 
@@ -358,7 +360,9 @@ static int tx_look(struct tx *tx, void *arg)
 {
 	struct turn *turn = arg;
 	struct worker_proof_device *devices = NULL;
-	struct proof_row *appeals;
+	struct appeal_row *appeals;
+	int64_t now_ms = clock_now_ms(turn->context->clock);
+	static const struct proof_id first;
 	size_t n = 0, n_appeals;
 	bool due = false;
 	int r = beacon_now(turn->context, tx, &turn->beacon);
@@ -372,10 +376,9 @@ static int tx_look(struct tx *tx, void *arg)
 		r = checker_eligible(turn->context, tx, &turn->checkers, &turn->n_checkers);
 	if (r != 0 || !has_panel(turn))
 		return r;
-	r = proof_store_appeals(tx, 1, &appeals, &n_appeals);
+	r = appeal_store_queued(tx, false, now_ms, first, 1, &appeals, &n_appeals);
 	if (r == 0)
-		r = worker_proof_due(turn->context, tx, clock_now_ms(turn->context->clock), DUE_MAX,
-				     &devices, &n);
+		r = worker_proof_due(turn->context, tx, now_ms, DUE_MAX, &devices, &n);
 	turn->work = r == 0 && (due || n_appeals > 0);
 	for (size_t i = 0; r == 0 && i < n && !turn->work; i++)
 		turn->work = may_begin(turn, &devices[i]);
@@ -418,7 +421,10 @@ static int tx_fail(struct tx *tx, void *arg)
 	row.reason = proof_end_word(END_FAULT);
 	row.detail = "it could not begin";
 	row.ended_ms = clock_now_ms(failing->context->clock);
-	return proof_store_end(tx, &row);
+	r = proof_store_end(tx, &row);
+	return r == 0 && row.kind == SESSION_APPEAL
+		       ? appeals_settled(failing->context, tx, &row, true)
+		       : r;
 }
 
 static int begin_all(struct turn *turn, struct arena *arena)

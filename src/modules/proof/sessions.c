@@ -97,10 +97,16 @@ struct shares {
 	size_t owners, unproved;
 };
 
+/* An appeal, too: it takes no room from machines that stand proved. */
+static bool is_of_unproved(enum session_kind kind)
+{
+	return kind == SESSION_REGISTRATION || kind == SESSION_APPEAL;
+}
+
 static void count_share(struct shares *shares, const struct sessions_order *order)
 {
 	shares->owners += address_equal(&order->owner, shares->owner);
-	shares->unproved += order->session.kind == SESSION_REGISTRATION;
+	shares->unproved += is_of_unproved((enum session_kind)order->session.kind);
 }
 
 size_t sessions_unproved_most(const struct settings *settings)
@@ -132,7 +138,7 @@ bool sessions_fair(const struct sessions_order *drafted, size_t n, const struct 
 			count_share(&shares, &live->order);
 	pthread_mutex_unlock(&all.mutex);
 	return sessions_owner_fair(settings, shares.owners, wanted) &&
-	       (kind != SESSION_REGISTRATION ||
+	       (!is_of_unproved(kind) ||
 		is_fair(shares.unproved, wanted, sessions_unproved_most(settings)));
 }
 

@@ -34,8 +34,8 @@ void sessions_stop(void);
 /* Places that are free. */
 size_t sessions_room(void);
 /* Whether, beside what goes on and the @n of @drafted, a machine of @owner may have @wanted places: an owner's
- * machines have a quarter of all, and all machines that are not proved together half, or one machine what
- * it needs. */
+ * machines have a quarter of all, and all machines that are not proved together half (sessions for appeals among
+ * them), or one machine what it needs. */
 bool sessions_fair(const struct sessions_order *drafted, size_t n, const struct address *owner,
 		   enum session_kind kind, size_t wanted);
 /* The first half of that: an owner whose machines have @taken places. */

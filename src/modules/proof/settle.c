@@ -6,6 +6,7 @@
 #include "modules/billing/billing.h"
 #include "modules/chain/chain.h"
 #include "modules/logging/logging.h"
+#include "modules/proof/appeals.h"
 #include "modules/proof/plan.h"
 #include "modules/proof/probe_store.h"
 #include "modules/proof/sessions.h"
@@ -416,12 +417,10 @@ static int write_end(struct settling *s, struct tx *tx)
 		row->disagreement = !s->agreed;
 		r = verdict_text(&s->order->session, &end->verdict, tx_arena(tx), &row->verdict);
 	}
-	if (row->disagreement && !row->planted && row->kind != SESSION_APPEAL) {
-		row->appeal = APPEAL_QUEUED;
-		row->appealed_ms = s->now_ms;
-	}
 	if (r == 0)
 		r = proof_store_end(tx, row);
+	if (r == 0 && row->disagreement && !row->planted && row->kind != SESSION_APPEAL)
+		r = appeals_ask_again(tx, row, s->now_ms);
 	if (r == 0 && s->judged)
 		r = proof_store_record_add(tx, row->id, end->record, end->record_len);
 	return r;
@@ -462,6 +461,8 @@ static int tx_settle(struct tx *tx, void *arg)
 	r = set_standing(s, tx, what);
 	if (r == 0)
 		r = excuse(s, tx, what);
+	if (r == 0 && s->row.kind == SESSION_APPEAL)
+		r = appeals_settled(s->context, tx, &s->row, what == FOUND_NOTHING);
 	return r == 0 ? tell(s, tx, what) : r;
 }
 
