@@ -1,9 +1,12 @@
 #include "modules/chain/chain_jobs.h"
 
 #include "modules/chain/anchors.h"
+#include "modules/chain/chain.h"
 #include "modules/chain/health.h"
+#include "modules/logging/logging.h"
 
 enum { LOOK_EVERY_MS = 1000, ANCHORS_ARENA_BYTES = 64 << 20 };
+enum { AUDITS_MAX = 250 /* leaves in a transaction: it holds up others */ };
 
 static int run_outbox(const struct context *context, struct arena *arena)
 {
@@ -47,9 +50,50 @@ static int run_anchors(const struct context *context, struct arena *small _unuse
 	return r == 0 ? health_anchors(context, arena, problem) : r;
 }
 
+/* ---- batches of the audit log, which the module logging seals and cannot anchor itself ---- */
+
+struct audits {
+	const struct context *context;
+	size_t n;
+};
+
+static int tx_audits(struct tx *tx, void *arg)
+{
+	struct audits *audits = arg;
+	struct audit_sealed *sealed;
+	uint8_t id[32];
+	int r = audit_sealed(tx, AUDITS_MAX, &sealed, &audits->n);
+
+	for (size_t i = 0; r == 0 && i < audits->n; i++) {
+		audit_batch_id(sealed[i].number, id);
+		r = chain_leaf(audits->context, tx, ANCHOR_AUDIT, id, sealed[i].digest);
+	}
+	return r == 0 && audits->n ? audit_taken(tx, sealed[audits->n - 1].number) : r;
+}
+
+static int tx_audits_look(struct tx *tx, void *arg)
+{
+	struct audits *audits = arg;
+	struct audit_sealed *sealed;
+
+	return audit_sealed(tx, 1, &sealed, &audits->n);
+}
+
+static int run_audits(const struct context *context, struct arena *arena)
+{
+	struct audits audits = { .context = context };
+	int r;
+
+	if (!chain_enabled())
+		return 0;
+	r = db_run(context->db, TX_READ, arena, tx_audits_look, &audits);
+	return r == 0 && audits.n ? db_run(context->db, TX_WRITE, arena, tx_audits, &audits) : r;
+}
+
 const struct job chain_jobs[] = {
 	{ "chain_outbox", LOOK_EVERY_MS, run_outbox, .outside = true },
 	{ "chain_indexer", LOOK_EVERY_MS, run_indexer, .outside = true },
+	{ "chain_audits", LOOK_EVERY_MS, run_audits },
 	{ "chain_anchors", LOOK_EVERY_MS, run_anchors, .outside = true },
 	{ 0 },
 };

@@ -93,17 +93,29 @@ int iam_profile(const struct context *context, struct tx *tx, struct account_id 
 	return 0;
 }
 
-static int role_event(const struct context *context, struct tx *tx, struct account_id account,
-		      enum role role, bool granted)
+static int tell_role(const struct request *request, struct tx *tx, struct account_id account,
+		     enum role role, bool granted)
 {
 	char subject[ADDRESS_TEXT_SIZE];
+	const struct audit_entry entry = {
+		.action = granted ? AUDIT_ROLE_GRANTED : AUDIT_ROLE_WITHDRAWN,
+		.by = AUDIT_OPERATOR,
+		.request = request,
+		.subject = subject,
+		.owner = &account,
+		.detail = json_pack("{s:s}", "role", role_words[role]),
+	};
 	json_t *data;
+	int r;
 
+	address_text(&account.address, subject);
+	r = audit_record(request->context, tx, &entry);
+	if (r != 0)
+		return r;
 	data = json_pack("{s:s, s:b}", "role", role_words[role], "granted", granted);
 	if (!data)
 		return -ENOMEM;
-	address_text(&account.address, subject);
-	return logging_event(context, tx, account, "role.changed", subject, data);
+	return logging_event(request->context, tx, account, "role.changed", subject, data);
 }
 
 /* A network without an operator could not get one back but through its settings. */
@@ -125,15 +137,16 @@ static int check_operator_remains(const struct context *context, struct tx *tx,
 	return holders + (int64_t)context->settings->n_operators > 1 ? 0 : IAM_E_LAST_OPERATOR;
 }
 
-int iam_role_set(const struct context *context, struct tx *tx, const struct caller *caller,
-		 struct account_id account, enum role role, bool granted)
+int iam_role_set(const struct request *request, struct tx *tx, struct account_id account,
+		 enum role role, bool granted)
 {
+	const struct context *context = request->context;
 	uint32_t caller_roles;
 	bool changed;
 	int r;
 
 	/* The token may be older than the caller's own loss of the role. */
-	r = iam_roles_of(context, tx, caller->account, &caller_roles);
+	r = iam_roles_of(context, tx, request->caller.account, &caller_roles);
 	if (r != 0)
 		return r;
 	if (!(caller_roles >> ROLE_OPERATOR & 1))
@@ -150,24 +163,49 @@ int iam_role_set(const struct context *context, struct tx *tx, const struct call
 		    : iam_store_role_revoke(tx, account, role, &changed);
 	if (r != 0 || !changed)
 		return r;
-	return role_event(context, tx, account, role, granted);
+	return tell_role(request, tx, account, role, granted);
 }
 
 /* ---- API keys ---- */
 
-static int key_event(const struct context *context, struct tx *tx, struct account_id account,
-		     struct api_key_id key, const char *type)
+static int tell_key(const struct request *request, struct tx *tx, struct api_key_id key,
+		    enum audit_action action, json_t *detail)
 {
 	char subject[ID_TEXT_SIZE];
+	const struct audit_entry entry = { .action = action,
+					   .by = AUDIT_ACCOUNT,
+					   .request = request,
+					   .subject = subject,
+					   .owner = &request->caller.account,
+					   .detail = detail };
+	int r;
 
 	api_key_id_text(&key, subject);
-	return logging_event(context, tx, account, type, subject, NULL);
+	r = audit_record(request->context, tx, &entry);
+	return r != 0 ? r
+		      : logging_event(request->context, tx, request->caller.account,
+				      audit_action_words[action], subject, NULL);
 }
 
-int iam_key_make(const struct context *context, struct tx *tx, const struct caller *caller,
-		 const struct iam_key_wish *wish, struct iam_key *ret_key,
-		 char ret_secret[static SECRET_TEXT_SIZE])
+static json_t *key_detail(const struct iam_key *key)
 {
+	json_t *list = json_array();
+	const char *word;
+
+	for (int p = PERM_ACCOUNT; list && (word = permission_word(p)); p++)
+		if (key->permissions >> p & 1 &&
+		    json_array_append_new(list, json_string(word)) < 0) {
+			json_decref(list);
+			return NULL;
+		}
+	return json_pack("{s:s, s:o}", "name", key->name, "permissions", list);
+}
+
+int iam_key_make(const struct request *request, struct tx *tx, const struct iam_key_wish *wish,
+		 struct iam_key *ret_key, char ret_secret[static SECRET_TEXT_SIZE])
+{
+	const struct context *context = request->context;
+	const struct caller *caller = &request->caller;
 	int64_t now_ms = clock_now_ms(context->clock), n;
 	struct iam_key key = {
 		.account = caller->account,
@@ -198,20 +236,18 @@ int iam_key_make(const struct context *context, struct tx *tx, const struct call
 	if (r != 0)
 		return r;
 	*ret_key = key;
-	return key_event(context, tx, caller->account, key.id, "api_key.created");
+	return tell_key(request, tx, key.id, AUDIT_KEY_CREATED, key_detail(&key));
 }
 
-int iam_key_delete(const struct context *context, struct tx *tx, const struct caller *caller,
-		   struct api_key_id key)
+int iam_key_delete(const struct request *request, struct tx *tx, struct api_key_id key)
 {
+	const struct caller *caller = &request->caller;
 	int r;
 
 	if (caller->by_api_key)
 		return ROUTE_E_DENIED;
 	r = iam_store_key_delete(tx, caller->account, key);
-	if (r != 0)
-		return r;
-	return key_event(context, tx, caller->account, key, "api_key.deleted");
+	return r != 0 ? r : tell_key(request, tx, key, AUDIT_KEY_DELETED, json_object());
 }
 
 /* ---- who asks ---- */

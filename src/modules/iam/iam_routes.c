@@ -113,7 +113,7 @@ static const struct field login_fields[] = {
 static int post_login(struct request *request, struct tx *tx, struct reply *reply)
 {
 	const struct login_body *body = request->body;
-	struct iam_sign_in sign_in = { .message = body->message, .peer = request->peer };
+	struct iam_sign_in sign_in = { .message = body->message };
 	struct iam_grant grant;
 	int r;
 
@@ -121,7 +121,7 @@ static int post_login(struct request *request, struct tx *tx, struct reply *repl
 	    hex_decode(body->signature + 2, strlen(body->signature + 2), sign_in.signature,
 		       sizeof(sign_in.signature)) < 0)
 		return reply_refuse(reply, "signature", "must be 0x and 130 hex digits");
-	r = iam_login(request->context, tx, &sign_in, &grant, &reply->detail);
+	r = iam_login(request, tx, &sign_in, &grant, &reply->detail);
 	return r != 0 ? r : answer_grant(request, reply, &grant);
 }
 
@@ -136,7 +136,7 @@ static const struct field refresh_fields[] = {
 };
 
 struct refresh_call {
-	const struct context *context;
+	const struct request *request;
 	const char *token;
 	struct iam_grant grant;
 	bool revoked;
@@ -147,14 +147,14 @@ static int run_refresh(struct tx *tx, void *arg)
 	struct refresh_call *call = arg;
 
 	call->revoked = false;
-	return iam_refresh(call->context, tx, call->token, &call->grant, &call->revoked);
+	return iam_refresh(call->request, tx, call->token, &call->grant, &call->revoked);
 }
 
 /* In a transaction of its own: a revoked session must stay revoked behind an answer of 401. */
 static int post_refresh(struct request *request, struct tx *tx _unused_, struct reply *reply)
 {
 	const struct refresh_body *body = request->body;
-	struct refresh_call call = { .context = request->context, .token = body->refresh_token };
+	struct refresh_call call = { .request = request, .token = body->refresh_token };
 	int r;
 
 	r = db_run(request->context->db, TX_WRITE, request->arena, run_refresh, &call);
@@ -166,7 +166,7 @@ static int post_refresh(struct request *request, struct tx *tx _unused_, struct 
 static int post_logout(struct request *request, struct tx *tx, struct reply *reply)
 {
 	reply->status = 204;
-	return iam_logout(tx, &request->caller);
+	return iam_logout(request, tx);
 }
 
 static int get_account(struct request *request, struct tx *tx, struct reply *reply)
@@ -247,7 +247,7 @@ static int post_key(struct request *request, struct tx *tx, struct reply *reply)
 	r = read_permissions(&body->permissions, reply, &wish.permissions);
 	if (r != 0)
 		return r;
-	r = iam_key_make(request->context, tx, &request->caller, &wish, &key, secret);
+	r = iam_key_make(request, tx, &wish, &key, secret);
 	if (r != 0)
 		return r;
 	json = json_key(&key);
@@ -310,7 +310,7 @@ static int delete_key(struct request *request, struct tx *tx, struct reply *repl
 	if (api_key_id_parse(request->params[0], &key) < 0)
 		return ROUTE_E_NOT_FOUND;
 	reply->status = 204;
-	return iam_key_delete(request->context, tx, &request->caller, key);
+	return iam_key_delete(request, tx, key);
 }
 
 /* ---- operators ---- */
@@ -358,8 +358,7 @@ static int put_role(struct request *request, struct tx *tx, struct reply *reply)
 	const struct role_body *body = request->body;
 	int r;
 
-	r = iam_role_set(request->context, tx, &request->caller, body->account,
-			 (enum role)body->role, body->granted);
+	r = iam_role_set(request, tx, body->account, (enum role)body->role, body->granted);
 	return r != 0 ? r : answer_profile(request, tx, body->account, reply);
 }
 

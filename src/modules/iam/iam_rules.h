@@ -24,7 +24,6 @@ _must_check_ int iam_nonce_make(const struct context *context, struct tx *tx, co
 struct iam_sign_in {
 	const char *message; /* EIP-4361 */
 	uint8_t signature[65];
-	const char *peer;
 };
 
 /* What a sign-in or a refresh gives out. */
@@ -39,19 +38,19 @@ struct iam_grant {
 /* The nonce is used up with the session that it makes: a message that is refused for whatever
  * reason leaves it, and one that is accepted can never be accepted again.
  * IAM_E_MESSAGE with @ret_detail, a static text; IAM_E_NONCE. */
-_must_check_ int iam_login(const struct context *context, struct tx *tx,
+_must_check_ int iam_login(const struct request *request, struct tx *tx,
 			   const struct iam_sign_in *sign_in, struct iam_grant *ret_grant,
 			   const char **ret_detail);
 
 /* IAM_E_REFRESH. A token that was used before was stolen, from one side or the other: 0 with
  * *@ret_revoked true and no grant, and the session is ended. The caller commits that, then answers
  * IAM_E_REFRESH. */
-_must_check_ int iam_refresh(const struct context *context, struct tx *tx, const char *token,
+_must_check_ int iam_refresh(const struct request *request, struct tx *tx, const char *token,
 			     struct iam_grant *ret_grant, bool *ret_revoked);
 
 /* Ends the caller's session; its access token goes on until it expires. ROUTE_E_DENIED for an API
  * key. */
-_must_check_ int iam_logout(struct tx *tx, const struct caller *caller);
+_must_check_ int iam_logout(const struct request *request, struct tx *tx);
 
 /* ---- accounts, roles, keys: iam.c ---- */
 
@@ -76,20 +75,19 @@ struct iam_key_wish {
 };
 
 /* ROUTE_E_DENIED: by an API key, or for more than the caller may do. IAM_E_TOO_MANY_KEYS. */
-_must_check_ int iam_key_make(const struct context *context, struct tx *tx,
-			      const struct caller *caller, const struct iam_key_wish *wish,
-			      struct iam_key *ret_key, char ret_secret[static SECRET_TEXT_SIZE]);
+_must_check_ int iam_key_make(const struct request *request, struct tx *tx,
+			      const struct iam_key_wish *wish, struct iam_key *ret_key,
+			      char ret_secret[static SECRET_TEXT_SIZE]);
 
 /* ROUTE_E_DENIED: by an API key. ROUTE_E_NOT_FOUND. */
-_must_check_ int iam_key_delete(const struct context *context, struct tx *tx,
-				const struct caller *caller, struct api_key_id key);
+_must_check_ int iam_key_delete(const struct request *request, struct tx *tx,
+				struct api_key_id key);
 
 /* @granted false takes the role away; access tokens given out before keep it until they expire.
  * ROUTE_E_DENIED: the caller is no operator any more. IAM_E_LAST_OPERATOR,
  * IAM_E_SETTINGS_OPERATOR. */
-_must_check_ int iam_role_set(const struct context *context, struct tx *tx,
-			      const struct caller *caller, struct account_id account,
-			      enum role role, bool granted);
+_must_check_ int iam_role_set(const struct request *request, struct tx *tx,
+			      struct account_id account, enum role role, bool granted);
 
 /* ---- last uses of API keys: gathered in memory, written by the job "iam-key-uses" ---- */
 

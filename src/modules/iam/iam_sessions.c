@@ -121,7 +121,25 @@ static int grant_make(const struct context *context, struct tx *tx,
 	return 0;
 }
 
-static int session_event(const struct context *context, struct tx *tx,
+/* @by: who is known to have done it. */
+static int session_audit(const struct request *request, struct tx *tx,
+			 const struct iam_session *session, enum audit_actor by,
+			 enum audit_action action)
+{
+	char subject[ID_TEXT_SIZE];
+	const struct audit_entry entry = { .action = action,
+					   .by = by,
+					   .actor = &session->account.address,
+					   .request = request,
+					   .subject = subject,
+					   .owner = &session->account,
+					   .detail = json_object() };
+
+	session_id_text(&session->id, subject);
+	return audit_record(request->context, tx, &entry);
+}
+
+static int session_event(const struct request *request, struct tx *tx,
 			 const struct iam_session *session, const char *type, json_t *data)
 {
 	char subject[ID_TEXT_SIZE];
@@ -129,12 +147,13 @@ static int session_event(const struct context *context, struct tx *tx,
 	if (!data)
 		return -ENOMEM;
 	session_id_text(&session->id, subject);
-	return logging_event(context, tx, session->account, type, subject, data);
+	return logging_event(request->context, tx, session->account, type, subject, data);
 }
 
-static int session_make(const struct context *context, struct tx *tx, struct account_id account,
-			const char *peer, struct iam_session *ret_session)
+static int session_make(const struct request *request, struct tx *tx, struct account_id account,
+			struct iam_session *ret_session)
 {
+	const struct context *context = request->context;
 	int64_t now_ms = clock_now_ms(context->clock);
 	struct iam_session session = {
 		.account = account,
@@ -152,17 +171,21 @@ static int session_make(const struct context *context, struct tx *tx, struct acc
 	r = iam_store_session_add(tx, &session);
 	if (r != 0)
 		return r;
-	r = session_event(context, tx, &session, "session.created",
-			  json_pack("{s:s}", "peer", peer));
+	r = session_audit(request, tx, &session, AUDIT_ACCOUNT, AUDIT_SESSION_CREATED);
+	if (r != 0)
+		return r;
+	r = session_event(request, tx, &session, "session.created",
+			  json_pack("{s:s}", "peer", request->peer));
 	if (r != 0)
 		return r;
 	*ret_session = session;
 	return 0;
 }
 
-int iam_login(const struct context *context, struct tx *tx, const struct iam_sign_in *sign_in,
+int iam_login(const struct request *request, struct tx *tx, const struct iam_sign_in *sign_in,
 	      struct iam_grant *ret_grant, const char **ret_detail)
 {
+	const struct context *context = request->context;
 	struct siwe_message message;
 	struct iam_session session;
 	uint8_t hash[SECRET_HASH_SIZE];
@@ -180,13 +203,13 @@ int iam_login(const struct context *context, struct tx *tx, const struct iam_sig
 	r = iam_account_ensure(context, tx, account);
 	if (r != 0)
 		return r;
-	r = session_make(context, tx, account, sign_in->peer, &session);
+	r = session_make(request, tx, account, &session);
 	if (r != 0)
 		return r;
 	return grant_make(context, tx, &session, ret_grant);
 }
 
-static int session_revoke(const struct context *context, struct tx *tx,
+static int session_revoke(const struct request *request, struct tx *tx,
 			  const struct iam_session *session)
 {
 	int r;
@@ -194,13 +217,18 @@ static int session_revoke(const struct context *context, struct tx *tx,
 	r = iam_store_session_delete(tx, session->id);
 	if (r != 0)
 		return r;
-	return session_event(context, tx, session, "session.revoked",
+	/* Which of the two that have the token came is not known; from where they came is. */
+	r = session_audit(request, tx, session, AUDIT_NETWORK, AUDIT_SESSION_REVOKED);
+	if (r != 0)
+		return r;
+	return session_event(request, tx, session, "session.revoked",
 			     json_pack("{s:s}", "reason", "refresh_token_reused"));
 }
 
-int iam_refresh(const struct context *context, struct tx *tx, const char *token,
+int iam_refresh(const struct request *request, struct tx *tx, const char *token,
 		struct iam_grant *ret_grant, bool *ret_revoked)
 {
+	const struct context *context = request->context;
 	int64_t now_ms = clock_now_ms(context->clock),
 		life_ms = context->settings->refresh_token_ms;
 	struct iam_session session;
@@ -216,7 +244,7 @@ int iam_refresh(const struct context *context, struct tx *tx, const char *token,
 		return IAM_E_REFRESH;
 	*ret_revoked = used;
 	if (used)
-		return session_revoke(context, tx, &session);
+		return session_revoke(request, tx, &session);
 	r = iam_store_refresh_use(tx, hash, now_ms);
 	if (r != 0)
 		return r;
@@ -229,12 +257,21 @@ int iam_refresh(const struct context *context, struct tx *tx, const char *token,
 	return grant_make(context, tx, &session, ret_grant);
 }
 
-int iam_logout(struct tx *tx, const struct caller *caller)
+int iam_logout(const struct request *request, struct tx *tx)
 {
-	struct session_id session;
+	const struct caller *caller = &request->caller;
+	struct iam_session session = { .account = caller->account };
+	bool alive;
+	int r;
 
 	if (caller->by_api_key)
 		return ROUTE_E_DENIED;
-	memcpy(session.bytes, caller->session, sizeof(session.bytes));
-	return iam_store_session_delete(tx, session);
+	memcpy(session.id.bytes, caller->session, sizeof(session.id.bytes));
+	r = iam_store_session_alive(tx, session.id, clock_now_ms(request->context->clock), &alive);
+	/* Signed out before, by the same access token: nothing ends again. */
+	if (r != 0 || !alive)
+		return r;
+	r = iam_store_session_delete(tx, session.id);
+	return r != 0 ? r
+		      : session_audit(request, tx, &session, AUDIT_ACCOUNT, AUDIT_SESSION_ENDED);
 }

@@ -5,7 +5,7 @@
  * client that was away resumes with the last number it saw. */
 #pragma once
 
-#include "api/route.h"
+#include "modules/logging/audit.h"
 
 /* Takes over @data (an object; NULL: none), also on failure. @subject: the text of an id, at most 63
  * bytes. @type: "rental.running". */

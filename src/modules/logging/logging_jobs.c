@@ -1,5 +1,6 @@
 #include "modules/logging/logging_jobs.h"
 
+#include "modules/logging/audit_log.h"
 #include "modules/logging/feed.h"
 #include "modules/logging/logging_store.h"
 
@@ -7,6 +8,9 @@
 
 /* So many at a time: others write in between, and no statement runs into its deadline. */
 enum { PURGE_BATCH = 5000, PURGE_BATCHES_MAX = 1000 };
+
+/* An entry may still be changed for so long, and a day has at most 17,280 batches. */
+enum { SEAL_EVERY_MS = 5000 };
 
 struct purge {
 	int64_t before_ms, n;
@@ -40,5 +44,6 @@ static int run_feeds(const struct context *context, struct arena *arena _unused_
 const struct job logging_jobs[] = {
 	{ "events.purge", 60 * 60 * 1000, run_purge },
 	{ "events.feeds", 5000, run_feeds },
+	{ "audit.seal", SEAL_EVERY_MS, audit_seal },
 	{ 0 },
 };

@@ -1,4 +1,5 @@
 /* logging_routes.c - the journal's HTTP face: decode, call, encode. */
+#include "modules/logging/audit_routes.h"
 #include "modules/logging/feed.h"
 #include "modules/logging/logging.h"
 #include "modules/logging/logging_jobs.h"
@@ -59,6 +60,16 @@ static const struct route routes[] = {
 	{ HTTP_GET, "/v1/events", PERM_ACCOUNT, TX_READ,
 	  .query = { events_query_fields, sizeof(struct events_query) }, .handler = get_events,
 	  .ws = &feed_ws, .ws_optional = true },
+	{ HTTP_GET, "/v1/audit", PERM_ACCOUNT, TX_READ,
+	  .query = { audit_fields, sizeof(struct audit_query) }, .handler = get_audit },
+	{ HTTP_GET, "/v1/audit/{entry}", PERM_ACCOUNT, TX_READ, .handler = get_audit_entry },
+	{ HTTP_GET, "/v1/admin/audit", PERM_OPERATOR, TX_READ,
+	  .query = { audit_admin_fields, sizeof(struct audit_query) }, .handler = get_audit_all },
+	{ HTTP_GET, "/v1/admin/audit/batches", PERM_OPERATOR, TX_READ,
+	  .query = { audit_batches_fields, sizeof(struct audit_batches_query) },
+	  .handler = get_audit_batches },
+	{ HTTP_GET, "/v1/admin/audit/batches/{number}", PERM_OPERATOR, TX_READ,
+	  .handler = get_audit_batch },
 	{ 0 },
 };
 
