@@ -31,9 +31,9 @@ API_FOR_MODULES = {"api/route.h", "api/settings.h"}
 MODULE_GRAPH = {
     "rewards": {"proof", "checker", "service", "worker", "billing", "iam", "logging"},
     "proof": {"chain", "checker", "service", "worker", "billing", "iam", "logging"},
-    "checker": {"node", "iam", "logging"},
+    "checker": {"chain", "node", "iam", "logging"},
     "service": {"worker", "billing", "iam", "logging"},
-    "worker": {"node", "billing", "iam", "logging"},
+    "worker": {"chain", "node", "billing", "iam", "logging"},
     "billing": {"chain", "iam", "logging"},
     "chain": {"iam", "logging"},
     "iam": {"logging"},

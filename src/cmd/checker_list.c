@@ -1,6 +1,7 @@
 #include "cmd/checker.h"
 
 #include "cmd/cli.h"
+#include "cmd/registration.h"
 
 static const struct option_row rows[] = { CLI_URL_ROW, CLI_OUTPUT_ROW, { 0 } };
 
@@ -41,7 +42,9 @@ static int show_all(struct cli *cli)
 	_cleanup_(json_decrefp) json_t *items = NULL;
 	int r = client_list(cli->client, "/v1/checkers?limit=100", 0, &items);
 
-	return r == 0 ? cli_print_list(cli, columns, items) : r;
+	if (r == 0)
+		r = cli_print_list(cli, columns, items);
+	return r == 0 && cli->format == OUT_TABLE ? registration_show(cli, items) : r;
 }
 
 int cmd_checker_status(int argc, char **argv)

@@ -2,6 +2,7 @@
 
 #include "cmd/cli.h"
 #include "cmd/popw_probes.h"
+#include "cmd/registration.h"
 #include "cmd/worker_checks.h"
 
 #define WORKERS "/v1/workers/"
@@ -58,8 +59,10 @@ static int show_all(struct cli *cli)
 		r = cli_print_list(cli, columns, items);
 	if (r != 0 || cli->format != OUT_TABLE)
 		return r;
-	/* Programs find the next two in each machine's object. */
+	/* Programs find the next three in each machine's object. */
 	r = worker_checks_show(cli, items);
+	if (r == 0)
+		r = registration_show(cli, items);
 	return r == 0 ? popw_show_last_probes(cli, items) : r;
 }
 

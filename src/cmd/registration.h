@@ -3,8 +3,18 @@
  * return the exit status. */
 #pragma once
 
+#include <jansson.h>
+
+#include "base/base.h"
+
+struct cli;
+
 int registration_consent_worker(int argc, char **argv);
 int registration_consent_checker(int argc, char **argv);
 
 int registration_worker(int argc, char **argv);
 int registration_checker(int argc, char **argv);
+
+/* A table of how the workers or checkers are registered, as the API gives them; nothing without a chain. An exit
+ * status. */
+_must_check_ int registration_show(struct cli *cli, const json_t *nodes);

@@ -10,6 +10,7 @@
 #include "modules/chain/chain_state.h"
 #include "modules/chain/chain_store.h"
 #include "modules/chain/health.h"
+#include "modules/chain/registry.h"
 
 enum {
 	START_ARENA_BYTES = 1 << 20,
@@ -59,6 +60,15 @@ int chain_leaf(const struct context *context _unused_, struct tx *tx, enum ancho
 	memcpy(leaf.id, id, sizeof(leaf.id));
 	memcpy(leaf.digest, digest, sizeof(leaf.digest));
 	return chain_store_leaf_add(tx, kind, &leaf);
+}
+
+int chain_registration(struct tx *tx, const struct address *machine, const struct address *owner,
+		       enum machine_kind kind, json_t **ret_json)
+{
+	if (started)
+		return registry_json(tx, machine, owner, kind, ret_json);
+	*ret_json = json_null();
+	return 0;
 }
 
 /* ---- life ---- */

@@ -36,4 +36,11 @@ _must_check_ int chain_call(const struct context *context, struct tx *tx, const 
 _must_check_ int chain_leaf(const struct context *context, struct tx *tx, enum anchor_kind kind,
 			    const uint8_t id[static 32], const uint8_t digest[static 32]);
 
+/* What the registry contract says of a machine of @owner's, as far as it is final, for people; null without a chain:
+ * {"state": "registered", "foreign" (to another owner, or as something else) or "unregistered", "reason": why, with
+ * the remedy, or "", "owner", "specification", "transaction", "block"}, the last four null if unregistered. */
+_must_check_ int chain_registration(struct tx *tx, const struct address *machine,
+				    const struct address *owner, enum machine_kind kind,
+				    json_t **ret_json);
+
 extern const struct module chain_module;

@@ -3,9 +3,10 @@
 #include "modules/chain/anchors.h"
 #include "modules/chain/chain.h"
 #include "modules/chain/health.h"
+#include "modules/chain/registry.h"
 #include "modules/logging/logging.h"
 
-enum { LOOK_EVERY_MS = 1000, ANCHORS_ARENA_BYTES = 64 << 20 };
+enum { LOOK_EVERY_MS = 1000, FOLLOW_EVERY_MS = 2000, ANCHORS_ARENA_BYTES = 64 << 20 };
 enum { AUDITS_MAX = 250 /* leaves in a transaction: it holds up others */ };
 
 static int run_outbox(const struct context *context, struct arena *arena)
@@ -90,10 +91,16 @@ static int run_audits(const struct context *context, struct arena *arena)
 	return r == 0 && audits.n ? db_run(context->db, TX_WRITE, arena, tx_audits, &audits) : r;
 }
 
+static int run_registry(const struct context *context, struct arena *arena)
+{
+	return chain_enabled() ? registry_follow(context, arena) : 0;
+}
+
 const struct job chain_jobs[] = {
 	{ "chain_outbox", LOOK_EVERY_MS, run_outbox, .outside = true },
 	{ "chain_indexer", LOOK_EVERY_MS, run_indexer, .outside = true },
 	{ "chain_audits", LOOK_EVERY_MS, run_audits },
 	{ "chain_anchors", LOOK_EVERY_MS, run_anchors, .outside = true },
+	{ "chain_registry", FOLLOW_EVERY_MS, run_registry },
 	{ 0 },
 };

@@ -1,4 +1,4 @@
-/* chain_jobs.h - the turns of outbox, indexer and anchors. They wait for others' machines. */
+/* chain_jobs.h - the turns of outbox, indexer and anchors, which wait for others' machines, and of the registry. */
 #pragma once
 
 #include "api/route.h"

@@ -53,6 +53,63 @@ int chain_store_begin(struct tx *tx, int64_t sequence, const uint8_t head[32])
 			  SQL_PARAMS(sql_int(sequence), sql_word(head)));
 }
 
+/* ---- machines on the registry ---- */
+
+int chain_store_machine(struct tx *tx, const struct address *machine, struct machine_row *ret_row)
+{
+	struct machine_row row = { .machine = *machine };
+	struct sql_rows *rows;
+	int r;
+
+	r = tx_query(tx,
+		     "SELECT owner, kind, specification, block, chain_transaction"
+		     " FROM chain_machines WHERE machine = $1",
+		     SQL_PARAMS(sql_address(machine)), &rows);
+	if (r != 0)
+		return no_conflict(r);
+	if (rows_count(rows) == 0)
+		return ROUTE_E_NOT_FOUND;
+	row.kind = (enum machine_kind)rows_int(rows, 0, "kind");
+	row.block = rows_int(rows, 0, "block");
+	r = rows_bytes(rows, 0, "owner", &row.owner, sizeof(row.owner));
+	if (r == 0)
+		r = rows_bytes(rows, 0, "specification", row.specification, 32);
+	if (r == 0)
+		r = rows_bytes(rows, 0, "chain_transaction", row.transaction, 32);
+	if (r == 0)
+		*ret_row = row;
+	return r;
+}
+
+int chain_store_machine_put(struct tx *tx, const struct machine_row *row)
+{
+	return no_conflict(
+		tx_exec(tx,
+			"INSERT INTO chain_machines (machine, owner, kind, specification, block,"
+			" chain_transaction) VALUES ($1, $2, $3, $4, $5, $6)"
+			" ON CONFLICT (machine) DO UPDATE SET owner = excluded.owner,"
+			" kind = excluded.kind, specification = excluded.specification,"
+			" block = excluded.block, chain_transaction = excluded.chain_transaction",
+			SQL_PARAMS(sql_address(&row->machine), sql_address(&row->owner),
+				   sql_int(row->kind), sql_word(row->specification),
+				   sql_int(row->block), sql_word(row->transaction)),
+			NULL));
+}
+
+int chain_store_machine_specify(struct tx *tx, const struct address *machine,
+				const uint8_t specification[static 32])
+{
+	return no_conflict(
+		tx_exec(tx, "UPDATE chain_machines SET specification = $2 WHERE machine = $1",
+			SQL_PARAMS(sql_address(machine), sql_word(specification)), NULL));
+}
+
+int chain_store_machine_remove(struct tx *tx, const struct address *machine)
+{
+	return no_conflict(tx_exec(tx, "DELETE FROM chain_machines WHERE machine = $1",
+				   SQL_PARAMS(sql_address(machine)), NULL));
+}
+
 /* ---- leaves ---- */
 
 static int read_leaf(const struct sql_rows *rows, size_t i, struct anchor_leaf *ret_leaf)

@@ -19,6 +19,24 @@ _must_check_ int chain_store_identity(struct tx *tx, struct identity_row *ret_ro
 _must_check_ int chain_store_identity_add(struct tx *tx, const struct identity_row *row);
 _must_check_ int chain_store_begin(struct tx *tx, int64_t sequence, const uint8_t head[32]);
 
+/* ---- machines on the registry ---- */
+
+struct machine_row {
+	struct address machine, owner;
+	enum machine_kind kind;
+	uint8_t specification[32], transaction[32];
+	int64_t block;
+};
+
+/* ROUTE_E_NOT_FOUND. */
+_must_check_ int chain_store_machine(struct tx *tx, const struct address *machine,
+				     struct machine_row *ret_row);
+_must_check_ int chain_store_machine_put(struct tx *tx, const struct machine_row *row);
+/* One that is not there is none: nothing changes. */
+_must_check_ int chain_store_machine_specify(struct tx *tx, const struct address *machine,
+					     const uint8_t specification[static 32]);
+_must_check_ int chain_store_machine_remove(struct tx *tx, const struct address *machine);
+
 /* ---- leaves ---- */
 
 /* -EEXIST: there is one of this id with another digest. */

@@ -2,6 +2,7 @@
 
 #include "api/settings.h"
 #include "base/codec.h"
+#include "modules/chain/chain.h"
 #include "modules/checker/checker_rules.h"
 
 enum { SIGNATURE_TEXT_LEN = 2 + 2 * SIGNATURE_SIZE, PAGE_MAX = 100 };
@@ -44,16 +45,34 @@ static int64_t seen_ms(const struct context *context, const struct checker_row *
 							     : clock_now_ms(context->clock);
 }
 
-static json_t *checker_json(const struct context *context, const struct checker_row *row)
+static int checker_json(const struct context *context, struct tx *tx, const struct checker_row *row,
+			json_t **ret_json)
 {
-	return json_pack(
-		"{s:o, s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:s}", "checker",
+	json_t *registration;
+	int r = chain_registration(tx, &row->checker, &row->account.address, MACHINE_CHECKER,
+				   &registration);
+
+	if (r != 0)
+		return r;
+	*ret_json = json_pack(
+		"{s:o, s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:s, s:o}", "checker",
 		encode_address(&row->checker), "account", encode_address(&row->account.address),
 		"name", row->name, "status", status_words[checker_status(context, row)], "licences",
 		(json_int_t)row->licences, "valid", (json_int_t)row->valid, "wrong",
 		(json_int_t)row->wrong, "error_ppm", error_ppm(row), "ban", ban_json(context, row),
 		"registered_at", encode_time(row->registered_at_ms), "seen_at",
-		encode_time(seen_ms(context, row)), "version", row->version);
+		encode_time(seen_ms(context, row)), "version", row->version, "registration",
+		registration);
+	return *ret_json ? 0 : -ENOMEM;
+}
+
+static int answer_checker(const struct request *request, struct tx *tx,
+			  const struct checker_row *row, int status, struct reply *reply)
+{
+	json_t *body;
+	int r = checker_json(request->context, tx, row, &body);
+
+	return r != 0 ? r : reply_with(reply, status, body);
 }
 
 /* ---- registering ---- */
@@ -85,7 +104,7 @@ static int post_checker(struct request *request, struct tx *tx, struct reply *re
 		       sizeof(registration.signature)) < 0)
 		return reply_refuse(reply, "signature", "must be 0x and 130 hexadecimal digits");
 	r = checker_register(request->context, tx, request->caller.account, &registration, &row);
-	return r != 0 ? r : reply_with(reply, 201, checker_json(request->context, &row));
+	return r != 0 ? r : answer_checker(request, tx, &row, 201, reply);
 }
 
 static int get_link(struct request *request, struct tx *tx _unused_, struct reply *reply _unused_)
@@ -130,7 +149,7 @@ static int list_checkers(const struct request *request, struct tx *tx, struct ch
 {
 	size_t n, limit = (size_t)query->limit;
 	struct checker_row *rows;
-	json_t *items, *next;
+	json_t *items, *item, *next;
 	int r;
 
 	page.after = query->cursor;
@@ -139,11 +158,15 @@ static int list_checkers(const struct request *request, struct tx *tx, struct ch
 	if (r != 0)
 		return r;
 	items = json_array();
-	for (size_t i = 0; items && i < size_min(n, limit); i++)
-		if (json_array_append_new(items, checker_json(request->context, &rows[i])) < 0) {
+	for (size_t i = 0; items && i < size_min(n, limit); i++) {
+		r = checker_json(request->context, tx, &rows[i], &item);
+		if (r == 0 && json_array_append_new(items, item) < 0)
+			r = -ENOMEM;
+		if (r != 0) {
 			json_decref(items);
-			return -ENOMEM;
+			return r;
 		}
+	}
 	next = n > limit ? encode_address(&rows[limit - 1].checker) : json_null();
 	return reply_with(reply, 200, json_pack("{s:o, s:o}", "items", items, "next", next));
 }
@@ -196,7 +219,7 @@ static int get_checker(struct request *request, struct tx *tx, struct reply *rep
 	int r;
 
 	r = visible(request, tx, &row);
-	return r != 0 ? r : reply_with(reply, 200, checker_json(request->context, &row));
+	return r != 0 ? r : answer_checker(request, tx, &row, 200, reply);
 }
 
 static void drop(void *arg)
@@ -300,7 +323,7 @@ static int put_licences(struct request *request, struct tx *tx, struct reply *re
 	r = checker_store_licences(tx, &checker, body->licences);
 	if (r == 0)
 		r = checker_store_get(tx, &checker, &row);
-	return r != 0 ? r : reply_with(reply, 200, checker_json(request->context, &row));
+	return r != 0 ? r : answer_checker(request, tx, &row, 200, reply);
 }
 
 /* ---- the module ---- */

@@ -1,5 +1,6 @@
 #include "modules/worker/worker_json.h"
 
+#include "modules/chain/chain.h"
 #include "modules/worker/worker_rules.h"
 #include "modules/worker/worker_state.h"
 #include "popw/class.h"
@@ -118,6 +119,7 @@ int worker_json(const struct context *context, struct tx *tx, const struct worke
 	struct worker_proof_device *devices;
 	struct worker_gpu *gpus;
 	size_t n_gpus, n_devices;
+	json_t *registration;
 	int r;
 
 	r = worker_store_fleet_one(tx, row, &machine);
@@ -125,12 +127,15 @@ int worker_json(const struct context *context, struct tx *tx, const struct worke
 		r = worker_store_devices(tx, row->machine, &devices, &n_devices);
 	if (r == 0)
 		r = worker_store_gpus(tx, row->machine, &gpus, &n_gpus);
+	if (r == 0)
+		r = chain_registration(tx, &row->machine.address, &row->owner.address,
+				       MACHINE_WORKER, &registration);
 	if (r != 0)
 		return r;
 	fleet_pulse_of(worker_state.fleet, row->machine, &pulse);
 	*ret_json = json_pack(
 		"{s:o, s:s, s:o, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:s, s:b, "
-		"s:o, s:o}",
+		"s:o, s:o, s:o}",
 		"machine", encode_address(&row->machine.address), "name", row->name, "owner",
 		encode_address(&row->owner.address), "state", worker_state_word(context, row),
 		"paused", row->paused, "class", class_of(&machine), "gpu_hour",
@@ -141,7 +146,7 @@ int worker_json(const struct context *context, struct tx *tx, const struct worke
 		encode_time(pulse.heard ? pulse.heard_at_ms : row->seen_at_ms), "agent_version",
 		row->agent_version, "proved", row->proved, "devices",
 		devices_json(devices, n_devices), "credited",
-		credited_json(row, devices, n_devices));
+		credited_json(row, devices, n_devices), "registration", registration);
 	return *ret_json ? 0 : -ENOMEM;
 }
 
