@@ -1,6 +1,6 @@
 #include "cmd/bill.h"
 
-#include "base/codec.h"
+#include "cmd/bill_record.h"
 #include "security/secp.h"
 
 enum {
@@ -66,6 +66,7 @@ static const struct field lease_fields[] = {
 	  .max = AMOUNT_MAX_MICRO },
 	{ "excuses", FIELD_OBJECTS, offsetof(struct bill_lease, excuses), .count = BILL_EXCUSES_MAX,
 	  .size = sizeof(struct bill_excuse), .fields = excuse_fields },
+	{ "record", FIELD_INT, offsetof(struct bill_lease, record), .max = INT64_MAX - 1 },
 	{ 0 },
 };
 
@@ -159,8 +160,7 @@ static int require_signer(struct checker *c, const struct bill_lease *lease, con
 	struct address actual;
 	int r = SECP_E_BAD;
 
-	if (strncmp(text, "0x", 2) == 0 &&
-	    hex_decode(text + 2, strlen(text + 2), signature, sizeof(signature)) == 0)
+	if (bill_signature(text, signature))
 		r = secp_recover(digest, signature, &actual);
 	if (r < 0)
 		return r;
@@ -173,36 +173,15 @@ static int require_signer(struct checker *c, const struct bill_lease *lease, con
 
 static int check_terms(struct checker *c, const struct bill_lease *lease, bool *ret_signed)
 {
-	const struct terms_statement terms = {
-		.network = *c->network,
-		.rental = c->bill->rental,
-		.lease = lease->lease,
-		.tenant = c->bill->tenant,
-		.machine = lease->machine,
-		.rate_hour = lease->rate_hour,
-		.fee_basis_points = lease->fee_basis_points,
-		.placed_at_ms = lease->placed_at_ms,
-	};
 	uint8_t digest[SIGN_DIGEST_SIZE];
 
-	terms_digest(&terms, digest);
+	bill_terms_digest(c->bill, lease, c->network, digest);
 	return require_signer(c, lease, "terms signature", digest, lease->terms_signature,
 			      c->network, ret_signed);
 }
 
 static int check_usage(struct checker *c, const struct bill_lease *lease, bool *ret_signed)
 {
-	const struct usage_statement usage = {
-		.network = *c->network,
-		.machine = lease->machine,
-		.lease = lease->lease,
-		.rental = c->bill->rental,
-		.sequence = (uint64_t)lease->usage.sequence,
-		.started_at_ms = lease->usage.started_at_ms,
-		.until_ms = lease->usage.until_ms,
-		.seconds = lease->usage.seconds,
-		.final = lease->usage.final,
-	};
 	struct receipt_statement receipt = { .charged = lease->charged };
 	uint8_t digest[SIGN_DIGEST_SIZE];
 	bool by_machine, by_network;
@@ -211,7 +190,7 @@ static int check_usage(struct checker *c, const struct bill_lease *lease, bool *
 	*ret_signed = false;
 	if (!lease->receipt_signature)
 		return find(c, lease, "receipt signature", keep_address(c, c->network), "none");
-	usage_digest(&usage, receipt.usage_digest);
+	bill_usage_digest(c->bill, lease, c->network, receipt.usage_digest);
 	receipt_digest(&receipt, digest);
 	r = require_signer(c, lease, "usage signature", receipt.usage_digest,
 			   lease->usage.signature, &lease->machine.address, &by_machine);
@@ -244,17 +223,10 @@ static int check_times(struct checker *c, const struct bill_lease *lease)
 static int check_excuse(struct checker *c, const struct bill_lease *lease,
 			const struct bill_excuse *excuse)
 {
-	struct excuse_statement statement = {
-		.network = *c->network,
-		.lease = lease->lease,
-		.hour = excuse->hour,
-		.from_ms = excuse->from_ms,
-		.until_ms = excuse->until_ms,
-	};
+	const struct excuse_statement statement = bill_excuse_statement(lease, excuse, c->network);
 	uint8_t digest[SIGN_DIGEST_SIZE];
 	bool holds;
 
-	memcpy(statement.proof, excuse->proof.bytes, sizeof(statement.proof));
 	excuse_digest(&statement, digest);
 	return require_signer(c, lease, "excuse signature", digest, excuse->signature, c->network,
 			      &holds);

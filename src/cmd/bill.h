@@ -46,6 +46,7 @@ struct bill_lease {
 	const char *receipt_signature; /* NULL without usage */
 	struct amount charged, unpaid;
 	struct field_objects excuses; /* of struct bill_excuse */
+	int64_t record; /* the number of its last one on the chain; 0: its placing's, or none */
 
 	/* What bill_check found out. */
 	int64_t seconds; /* that may be charged */

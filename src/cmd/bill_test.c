@@ -5,37 +5,6 @@
 
 /* Bills as the module makes them, checked, and then spoilt one field at a time. */
 
-static int bill_fn(struct tx *tx, struct call *call)
-{
-	const struct route *row = billing_module.routes;
-	struct reply reply = { 0 };
-	char rental[ID_TEXT_SIZE];
-	struct request request = { .context = &call->world->context,
-				   .arena = tx_arena(tx),
-				   .caller = { .known = true, .account = call->account },
-				   .params = { rental } };
-	int r;
-
-	while (strcmp(row->path, "/v1/bills/{rental}") != 0)
-		row++;
-	rental_id_text(&call->lease.rental, rental);
-	r = row->handler(&request, tx, &reply);
-	if (r == 0)
-		call->key = json_dumps(reply.body, 0);
-	json_decref(reply.body);
-	return r;
-}
-
-/* The caller frees it. */
-static char *bill_of(struct world *world, const struct billing_lease *lease)
-{
-	struct call call = { world, bill_fn, lease->tenant, .lease = *lease };
-
-	assert_int_equal(run(&call, TX_READ), 0);
-	assert_non_null(call.key);
-	return (char *)call.key;
-}
-
 /* How many findings; -1: malformed. @check: that the first is about. */
 static int findings_of(const char *json, const struct address *network, const char *check)
 {
@@ -208,12 +177,17 @@ static void asks_for_the_network_that_was_named(void **state)
 	struct world *world = *state;
 	struct billing_lease lease = used(world);
 	_cleanup_(freep) char *json = bill_of(world, &lease);
+	const struct address *stranger = secp_key_address(world->stranger);
+	_cleanup_(arena_freep) struct arena *arena = NULL;
+	struct bill bill;
 
-	assert_true(findings_of(json, secp_key_address(world->stranger), "network") > 0);
-	assert_int_equal(verify_bill(json, strlen(json), NULL), 0);
-	assert_int_equal(verify_bill(json, strlen(json), secp_key_address(world->stranger)), 1);
-	assert_int_equal(verify_bill("{}", 2, NULL), 1);
-	assert_int_equal(verify_bill("not JSON", 8, NULL), 1);
+	assert_int_equal(arena_new(VERIFY_BILL_BYTES, &arena), 0);
+	assert_true(findings_of(json, stranger, "network") > 0);
+	assert_int_equal(verify_bill(json, strlen(json), NULL, arena, &bill), 0);
+	assert_true(lease_id_equal(bill_leases(&bill)->lease, lease.lease));
+	assert_int_equal(verify_bill(json, strlen(json), stranger, arena, &bill), 1);
+	assert_int_equal(verify_bill("{}", 2, NULL, arena, &bill), 1);
+	assert_int_equal(verify_bill("not JSON", 8, NULL, arena, &bill), 1);
 }
 
 static void finds_a_lease_that_is_listed_twice(void **state)

@@ -6,6 +6,7 @@
 int cmd_admin(int argc, char **argv);
 int cmd_anchor(int argc, char **argv);
 int cmd_balance(int argc, char **argv);
+int cmd_bill(int argc, char **argv);
 int cmd_checker(int argc, char **argv);
 int cmd_collect(int argc, char **argv);
 int cmd_deposit(int argc, char **argv);

@@ -2,15 +2,14 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "cmd/bill.h"
+#include "cmd/anchor.h"
+#include "cmd/bill_anchor.h"
 #include "cmd/cli.h"
 #include "cmd/commands.h"
 #include "cmd/file.h"
 #include "cmd/options.h"
 #include "cmd/rental_wait.h"
 #include "cmd/session.h"
-
-enum { ARENA_BYTES = 16 << 20 };
 
 static void print_lease(const struct bill_lease *lease)
 {
@@ -81,16 +80,15 @@ static int print_verdict(const struct bill *bill, const struct bill_findings *fi
 }
 
 static int verify(const char *json, size_t len, const struct address *network, struct arena *arena,
-		  int *ret_status)
+		  struct bill *ret_bill, int *ret_status)
 {
 	struct bill_findings *findings = arena_alloc(arena, sizeof(*findings));
 	struct field_error error;
-	struct bill bill;
 	int r;
 
 	if (!findings)
 		return -ENOMEM;
-	r = bill_read(json, len, arena, &bill, &error);
+	r = bill_read(json, len, arena, ret_bill, &error);
 	if (r < 0)
 		return r;
 	if (r == BILL_E_MALFORMED) {
@@ -99,27 +97,24 @@ static int verify(const char *json, size_t len, const struct address *network, s
 		*ret_status = 1;
 		return 0;
 	}
-	r = bill_check(&bill, network, arena, findings);
+	r = bill_check(ret_bill, network, arena, findings);
 	if (r < 0)
 		return r;
 	printf("%-30s %10s %12s %12s %12s  %s\n", "LEASE", "SECONDS", "RATE/HOUR", "RECOMPUTED",
 	       "CHARGED", "SIGNATURES");
-	for (size_t i = 0; i < bill.leases.n; i++) {
-		print_lease(&bill_leases(&bill)[i]);
-		print_excuses(&bill, &bill_leases(&bill)[i]);
+	for (size_t i = 0; i < ret_bill->leases.n; i++) {
+		print_lease(&bill_leases(ret_bill)[i]);
+		print_excuses(ret_bill, &bill_leases(ret_bill)[i]);
 	}
-	*ret_status = print_verdict(&bill, findings);
+	*ret_status = print_verdict(ret_bill, findings);
 	return 0;
 }
 
-int verify_bill(const char *json, size_t len, const struct address *network)
+int verify_bill(const char *json, size_t len, const struct address *network, struct arena *arena,
+		struct bill *ret_bill)
 {
-	_cleanup_(arena_freep) struct arena *arena = NULL;
-	int r, status;
+	int status, r = verify(json, len, network, arena, ret_bill, &status);
 
-	r = arena_new(ARENA_BYTES, &arena);
-	if (r == 0)
-		r = verify(json, len, network, arena, &status);
 	if (r < 0) {
 		log_error("verify_bill.failed", log_fault(r));
 		return 1;
@@ -132,6 +127,7 @@ int verify_bill(const char *json, size_t len, const struct address *network)
 static const struct option_row rows[] = {
 	{ "network", 0, "ADDRESS",
 	  "the network that must have signed (where you signed in; else the bill's own)" },
+	ANCHOR_ROWS,
 	{ "save", 0, "PATH", "keep the fetched bill, to check it again without the network" },
 	CLI_URL_ROW,
 	{ 0 },
@@ -142,7 +138,10 @@ static const struct option_table table = {
 		 "was\n"
 		 "kept, and - is standard input: then nobody is asked. A RENTAL's, by id or name, "
 		 "is\n"
-		 "fetched first.",
+		 "fetched first. With --rpc it then checks on the chain that the network recorded "
+		 "just "
+		 "this\n"
+		 "(docs/records.md), for which the network is asked where.",
 	.rows = rows,
 	.words_min = 1,
 	.words_max = 1,
@@ -219,6 +218,14 @@ static int read_bill(const struct options *options, struct arena *arena, char **
 	return r < 0 ? cli_fault(r, word) : 0;
 }
 
+static int check_chain(const struct options *options, const struct bill *bill)
+{
+	_cleanup_(client_closep) struct client *client = NULL;
+	int r = client_open(options_get(options, "url", NULL), &client);
+
+	return r != 0 ? r : bill_anchor_verify(client, &table, options, bill);
+}
+
 /* The network that was pinned at the sign-in, if there is one. */
 static const char *pinned_network(struct arena *arena)
 {
@@ -232,6 +239,7 @@ int cmd_verify_bill(int argc, char **argv)
 	_cleanup_(arena_freep) struct arena *arena = NULL;
 	struct address network;
 	struct options options;
+	struct bill bill;
 	const char *wanted;
 	int r, status;
 	size_t len;
@@ -239,12 +247,16 @@ int cmd_verify_bill(int argc, char **argv)
 
 	if (options_read(&table, argc, argv, &options, &status) != 0)
 		return status;
-	r = arena_new(2 * BILL_JSON_MAX, &arena);
+	r = arena_new(2 * BILL_JSON_MAX + VERIFY_BILL_BYTES, &arena);
 	if (r < 0)
 		return cli_fault(r, "start");
 	wanted = options_get(&options, "network", pinned_network(arena));
 	if (wanted && address_parse(wanted, &network) < 0)
 		return options_refuse(&table, "--network must be 0x and 40 hex digits");
 	status = read_bill(&options, arena, &text, &len);
-	return status ? status : verify_bill(text, len, wanted ? &network : NULL);
+	if (status == 0)
+		status = verify_bill(text, len, wanted ? &network : NULL, arena, &bill);
+	if (status == 0 && options_has(&options, "rpc"))
+		status = check_chain(&options, &bill);
+	return status;
 }

@@ -2,9 +2,9 @@
 
 #include "base/keccak.h"
 
-enum { TAG_SIZE = 16, LAYOUT_MAX = 256 };
+enum { TAG_SIZE = 16, LAYOUT_MAX = 384 };
 
-/* The bytes to be hashed, in a row. The longest statement (uptime) takes 172. */
+/* The bytes to be hashed, in a row. The longest statement (record) takes 352. */
 struct layout {
 	uint8_t bytes[LAYOUT_MAX];
 	size_t len;
@@ -150,4 +150,45 @@ void excuse_digest(const struct excuse_statement *excuse,
 	put_integer(&layout, (uint64_t)excuse->from_ms);
 	put_integer(&layout, (uint64_t)excuse->until_ms);
 	keccak256(layout.bytes, layout.len, ret_digest);
+}
+
+void record_excuse(struct record_statement *record, const struct excuse_statement *excuse,
+		   const uint8_t signature[static SIGNATURE_SIZE])
+{
+	uint8_t bytes[2 * SIGN_DIGEST_SIZE + SIGNATURE_SIZE];
+
+	memcpy(bytes, record->excuses, SIGN_DIGEST_SIZE);
+	excuse_digest(excuse, bytes + SIGN_DIGEST_SIZE);
+	memcpy(bytes + 2 * SIGN_DIGEST_SIZE, signature, SIGNATURE_SIZE);
+	keccak256(bytes, sizeof(bytes), record->excuses);
+}
+
+void record_digest(const struct record_statement *record,
+		   uint8_t ret_digest[static SIGN_DIGEST_SIZE])
+{
+	struct layout layout = layout_start("kaisar-record-1");
+	uint8_t billed = record->billed ? 1 : 0;
+
+	put(&layout, record->terms_digest, sizeof(record->terms_digest));
+	put(&layout, record->terms_signature, sizeof(record->terms_signature));
+	put_address(&layout, &record->provider.address);
+	put(&layout, &billed, sizeof(billed));
+	put_integer(&layout, (uint64_t)record->ended_at_ms);
+	put(&layout, record->usage_digest, sizeof(record->usage_digest));
+	put(&layout, record->usage_signature, sizeof(record->usage_signature));
+	put(&layout, record->receipt_signature, sizeof(record->receipt_signature));
+	put_integer(&layout, (uint64_t)record->charged.micro);
+	put_integer(&layout, (uint64_t)record->unpaid.micro);
+	put(&layout, record->excuses, sizeof(record->excuses));
+	keccak256(layout.bytes, layout.len, ret_digest);
+}
+
+void record_id(struct lease_id lease, int64_t number, uint8_t ret_id[static SIGN_DIGEST_SIZE])
+{
+	struct layout layout = { .len = 0 };
+
+	put(&layout, lease.bytes, sizeof(lease.bytes));
+	put_integer(&layout, 0);
+	put_integer(&layout, (uint64_t)number);
+	memcpy(ret_id, layout.bytes, SIGN_DIGEST_SIZE);
 }

@@ -1,4 +1,4 @@
-/* sign.h - the exact bytes that machines and the network sign, so that anybody can check a bill.
+/* sign.h - the exact bytes that machines and the network sign or record, so that anybody can check a bill.
  *
  * Every digest is Keccak-256 over a fixed layout: a 16-byte tag (NUL-padded), then the fields in the
  * order of the struct; integers are 8 bytes big-endian, ids and addresses raw. Signatures are 65-byte
@@ -95,6 +95,21 @@ struct excuse_statement {
 	int64_t until_ms;
 };
 
+/* "kaisar-record-1": signed by nobody; all that the bill of a lease states at some time, as the network anchors it. */
+struct record_statement {
+	uint8_t terms_digest[SIGN_DIGEST_SIZE];
+	uint8_t terms_signature[SIGNATURE_SIZE];
+	struct account_id provider;
+	bool billed; /* one byte */
+	int64_t ended_at_ms; /* 0: it goes on */
+	uint8_t usage_digest
+		[SIGN_DIGEST_SIZE]; /* zeros, as the next two: the machine has not reported */
+	uint8_t usage_signature[SIGNATURE_SIZE];
+	uint8_t receipt_signature[SIGNATURE_SIZE];
+	struct amount charged, unpaid;
+	uint8_t excuses[SIGN_DIGEST_SIZE]; /* zeros, before record_excuse */
+};
+
 void hello_digest(const struct hello_statement *hello, uint8_t ret_digest[static SIGN_DIGEST_SIZE]);
 void join_digest(const struct join_statement *join, uint8_t ret_digest[static SIGN_DIGEST_SIZE]);
 void terms_digest(const struct terms_statement *terms, uint8_t ret_digest[static SIGN_DIGEST_SIZE]);
@@ -108,3 +123,13 @@ void checker_digest(const struct checker_statement *checker,
 		    uint8_t ret_digest[static SIGN_DIGEST_SIZE]);
 void excuse_digest(const struct excuse_statement *excuse,
 		   uint8_t ret_digest[static SIGN_DIGEST_SIZE]);
+
+/* The lease's next excuse, the oldest first: @excuses becomes Keccak-256 of what it was, the excuse's digest and
+ * its signature. */
+void record_excuse(struct record_statement *record, const struct excuse_statement *excuse,
+		   const uint8_t signature[static SIGNATURE_SIZE]);
+void record_digest(const struct record_statement *record,
+		   uint8_t ret_digest[static SIGN_DIGEST_SIZE]);
+
+/* What a lease's record is called: the lease, then its number, 16 bytes big-endian. Number 0 is the placing. */
+void record_id(struct lease_id lease, int64_t number, uint8_t ret_id[static SIGN_DIGEST_SIZE]);

@@ -158,6 +158,45 @@ static void test_excuse(void **state)
 	assert_digest(digest, "03156d66c1d05e66960985501715d2f779cf5ea5a0a303d5d5b9da3fa4d6859f");
 }
 
+static void test_record(void **state)
+{
+	struct record_statement record = {
+		.provider = { address_of(4) },
+		.billed = true,
+		.ended_at_ms = 1763834753000,
+		.charged = { 1250000 },
+		.unpaid = { 17 },
+	};
+	struct excuse_statement excuse = {
+		.network = address_of(1),
+		.from_ms = 1763831153000,
+		.until_ms = 1763831154000,
+	};
+	uint8_t signature[SIGNATURE_SIZE], digest[SIGN_DIGEST_SIZE];
+
+	(void)state;
+	memset(record.terms_digest, 2, SIGN_DIGEST_SIZE);
+	memset(record.terms_signature, 3, SIGNATURE_SIZE);
+	memset(record.usage_digest, 5, SIGN_DIGEST_SIZE);
+	memset(record.usage_signature, 6, SIGNATURE_SIZE);
+	memset(record.receipt_signature, 7, SIGNATURE_SIZE);
+	memset(excuse.lease.bytes, 6, sizeof(excuse.lease.bytes));
+	memset(excuse.proof, 8, sizeof(excuse.proof));
+	memset(signature, 11, sizeof(signature));
+	record_excuse(&record, &excuse, signature);
+	memset(excuse.proof, 0, sizeof(excuse.proof));
+	excuse.hour = 489953;
+	excuse.from_ms = 1763831155000;
+	excuse.until_ms = 1763831156000;
+	memset(signature, 12, sizeof(signature));
+	record_excuse(&record, &excuse, signature);
+	record_digest(&record, digest);
+	assert_digest(digest, "c98b15e70244043a1d5a41383fa9120f3380dd5acf6a0924c91ca931543f92f3");
+	record_id(excuse.lease, 258, digest);
+	assert_digest(digest, "06060606060606060606060606060606"
+			      "00000000000000000000000000000102");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +204,7 @@ int main(void)
 		cmocka_unit_test(test_terms),   cmocka_unit_test(test_usage_and_receipt),
 		cmocka_unit_test(test_poll),    cmocka_unit_test(test_uptime),
 		cmocka_unit_test(test_checker), cmocka_unit_test(test_excuse),
+		cmocka_unit_test(test_record),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,15 +3,13 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { execFileSync } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { StandardMerkleTree } from '@openzeppelin/merkle-tree'
 import { keccak256, toHex } from 'viem'
 import { generatePrivateKey } from 'viem/accounts'
 import { Chain, Liar, honest } from './lib/chain.js'
-import { Signer, deployContracts } from './lib/deployment.js'
+import { Signer, deployContracts, lyingNetwork } from './lib/deployment.js'
 import { Network, Program, bin, sleep, until } from './lib/network.js'
 import { Random } from './lib/random.js'
 
@@ -137,19 +135,6 @@ test('records are anchored once each, whatever is killed and reorganised', async
   assert.deepEqual([Number(latest.sequence), latest.head], [list.length, list.at(-1).head])
 })
 
-// Stands before the control plane and changes what it says.
-async function lyingNetwork(change) {
-  const server = createServer(async (request, response) => {
-    const answer = await fetch(network.url + request.url)
-    const json = change(request.url, await answer.json())
-    response.writeHead(answer.status, { 'content-type': 'application/json' })
-    response.end(JSON.stringify(json))
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return { url: `http://127.0.0.1:${server.address().port}`, stop: () => { server.closeAllConnections(); server.close() } }
-}
-
 async function anchorVerify(kind, id, options = {}, url = network.url) {
   const words = Object.entries({ rpc: chain.url, ...options }).flatMap(([name, value]) => [`--${name}`, value])
   const program = new Program('anchor verify', ['anchor', 'verify', '--url', url, ...words, kind, id], { KAISAR_HOME: dir })
@@ -186,7 +171,7 @@ test('anybody checks a record on the chain, whatever network and endpoints say',
     'all later roots left out': [/does not publish it/, roots((items) => items.length === 1 ? [first] : items)],
   }
   for (const [what, [why, change, options]] of Object.entries(lies)) {
-    const lying = await lyingNetwork(change)
+    const lying = await lyingNetwork(network, change)
     await fails(why, options, lying.url).catch((error) => { throw new Error(`${what}: ${error.message}`) })
     lying.stop()
   }

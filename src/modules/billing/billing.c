@@ -4,6 +4,7 @@
 #include "modules/billing/billing_store.h"
 #include "modules/billing/ledger.h"
 #include "modules/billing/metering.h"
+#include "modules/billing/record.h"
 #include "security/secp.h"
 
 /* ---- credits and balances ---- */
@@ -59,19 +60,9 @@ int billing_available(struct tx *tx, struct account_id account, struct amount *r
 
 static int sign_terms(const struct context *context, struct lease_row *lease)
 {
-	const struct terms_statement terms = {
-		.network = context->settings->network,
-		.rental = lease->rental,
-		.lease = lease->lease,
-		.tenant = lease->tenant,
-		.machine = lease->machine,
-		.rate_hour = lease->rate_hour,
-		.fee_basis_points = lease->fee_basis_points,
-		.placed_at_ms = lease->placed_at_ms,
-	};
 	uint8_t digest[SIGN_DIGEST_SIZE];
 
-	terms_digest(&terms, digest);
+	lease_terms_digest(context, lease, digest);
 	return secp_sign(context->settings->network_key, digest, lease->terms_signature);
 }
 
@@ -102,6 +93,8 @@ static int add_lease(const struct context *context, struct tx *tx, struct lease_
 	r = sign_terms(context, lease);
 	if (r == 0)
 		r = store_lease_add(tx, lease);
+	if (r == 0)
+		r = lease_record_placing(context, tx, lease);
 	if (r != 0)
 		return r == SQL_E_CONFLICT ? -EEXIST : r;
 	hold = own_move(lease, "hold", "set aside", lease->held);
@@ -186,6 +179,8 @@ int billing_lease_close(const struct context *context, struct tx *tx, struct lea
 	lease.ended_at_ms = ended_at_ms;
 	lease.billed = billed;
 	r = settle(context, tx, &lease);
+	if (r == 0)
+		r = lease_record(context, tx, &lease);
 	return r != 0 ? r : store_leases_update(tx, (const struct lease_row *[]){ &lease }, 1);
 }
 

@@ -155,9 +155,10 @@ static json_t *json_excuses(const struct lease_row *lease)
 static json_t *json_bill_lease(const struct lease_row *lease, struct amount unpaid)
 {
 	return json_pack(
-		"{s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "lease",
-		json_lease(&lease->lease), "machine", encode_address(&lease->machine.address),
-		"provider", encode_address(&lease->provider.address), "rate_hour",
+		"{s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
+		"lease", json_lease(&lease->lease), "machine",
+		encode_address(&lease->machine.address), "provider",
+		encode_address(&lease->provider.address), "rate_hour",
 		encode_amount(lease->rate_hour), "fee_basis_points",
 		(json_int_t)lease->fee_basis_points, "placed_at_ms",
 		(json_int_t)lease->placed_at_ms, "terms_signature",
@@ -167,7 +168,7 @@ static json_t *json_bill_lease(const struct lease_row *lease, struct amount unpa
 		lease->sequence > 0 ? encode_bytes(lease->receipt_signature, SIGNATURE_SIZE)
 				    : json_null(),
 		"charged", encode_amount(lease->charged), "unpaid", encode_amount(unpaid),
-		"excuses", json_excuses(lease));
+		"excuses", json_excuses(lease), "record", (json_int_t)lease->records);
 }
 
 /* The tenant sees every lease of the rental, a provider those on its own machines. */

@@ -87,6 +87,7 @@ struct lease_row {
 	int64_t closed_at_ms; /* 0: open */
 	int64_t ended_at_ms;
 	bool billed;
+	int64_t records; /* see record.h */
 	struct excuse_row *excuses; /* the oldest first */
 	size_t n_excuses;
 };

@@ -28,7 +28,7 @@ int store_lease_add(struct tx *tx, const struct lease_row *lease)
 
 int store_leases_update(struct tx *tx, const struct lease_row *const *leases, size_t n)
 {
-	enum { COLUMNS = 15 };
+	enum { COLUMNS = 16 };
 	struct sql_value *values = arena_array(tx_arena(tx), n * COLUMNS + 1, sizeof(*values));
 	struct sql_value *v = values;
 
@@ -52,13 +52,15 @@ int store_leases_update(struct tx *tx, const struct lease_row *const *leases, si
 		*v++ = sql_int(lease->closed_at_ms);
 		*v++ = sql_int(lease->ended_at_ms);
 		*v++ = sql_int(lease->billed);
+		*v++ = sql_int(lease->records);
 	}
 	return tx_exec_many(
 		tx,
 		"UPDATE billing_leases SET held = $2, sequence = $3, started_at_ms = $4, "
 		"until_ms = $5, seconds = $6, final = $7, usage_signature = $8, "
 		"receipt_signature = $9, charged = $10, fee = $11, exhausted = $12, "
-		"closed_at_ms = $13, ended_at_ms = $14, billed = $15 WHERE lease = $1",
+		"closed_at_ms = $13, ended_at_ms = $14, billed = $15, records = $16 "
+		"WHERE lease = $1",
 		values, COLUMNS, n);
 }
 
@@ -105,6 +107,7 @@ static int read_lease(struct tx *tx, const struct sql_rows *rows, size_t row,
 	ret_lease->closed_at_ms = rows_int(rows, row, "closed_at_ms");
 	ret_lease->ended_at_ms = rows_int(rows, row, "ended_at_ms");
 	ret_lease->billed = rows_int(rows, row, "billed");
+	ret_lease->records = rows_int(rows, row, "records");
 	ret_lease->excuses = NULL;
 	ret_lease->n_excuses = 0;
 	r = read_lease_bytes(rows, row, ret_lease);
@@ -135,7 +138,7 @@ static int read_leases(struct tx *tx, const struct sql_rows *rows, struct lease_
 	"SELECT lease, rental, tenant, machine, provider, rate_hour, fee_basis_points, "     \
 	"placed_at_ms, terms_signature, held, sequence, started_at_ms, until_ms, seconds, "  \
 	"final, usage_signature, receipt_signature, charged, fee, exhausted, closed_at_ms, " \
-	"ended_at_ms, billed, excuses FROM billing_leases "
+	"ended_at_ms, billed, records, excuses FROM billing_leases "
 
 int store_lease(struct tx *tx, struct lease_id id, struct lease_row *ret_lease)
 {

@@ -244,6 +244,38 @@ void fail_everywhere(struct world *world, const struct call *call)
 	assert_balanced(world);
 }
 
+/* ---- bills ---- */
+
+static int bill_fn(struct tx *tx, struct call *call)
+{
+	const struct route *row = billing_module.routes;
+	struct reply reply = { 0 };
+	char rental[ID_TEXT_SIZE];
+	struct request request = { .context = &call->world->context,
+				   .arena = tx_arena(tx),
+				   .caller = { .known = true, .account = call->account },
+				   .params = { rental } };
+	int r;
+
+	while (strcmp(row->path, "/v1/bills/{rental}") != 0)
+		row++;
+	rental_id_text(&call->lease.rental, rental);
+	r = row->handler(&request, tx, &reply);
+	if (r == 0)
+		call->key = json_dumps(reply.body, 0);
+	json_decref(reply.body);
+	return r;
+}
+
+char *bill_of(struct world *world, const struct billing_lease *lease)
+{
+	struct call call = { world, bill_fn, lease->tenant, .lease = *lease };
+
+	assert_int_equal(run(&call, TX_READ), 0);
+	assert_non_null(call.key);
+	return (char *)call.key;
+}
+
 /* ---- the stage ---- */
 
 uint64_t below(struct world *world, uint64_t bound)

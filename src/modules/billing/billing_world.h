@@ -83,6 +83,9 @@ void sign_record(const struct secp_key *key, struct billing_record *record);
 
 uint64_t below(struct world *world, uint64_t bound);
 
+/* The rental's, as the API gives it to the tenant; the caller frees it. */
+char *bill_of(struct world *world, const struct billing_lease *lease);
+
 /* The call meets a fault at its 1st, 2nd, ... statement, then at its commit, until none is left to
  * meet: each time all or nothing happened. It must post something. */
 void fail_everywhere(struct world *world, const struct call *call);

@@ -2,22 +2,16 @@
 #include "modules/billing/metering.h"
 
 #include "api/settings.h"
+#include "modules/billing/record.h"
 #include "modules/logging/logging.h"
 #include "security/secp.h"
 
 static int sign(const struct context *context, const struct lease_row *lease,
 		struct excuse_row *excuse)
 {
-	struct excuse_statement statement = {
-		.network = context->settings->network,
-		.lease = lease->lease,
-		.hour = excuse->hour,
-		.from_ms = excuse->from_ms,
-		.until_ms = excuse->until_ms,
-	};
+	const struct excuse_statement statement = lease_excuse(context, lease, excuse);
 	uint8_t digest[SIGN_DIGEST_SIZE];
 
-	memcpy(statement.proof, excuse->proof, sizeof(statement.proof));
 	excuse_digest(&statement, digest);
 	return secp_sign(context->settings->network_key, digest, excuse->signature);
 }
@@ -61,6 +55,17 @@ static int tell(const struct context *context, struct tx *tx, const struct lease
 	return logging_event(context, tx, lease->tenant, type, subject, data);
 }
 
+/* The excuse changes the bill also where it changes no charge. */
+static int record_closed(const struct context *context, struct tx *tx, struct lease_row *lease)
+{
+	int r;
+
+	if (!lease->closed_at_ms)
+		return 0;
+	r = lease_record(context, tx, lease);
+	return r != 0 ? r : store_leases_update(tx, (const struct lease_row *[]){ lease }, 1);
+}
+
 /* What was charged for excused time is given back at once; what an end of an excuse makes due, the next
  * record asks for. */
 static int give_back(const struct context *context, struct tx *tx, struct lease_row *lease,
@@ -72,8 +77,10 @@ static int give_back(const struct context *context, struct tx *tx, struct lease_
 	int r;
 
 	r = metering_due(lease, &due);
-	if (r < 0 || due.micro >= 0)
+	if (r < 0)
 		return r;
+	if (due.micro >= 0)
+		return record_closed(context, tx, lease);
 	reason_text(excuse, reason);
 	snprintf(key, sizeof(key), "%s:%" PRId64, reason, excuse->from_ms);
 	r = metering_correct(lease, key, "the machine was found unusable", &correction);
@@ -81,6 +88,8 @@ static int give_back(const struct context *context, struct tx *tx, struct lease_
 		r = metering_receipt(context, lease);
 	if (r == 0)
 		r = ledger_post_sure(context, tx, &correction, 1);
+	if (r == 0)
+		r = lease_record(context, tx, lease);
 	return r != 0 ? r : store_leases_update(tx, (const struct lease_row *[]){ lease }, 1);
 }
 

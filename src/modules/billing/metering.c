@@ -1,6 +1,7 @@
 #include "modules/billing/metering.h"
 
 #include "api/settings.h"
+#include "modules/billing/record.h"
 #include "modules/logging/logging.h"
 #include "security/secp.h"
 
@@ -28,21 +29,10 @@ int metering_cost(const struct lease_row *lease, struct amount *ret_cost)
 
 int metering_receipt(const struct context *context, struct lease_row *lease)
 {
-	const struct usage_statement usage = {
-		.network = context->settings->network,
-		.machine = lease->machine,
-		.lease = lease->lease,
-		.rental = lease->rental,
-		.sequence = (uint64_t)lease->sequence,
-		.started_at_ms = lease->started_at_ms,
-		.until_ms = lease->until_ms,
-		.seconds = lease->seconds,
-		.final = lease->final,
-	};
 	struct receipt_statement receipt = { .charged = lease->charged };
 	uint8_t digest[SIGN_DIGEST_SIZE];
 
-	usage_digest(&usage, receipt.usage_digest);
+	lease_usage_digest(context, lease, receipt.usage_digest);
 	receipt_digest(&receipt, digest);
 	return secp_sign(context->settings->network_key, digest, lease->receipt_signature);
 }

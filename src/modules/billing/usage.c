@@ -1,5 +1,6 @@
 #include "api/settings.h"
 #include "modules/billing/metering.h"
+#include "modules/billing/record.h"
 #include "security/secp.h"
 
 /* An event that the batch owes a tenant. */
@@ -276,14 +277,17 @@ static int update_leases(const struct batch *batch)
 {
 	const struct lease_row **rows;
 	size_t n = 0;
+	int r = 0;
 
 	rows = arena_array(tx_arena(batch->tx), batch->n_leases + 1, sizeof(*rows));
 	if (!rows)
 		return -ENOMEM;
-	for (size_t i = 0; i < batch->n_leases; i++)
-		if (batch->changed[i])
+	for (size_t i = 0; r == 0 && i < batch->n_leases; i++)
+		if (batch->changed[i]) {
+			r = lease_record(batch->context, batch->tx, &batch->leases[i]);
 			rows[n++] = &batch->leases[i];
-	return n == 0 ? 0 : store_leases_update(batch->tx, rows, n);
+		}
+	return r != 0 || n == 0 ? r : store_leases_update(batch->tx, rows, n);
 }
 
 static int write_batch(const struct batch *batch)

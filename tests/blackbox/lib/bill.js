@@ -1,7 +1,7 @@
 // The bill recomputed by somebody else: viem and a few lines, from the documents' layout alone
 // (src/wire/sign.h). It shares no code with the program.
 import assert from 'node:assert/strict'
-import { concat, hexToBytes, keccak256, pad, recoverAddress, stringToBytes, toBytes } from 'viem'
+import { bytesToHex, concat, hexToBytes, keccak256, pad, recoverAddress, stringToBytes, toBytes } from 'viem'
 
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
 
@@ -25,6 +25,12 @@ export function usageDigest(network, lease, usage) {
   return keccak256(concat([tag('kaisar-usage-1'), address(network), address(lease.machine), idBytes(lease.lease),
     idBytes(lease.rental), number(usage.sequence), number(usage.started_at_ms), number(usage.until_ms),
     number(usage.seconds), Uint8Array.of(usage.final ? 1 : 0)]))
+}
+
+function excuseDigest(network, lease, excuse) {
+  return keccak256(concat([tag('kaisar-excuse-2'), address(network), idBytes(lease.lease),
+    excuse.proof ? idBytes(excuse.proof) : new Uint8Array(16), number(excuse.hour ?? 0),
+    number(excuse.from_ms), number(excuse.until_ms)]))
 }
 
 async function signedBy(digest, signature, expected, what) {
@@ -64,10 +70,7 @@ export async function checkBill(bill, network) {
     await signedBy(receipt, lease.receipt_signature, network, 'the network signed the receipt')
     for (const excuse of lease.excuses) {
       assert.notEqual(excuse.proof === null, excuse.hour === null, 'it has a proof or an hour')
-      const digest = keccak256(concat([tag('kaisar-excuse-2'), address(network), idBytes(lease.lease),
-        excuse.proof ? idBytes(excuse.proof) : new Uint8Array(16), number(excuse.hour ?? 0),
-        number(excuse.from_ms), number(excuse.until_ms)]))
-      await signedBy(digest, excuse.signature, network, 'the network signed the excuse')
+      await signedBy(excuseDigest(network, lease, excuse), excuse.signature, network, 'the network signed the excuse')
     }
     const billed = billedSeconds(lease)
     assert.equal(micro(lease.charged) + micro(lease.unpaid), micro(lease.rate_hour) * BigInt(billed) / 3600n)
@@ -101,4 +104,25 @@ export async function checkHour(evidence, network, tenant) {
   const said = counts.map((_, second) => evidence.unusable.some((span) => second >= span.from_s && second < span.until_s))
   assert.deepEqual(counts.map((n) => n >= needed(watchers.length)), said)
   return withoutTenant.flatMap((n, second) => (n >= needed(others.length) ? [hour * hourMs / 1000 + second] : []))
+}
+
+const zeros = (size) => new Uint8Array(size)
+const orZeros = (text, size) => (text ? hexToBytes(text) : zeros(size))
+
+// What the network anchors of a lease, by docs/records.md: the record that the bill names.
+export function leaseRecord(bill, lease) {
+  const terms = keccak256(concat([tag('kaisar-terms-1'), address(bill.network), idBytes(bill.rental), idBytes(lease.lease),
+    address(bill.tenant), address(lease.machine), number(micro(lease.rate_hour)), number(lease.fee_basis_points),
+    number(lease.placed_at_ms)]))
+  const ended = lease.record > 0
+  let excuses = zeros(32)
+  for (const excuse of ended ? lease.excuses : [])
+    excuses = hexToBytes(keccak256(concat([excuses, hexToBytes(excuseDigest(bill.network, lease, excuse)), hexToBytes(excuse.signature)])))
+  const usage = ended ? lease.usage : null
+  const digest = keccak256(concat([tag('kaisar-record-1'), hexToBytes(terms), hexToBytes(lease.terms_signature), address(lease.provider),
+    Uint8Array.of(!ended || lease.billed ? 1 : 0), number(ended ? lease.ended_at_ms : 0),
+    usage ? hexToBytes(usageDigest(bill.network, { ...lease, rental: bill.rental }, usage)) : zeros(32),
+    orZeros(usage?.signature, 65), orZeros(ended && lease.receipt_signature, 65),
+    number(ended ? micro(lease.charged) : 0n), number(ended ? micro(lease.unpaid) : 0n), excuses]))
+  return { id: bytesToHex(concat([idBytes(lease.lease), number(0), number(lease.record)])), digest }
 }

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseEther } from 'viem'
@@ -68,4 +69,17 @@ export class Signer {
   stop() {
     return this.program.stop()
   }
+}
+
+// Stands before a control plane and changes what it says: change(url, json) gives what it says instead.
+export async function lyingNetwork(network, change) {
+  const server = createServer(async (request, response) => {
+    const answer = await fetch(network.url + request.url)
+    const json = change(request.url, await answer.json())
+    response.writeHead(answer.status, { 'content-type': 'application/json' })
+    response.end(JSON.stringify(json))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return { url: `http://127.0.0.1:${server.address().port}`, stop: () => { server.closeAllConnections(); server.close() } }
 }
