@@ -3,6 +3,7 @@
 #include "modules/billing/billing_jobs.h"
 #include "modules/billing/escrow_routes.h"
 #include "modules/billing/metering.h"
+#include "modules/logging/logging.h"
 
 static json_t *json_rental(const struct rental_id *rental)
 {
@@ -303,16 +304,39 @@ static const struct field credit_fields[] = {
 	{ 0 },
 };
 
+static int audit_credit(struct request *request, struct tx *tx, const struct credit_body *body)
+{
+	char account[ADDRESS_TEXT_SIZE];
+	const struct audit_entry entry = {
+		.action = AUDIT_CREDIT_GIVEN,
+		.by = AUDIT_OPERATOR,
+		.request = request,
+		.subject = account,
+		.owner = &body->account,
+		.detail = json_pack("{s:o, s:s}", "amount", encode_amount(body->amount), "key",
+				    body->key),
+	};
+
+	address_text(&body->account.address, account);
+	return audit_record(request->context, tx, &entry);
+}
+
 static int post_credit(struct request *request, struct tx *tx, struct reply *reply)
 {
 	const struct credit_body *body = request->body;
-	struct amount available;
+	struct amount before, available;
 	int r;
 
+	r = billing_available(tx, body->account, &before);
+	if (r != 0)
+		return r;
 	r = billing_credit(request->context, tx, body->account, body->amount, body->key,
 			   body->memo);
 	if (r == 0)
 		r = billing_available(tx, body->account, &available);
+	/* The same key again gives nothing. */
+	if (r == 0 && amount_compare(before, available) != 0)
+		r = audit_credit(request, tx, body);
 	if (r != 0)
 		return r;
 	return reply_with(reply, 201,

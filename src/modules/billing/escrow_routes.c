@@ -2,6 +2,7 @@
 
 #include "modules/billing/escrow.h"
 #include "modules/billing/withdrawal.h"
+#include "modules/logging/logging.h"
 
 const struct field deposits_fields[] = {
 	{ "limit", FIELD_INT, offsetof(struct escrow_page, limit), .min = 1, .max = 100,
@@ -149,6 +150,23 @@ const struct field withdrawal_fields[] = {
 	{ 0 },
 };
 
+static int audit_withdrawal(struct request *request, struct tx *tx,
+			    const struct withdrawal_row *withdrawal)
+{
+	char id[ID_TEXT_SIZE];
+	const struct audit_entry entry = {
+		.action = AUDIT_WITHDRAWAL_ASKED,
+		.by = AUDIT_ACCOUNT,
+		.request = request,
+		.subject = id,
+		.owner = &withdrawal->tenant,
+		.detail = json_pack("{s:o}", "amount", encode_amount(withdrawal->amount)),
+	};
+
+	withdrawal_id_text(&withdrawal->id, id);
+	return audit_record(request->context, tx, &entry);
+}
+
 int post_withdrawal(struct request *request, struct tx *tx, struct reply *reply)
 {
 	const struct withdrawal_body *body = request->body;
@@ -157,5 +175,7 @@ int post_withdrawal(struct request *request, struct tx *tx, struct reply *reply)
 
 	r = withdrawal_ask(request->context, tx, request->caller.account, body->amount,
 			   &withdrawal);
+	if (r == 0)
+		r = audit_withdrawal(request, tx, &withdrawal);
 	return r != 0 ? r : reply_with(reply, 201, json_withdrawal(&withdrawal));
 }

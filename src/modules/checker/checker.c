@@ -142,6 +142,30 @@ static int tell(const struct context *context, struct tx *tx, const struct check
 	return logging_event(context, tx, row->account, type, subject, data);
 }
 
+static json_t *ban_json(const struct ban *ban)
+{
+	return json_pack("{s:o, s:s}", "until",
+			 ban->until_ms == CHECKER_FOREVER_MS ? json_string("for ever")
+							     : encode_time(ban->until_ms),
+			 "reason", ban->reason);
+}
+
+static int audit_ban(const struct context *context, struct tx *tx, const struct checker_row *row,
+		     const struct ban *ban)
+{
+	char subject[ADDRESS_TEXT_SIZE];
+	const struct audit_entry entry = {
+		.action = ban->until_ms ? AUDIT_CHECKER_BANNED : AUDIT_CHECKER_UNBANNED,
+		.by = AUDIT_NETWORK,
+		.subject = subject,
+		.owner = &row->account,
+		.detail = ban_json(ban),
+	};
+
+	address_text(&row->checker, subject);
+	return audit_record(context, tx, &entry);
+}
+
 /* Writes the ban that the wrong marks amount to now, which may be none. */
 static int settle_ban(const struct context *context, struct tx *tx, const struct checker_row *row)
 {
@@ -157,13 +181,12 @@ static int settle_ban(const struct context *context, struct tx *tx, const struct
 	if (ban.until_ms == row->banned_until_ms)
 		return 0;
 	r = checker_store_ban(tx, &row->checker, ban.until_ms, ban.reason);
+	if (r == 0)
+		r = audit_ban(context, tx, row, &ban);
 	if (r != 0)
 		return r;
 	return tell(context, tx, row, ban.until_ms ? "checker.banned" : "checker.ban_lifted",
-		    json_pack("{s:o, s:s}", "until",
-			      ban.until_ms == CHECKER_FOREVER_MS ? json_string("for ever")
-								 : encode_time(ban.until_ms),
-			      "reason", ban.reason));
+		    ban_json(&ban));
 }
 
 int checker_marked(const struct context *context, struct tx *tx, const struct address *checker,

@@ -22,6 +22,7 @@ const char *const audit_action_words[AUDIT_ACTIONS_N + 1] = {
 	[AUDIT_RENTAL_STOPPED] = "rental.stopped",
 	[AUDIT_RENTAL_ENDED] = "rental.ended",
 	[AUDIT_CHECKER_BANNED] = "checker.banned",
+	[AUDIT_CHECKER_UNBANNED] = "checker.ban_lifted",
 	[AUDIT_APPEAL_DECIDED] = "appeal.decided",
 };
 

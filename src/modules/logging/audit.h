@@ -23,12 +23,13 @@ enum audit_action {
 	AUDIT_WORKER_JOINED,
 	AUDIT_WORKER_CHANGED, /* its name, prices, or whether it is paused */
 	AUDIT_WORKER_REMOVED,
-	AUDIT_MACHINE_CLASS, /* a proof gave it another class, or took its class */
-	AUDIT_MACHINE_FAILED, /* a proof */
+	AUDIT_MACHINE_CLASS, /* proofs gave a device another class, or took it */
+	AUDIT_MACHINE_FAILED, /* a device that had not failed before did not pass a check */
 	AUDIT_RENTAL_CREATED,
 	AUDIT_RENTAL_STOPPED, /* asked to stop */
 	AUDIT_RENTAL_ENDED,
 	AUDIT_CHECKER_BANNED,
+	AUDIT_CHECKER_UNBANNED, /* marks that it rested on were taken back */
 	AUDIT_APPEAL_DECIDED,
 	AUDIT_ACTIONS_N,
 };

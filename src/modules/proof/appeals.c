@@ -120,6 +120,11 @@ static int tell(const struct context *context, struct tx *tx, const struct appea
 	json_t *decision = json_pack("{s:s, s:s}", "side", sides[appeal->side], "decision",
 				     appeal_state_word(appeal->state));
 	char id[ID_TEXT_SIZE];
+	struct audit_entry entry = { .action = AUDIT_APPEAL_DECIDED,
+				     .by = AUDIT_NETWORK,
+				     .subject = id,
+				     .owner = &account };
+	int r;
 
 	if (!data || !decision || json_object_update(data, decision) < 0) {
 		json_decref(data);
@@ -128,7 +133,12 @@ static int tell(const struct context *context, struct tx *tx, const struct appea
 	}
 	json_decref(decision);
 	proof_id_text(&appeal->proof, id);
-	return logging_event(context, tx, account, "proof.appeal_decided", id, data);
+	entry.detail = json_incref(data);
+	r = audit_record(context, tx, &entry);
+	if (r == 0)
+		return logging_event(context, tx, account, "proof.appeal_decided", id, data);
+	json_decref(data);
+	return r;
 }
 
 int appeals_begun(struct tx *tx, struct appeal_row *appeal, struct proof_id session)

@@ -76,6 +76,23 @@ static const char *placed_text(struct tx *tx, const struct rental *rental)
 			    machine);
 }
 
+static int audit_end(const struct context *context, struct tx *tx, const struct rental *rental,
+		     enum rental_reason reason)
+{
+	const struct rental_reason_row *why = rental_reason_row(reason);
+	char subject[ID_TEXT_SIZE], machine[ADDRESS_TEXT_SIZE];
+	struct audit_entry entry = { .action = AUDIT_RENTAL_ENDED,
+				     .by = AUDIT_NETWORK,
+				     .subject = subject,
+				     .owner = &rental->tenant };
+
+	rental_id_text(&rental->id, subject);
+	address_text(&rental->machine.address, machine);
+	entry.detail = json_pack("{s:s, s:s, s:s?}", "reason", why->name, "caused_by",
+				 why->caused_by, "machine", rental->placed ? machine : NULL);
+	return no_outcome(audit_record(context, tx, &entry));
+}
+
 static int end(const struct context *context, struct tx *tx, struct rental *rental,
 	       const struct rental_verdict *verdict)
 {
@@ -100,7 +117,10 @@ static int end(const struct context *context, struct tx *tx, struct rental *rent
 					: 0;
 	if (rental->probe)
 		rental->check_ms = rental->deleted_ms = clock_now_ms(context->clock);
-	return move_to(context, tx, rental, verdict->to, verdict->reason, verdict->detail);
+	if (!rental->probe)
+		r = audit_end(context, tx, rental, verdict->reason);
+	return r != 0 ? r
+		      : move_to(context, tx, rental, verdict->to, verdict->reason, verdict->detail);
 }
 
 static void take_ports(struct rental *rental, const struct worker_actual *actual)

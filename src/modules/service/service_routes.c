@@ -1,3 +1,4 @@
+#include "modules/logging/logging.h"
 #include "modules/service/service.h"
 
 #include "modules/service/rental_step.h"
@@ -99,6 +100,29 @@ static int resolve(struct tx *tx, struct order *order, struct reply *reply)
 	return r == FIELD_E_INVALID ? ROUTE_E_FIELD : r;
 }
 
+static int audit(const struct request *request, struct tx *tx, struct rental_id rental,
+		 enum audit_action action, json_t *detail)
+{
+	char subject[ID_TEXT_SIZE];
+	const struct audit_entry entry = { .action = action,
+					   .by = AUDIT_ACCOUNT,
+					   .request = request,
+					   .subject = subject,
+					   .owner = &request->caller.account,
+					   .detail = detail };
+
+	rental_id_text(&rental, subject);
+	return audit_record(request->context, tx, &entry);
+}
+
+static json_t *order_detail(const struct order *order)
+{
+	return json_pack("{s:I, s:I, s:I, s:I}", "gpus", (json_int_t)order->gpus, "cpu_milli",
+			 (json_int_t)order->cpu_milli, "memory_bytes",
+			 (json_int_t)order->memory_bytes, "disk_bytes",
+			 (json_int_t)order->disk_bytes);
+}
+
 static int post_rental(struct request *request, struct tx *tx, struct reply *reply)
 {
 	struct order order = *(const struct order *)request->body;
@@ -108,6 +132,8 @@ static int post_rental(struct request *request, struct tx *tx, struct reply *rep
 	if (r == 0)
 		r = rental_create(request->context, tx, request->caller.account, &order, &id,
 				  &reply->detail);
+	if (r == 0)
+		r = audit(request, tx, id, AUDIT_RENTAL_CREATED, order_detail(&order));
 	if (r != 0)
 		return r;
 	reply->status = 201;
@@ -207,6 +233,8 @@ static int post_stop(struct request *request, struct tx *tx, struct reply *reply
 	struct rental rental;
 	int r = find_rental(request, tx, &rental);
 
+	if (r == 0 && rental.stop == RENTAL_REASON_NONE && !rental_ended(&rental))
+		r = audit(request, tx, rental.id, AUDIT_RENTAL_STOPPED, json_object());
 	if (r == 0)
 		r = rental_ask_stop(tx, &rental, RENTAL_STOPPED_BY_TENANT);
 	if (r == 0)

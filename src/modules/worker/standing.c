@@ -1,6 +1,7 @@
 /* What proofs say of machines, and what follows for their being offered (worker.h). */
 #include "modules/worker/worker.h"
 
+#include "modules/worker/worker_rules.h"
 #include "modules/worker/worker_state.h"
 #include "popw/class.h"
 
@@ -244,13 +245,15 @@ static int weigh(struct tx *tx, struct machine_id machine, const struct worker_s
 					     (3 * row.quality + performance(standing)) / 4);
 }
 
-int worker_standing_set(const struct context *context _unused_, struct tx *tx,
-			struct machine_id machine, enum worker_device device, const char *uuid,
+int worker_standing_set(const struct context *context, struct tx *tx, struct machine_id machine,
+			enum worker_device device, const char *uuid,
 			const struct worker_standing *standing)
 {
 	int r;
 
-	r = worker_store_standing(tx, machine, device, uuid, standing);
+	r = worker_standing_audit(context, tx, machine, device, uuid, standing);
+	if (r == 0)
+		r = worker_store_standing(tx, machine, device, uuid, standing);
 	if (r == 0)
 		r = weigh(tx, machine, standing);
 	return r != 0 ? r : worker_fleet_refresh(tx, machine);

@@ -1,3 +1,4 @@
+#include "modules/logging/logging.h"
 #include "modules/worker/worker.h"
 
 #include "api/settings.h"
@@ -69,6 +70,25 @@ static const struct field join_fields[] = {
 	{ 0 },
 };
 
+/* @by: the machine itself, or its owner. */
+static int audit(const struct request *request, struct tx *tx, const struct worker_row *row,
+		 enum audit_actor by, enum audit_action action, json_t *detail)
+{
+	char machine[ADDRESS_TEXT_SIZE];
+	const struct audit_entry entry = {
+		.action = action,
+		.by = by,
+		.actor = by == AUDIT_MACHINE ? &row->machine.address : NULL,
+		.request = request,
+		.subject = machine,
+		.owner = &row->owner,
+		.detail = detail,
+	};
+
+	address_text(&row->machine.address, machine);
+	return audit_record(request->context, tx, &entry);
+}
+
 static int post_join(struct request *request, struct tx *tx, struct reply *reply)
 {
 	const struct settings *settings = request->context->settings;
@@ -86,6 +106,9 @@ static int post_join(struct request *request, struct tx *tx, struct reply *reply
 		       sizeof(join.signature)) < 0)
 		return reply_refuse(reply, "signature", "must be 0x and 130 hexadecimal digits");
 	r = worker_join(request->context, tx, &join, &row);
+	if (r == 0)
+		r = audit(request, tx, &row, AUDIT_MACHINE, AUDIT_WORKER_JOINED,
+			  json_pack("{s:s}", "name", row.name));
 	if (r != 0)
 		return r;
 	return reply_with(reply, 201,
@@ -204,15 +227,29 @@ static const struct field change_fields[] = {
 	{ 0 },
 };
 
+static int audit_change(struct request *request, struct tx *tx, const struct worker_row *before,
+			const struct worker_row *row)
+{
+	if (strcmp(before->name, row->name) == 0 && before->paused == row->paused &&
+	    amount_compare(before->gpu_hour, row->gpu_hour) == 0 &&
+	    amount_compare(before->core_hour, row->core_hour) == 0)
+		return 0;
+	return audit(request, tx, row, AUDIT_ACCOUNT, AUDIT_WORKER_CHANGED,
+		     json_pack("{s:s, s:o, s:o, s:b}", "name", row->name, "gpu_hour",
+			       encode_amount(row->gpu_hour), "core_hour",
+			       encode_amount(row->core_hour), "paused", row->paused));
+}
+
 static int patch_worker(struct request *request, struct tx *tx, struct reply *reply)
 {
 	const struct change_body *body = request->body;
-	struct worker_row row;
+	struct worker_row before, row;
 	int r;
 
 	r = owned(request, tx, &row);
 	if (r != 0)
 		return r;
+	before = row;
 	if (body->name)
 		row.name = body->name;
 	if (body->gpu_hour.micro >= 0)
@@ -222,6 +259,8 @@ static int patch_worker(struct request *request, struct tx *tx, struct reply *re
 	if (body->paused_or_no == body->paused_or_yes)
 		row.paused = body->paused_or_no;
 	r = worker_store_change(tx, &row);
+	if (r == 0)
+		r = audit_change(request, tx, &before, &row);
 	if (r == 0)
 		r = worker_fleet_refresh(tx, row.machine);
 	return r != 0 ? r : answer_worker(request, tx, &row, reply);
@@ -235,6 +274,8 @@ static int delete_worker(struct request *request, struct tx *tx, struct reply *r
 	r = owned(request, tx, &row);
 	if (r == 0)
 		r = worker_remove(request->context, tx, &row);
+	if (r == 0)
+		r = audit(request, tx, &row, AUDIT_ACCOUNT, AUDIT_WORKER_REMOVED, json_object());
 	if (r == 0)
 		reply->status = 204;
 	return r;

@@ -48,3 +48,9 @@ const char *worker_state_word(const struct context *context, const struct worker
 /* What the store has to learn from this process's memory: when machines were heard, and which went
  * silent for too long or came back. */
 _must_check_ int worker_liveness(const struct context *context, struct arena *arena);
+
+/* Records what is about to change of a device's standing, if it matters; before it is written. standing_audit.c.
+ * ROUTE_E_NOT_FOUND. */
+_must_check_ int worker_standing_audit(const struct context *context, struct tx *tx,
+				       struct machine_id machine, enum worker_device device,
+				       const char *uuid, const struct worker_standing *standing);
