@@ -52,11 +52,13 @@ void turn_problem(struct turn *turn, const char *format, ...)
 	va_end(arguments);
 }
 
+enum { DENIED_KINDS_MAX = 16 };
+
 struct reading {
 	struct turn *turn;
 	struct outbox_row *live, *queued;
 	size_t n_live, n_queued;
-	bool denied[OUTBOX_WINDOW_MAX]; /* of the queued */
+	char denied[DENIED_KINDS_MAX * (OUTBOX_KIND_MAX + 1) + 2]; /* " kind kind " */
 };
 
 static int tx_read(struct tx *tx, void *arg)
@@ -68,8 +70,8 @@ static int tx_read(struct tx *tx, void *arg)
 				  &reading->n_live);
 
 	if (r == 0)
-		r = outbox_store_queued(tx, &config->sender, OUTBOX_WINDOW_MAX, &reading->queued,
-					&reading->n_queued);
+		r = outbox_store_queued(tx, &config->sender, NULL, reading->denied,
+					OUTBOX_WINDOW_MAX, &reading->queued, &reading->n_queued);
 	if (r == 0)
 		r = outbox_store_count_queued(tx, &config->sender, &turn->health->queued);
 	if (r == 0)
@@ -92,27 +94,66 @@ static void look_for_a_gap(struct turn *turn, const struct reading *reading)
 }
 
 /* One before it of its kind was denied: what follows may build on that. */
-static bool is_held(const struct reading *reading, size_t i)
+static bool is_held(const struct reading *reading, const char *kind)
 {
-	for (size_t k = 0; k < i; k++)
-		if (reading->denied[k] &&
-		    strcmp(reading->queued[k].kind, reading->queued[i].kind) == 0)
-			return true;
-	return false;
+	char word[OUTBOX_KIND_MAX + 3];
+
+	snprintf(word, sizeof(word), " %s ", kind);
+	return strstr(reading->denied, word) != NULL;
+}
+
+static void hold(struct reading *reading, const char *kind)
+{
+	size_t len = strlen(reading->denied);
+
+	if (sizeof(reading->denied) - len > strlen(kind) + 1)
+		snprintf(reading->denied + len, sizeof(reading->denied) - len, "%s ", kind);
+	else
+		reading->turn->stop = true;
+}
+
+/* Some were denied: those behind the window, of other kinds, are not to wait for them. */
+static int tx_read_more(struct tx *tx, void *arg)
+{
+	struct reading *reading = arg;
+	const struct outbox_id last = reading->queued[reading->n_queued - 1].id;
+
+	return outbox_store_queued(tx, &reading->turn->config->sender, &last, reading->denied,
+				   OUTBOX_WINDOW_MAX, &reading->queued, &reading->n_queued);
+}
+
+static bool has_room(const struct turn *turn)
+{
+	return turn->health->in_flight < turn->config->window && !turn->stop;
+}
+
+static int take_window(struct turn *turn, struct reading *reading, bool *ret_denied)
+{
+	int r = 0;
+
+	*ret_denied = false;
+	for (size_t i = 0; r == 0 && i < reading->n_queued && has_room(turn); i++) {
+		if (is_held(reading, reading->queued[i].kind))
+			continue;
+		r = turn_queued(turn, &reading->queued[i]);
+		if (r == OUTBOX_E_DENIED) {
+			hold(reading, reading->queued[i].kind);
+			*ret_denied = true;
+			r = 0;
+		}
+	}
+	return r;
 }
 
 static int take_queued(struct turn *turn, struct reading *reading)
 {
-	int r = 0;
+	bool denied;
+	int r = take_window(turn, reading, &denied);
 
-	for (size_t i = 0; r == 0 && i < reading->n_queued &&
-			   turn->health->in_flight < turn->config->window && !turn->stop;
-	     i++) {
-		if (is_held(reading, i))
-			continue;
-		r = turn_queued(turn, &reading->queued[i]);
-		reading->denied[i] = r == OUTBOX_E_DENIED;
-		r = r == OUTBOX_E_DENIED ? 0 : r;
+	while (r == 0 && denied && reading->n_queued == OUTBOX_WINDOW_MAX && has_room(turn)) {
+		r = db_run(turn->config->db, TX_READ, turn->arena, tx_read_more, reading);
+		if (r == 0)
+			r = take_window(turn, reading, &denied);
 	}
 	return r;
 }
@@ -125,7 +166,7 @@ int outbox_turn(const struct outbox_config *config, struct arena *arena,
 			     .arena = arena,
 			     .health = &health,
 			     .now_ms = clock_now_ms(config->clock) };
-	struct reading reading = { .turn = &turn };
+	struct reading reading = { .turn = &turn, .denied = " " };
 	int r = db_run(config->db, TX_READ, arena, tx_read, &reading);
 
 	if (r == 0)

@@ -94,14 +94,19 @@ int outbox_store_live(struct tx *tx, const struct address *sender, int64_t max,
 			 ret_n);
 }
 
-int outbox_store_queued(struct tx *tx, const struct address *sender, int64_t max,
-			struct outbox_row **ret_rows, size_t *ret_n)
+int outbox_store_queued(struct tx *tx, const struct address *sender, const struct outbox_id *after,
+			const char *but, int64_t max, struct outbox_row **ret_rows, size_t *ret_n)
 {
+	/* Every id is above no bytes. */
+	struct sql_value from = after ? sql_blob(after->bytes, sizeof(after->bytes))
+				      : sql_blob("", 0);
+
 	return tx_select(tx,
 			 "SELECT " COLUMNS " FROM chain_calls WHERE sender = $1 AND state = 0"
-			 " ORDER BY id LIMIT $2",
-			 SQL_PARAMS(sql_address(sender), sql_int(max)), &row_reader, ret_rows,
-			 ret_n);
+			 " AND id > $2 AND replace($3, ' ' || kind || ' ', '') = $3"
+			 " ORDER BY id LIMIT $4",
+			 SQL_PARAMS(sql_address(sender), from, sql_text(but), sql_int(max)),
+			 &row_reader, ret_rows, ret_n);
 }
 
 static int read_number(struct tx *tx, const char *sql, const struct address *sender,

@@ -14,10 +14,12 @@ struct variant_row {
 _must_check_ int outbox_store_add(struct tx *tx, const struct outbox_row *row);
 _must_check_ int outbox_store_get(struct tx *tx, struct outbox_id id, struct outbox_row *ret_row);
 
-/* Those with a nonce that did not end, by nonce; those without, by age. */
+/* Those with a nonce that did not end, by nonce. */
 _must_check_ int outbox_store_live(struct tx *tx, const struct address *sender, int64_t max,
 				   struct outbox_row **ret_rows, size_t *ret_n);
-_must_check_ int outbox_store_queued(struct tx *tx, const struct address *sender, int64_t max,
+/* Those without, by age: after @after (NULL: all), not of the kinds in @but, " kind kind ". */
+_must_check_ int outbox_store_queued(struct tx *tx, const struct address *sender,
+				     const struct outbox_id *after, const char *but, int64_t max,
 				     struct outbox_row **ret_rows, size_t *ret_n);
 _must_check_ int outbox_store_count_queued(struct tx *tx, const struct address *sender,
 					   int64_t *ret_n);

@@ -175,6 +175,16 @@ test('what the signer will not sign holds back what comes after it of its kind, 
   assert.equal((await outbox.counts()).queued, 2)
 })
 
+test('however many calls of a kind that is not signed wait, the others go', async () => {
+  await fresh()
+  const outbox = new Outbox(), other = await chain.deploy('Anchor')
+  for (let i = 1; i <= 70; i++) await outbox.anchor(i, `forbidden/${i}`)
+  await outbox.anchor(1, 'anchor/1', other)
+  await minesUntil('the one behind them to be final', outbox, (counts) => counts.final === 1)
+  assert.equal(outbox.health.problem, 'the signer will not sign forbidden/1: it is forbidden')
+  assert.equal((await outbox.counts()).queued, 70)
+})
+
 test('fees and gas have a limit', async () => {
   await fresh()
   const poor = new Outbox([chain.url], { env: { MAX_FEE_WEI: '1' } })
