@@ -180,6 +180,13 @@ static const struct shape shapes[CONTRACT_EVENTS_N] = {
 				   { WORD_ADDRESS, true, AT(funded.account) },
 				   { WORD_U256, false, AT(funded.amount) },
 			   } },
+	[EVENT_DEFUNDED] = { "Defunded",
+			     {
+				     { WORD_KIND, true, AT(defunded.kind),
+				       .below = REWARD_KINDS_N },
+				     { WORD_ADDRESS, true, AT(defunded.account) },
+				     { WORD_U256, false, AT(defunded.amount) },
+			     } },
 	[EVENT_ROOT_PROPOSED] = { "RootProposed",
 				  {
 					  { WORD_KIND, true, AT(root_proposed.kind),

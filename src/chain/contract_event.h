@@ -28,6 +28,7 @@ enum contract_event_kind {
 	EVENT_REFUSED,
 	EVENT_UNDELEGATED,
 	EVENT_FUNDED, /* Distributor */
+	EVENT_DEFUNDED,
 	EVENT_ROOT_PROPOSED,
 	EVENT_ROOT_WITHDRAWN,
 	EVENT_ROOT_ACTIVE,
@@ -95,8 +96,8 @@ struct contract_event {
 		struct {
 			uint64_t kind;
 			struct address account; /* who funds, or whom it pays */
-			struct u256 amount, cumulative;
-		} funded, claimed;
+			struct u256 amount, cumulative; /* the last: of a claim */
+		} funded, defunded, claimed;
 	};
 };
 

@@ -62,7 +62,7 @@ int signer_question_write(const struct signer_question *question, struct arena *
 			  const uint8_t **ret_bytes, size_t *ret_len)
 {
 	bool signs = question->op == SIGNER_SIGN;
-	size_t list, len = 0, kind_len = signs ? strlen(question->kind) : 0;
+	size_t list = 0, len = 0, kind_len = signs ? strlen(question->kind) : 0;
 	const uint8_t *bytes = NULL;
 	struct rlp_writer writer;
 	int r = 0;

@@ -293,6 +293,7 @@ static const struct column chain_columns[] = {
 	{ "final", "anchors.final" },
 	{ "records waiting", "anchors.waiting" },
 	{ "roots: problem", "anchors.problem" },
+	{ "payouts: problem", "payouts.problem" },
 	{ "must agree", "agree" },
 	{ 0 },
 };
@@ -304,7 +305,7 @@ static const struct column endpoint_columns[] = {
 
 static bool chain_well(const json_t *health)
 {
-	static const char *const parts[] = { "outbox", "indexer", "anchors" };
+	static const char *const parts[] = { "outbox", "indexer", "anchors", "payouts" };
 	bool well = true;
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)

@@ -71,6 +71,11 @@ int chain_registration(struct tx *tx, const struct address *machine, const struc
 	return 0;
 }
 
+int chain_payouts(const struct context *context, struct arena *arena, const char *problem)
+{
+	return started ? health_payouts(context, arena, problem) : 0;
+}
+
 /* ---- life ---- */
 
 static int sign(void *arg, const struct outbox_signing *signing, struct arena *arena,

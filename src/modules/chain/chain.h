@@ -43,4 +43,8 @@ _must_check_ int chain_registration(struct tx *tx, const struct address *machine
 				    const struct address *owner, enum machine_kind kind,
 				    json_t **ret_json);
 
+/* What keeps rewards from being paid, or "": shown to operators, and told to them like the chain's own problems. */
+_must_check_ int chain_payouts(const struct context *context, struct arena *arena,
+			       const char *problem);
+
 extern const struct module chain_module;

@@ -10,10 +10,9 @@
 enum { OPERATORS_MAX = 100 };
 
 static const char *const part_words[HEALTH_PARTS_N] = {
-	[HEALTH_OUTBOX] = "outbox",
-	[HEALTH_INDEXER] = "indexer",
-	[HEALTH_ANCHORS] = "anchors",
-	[HEALTH_ENDPOINTS] = "endpoints",
+	[HEALTH_OUTBOX] = "outbox",   [HEALTH_INDEXER] = "indexer",
+	[HEALTH_ANCHORS] = "anchors", [HEALTH_ENDPOINTS] = "endpoints",
+	[HEALTH_PAYOUTS] = "payouts",
 };
 
 /* What is so, since when, and what was told. */
@@ -161,4 +160,12 @@ int health_anchors(const struct context *context, struct arena *arena, const cha
 	snprintf(seen.anchors, sizeof(seen.anchors), "%s", problem);
 	pthread_mutex_unlock(&lock);
 	return health_see(context, arena, HEALTH_ANCHORS, problem);
+}
+
+int health_payouts(const struct context *context, struct arena *arena, const char *problem)
+{
+	pthread_mutex_lock(&lock);
+	snprintf(seen.payouts, sizeof(seen.payouts), "%s", problem);
+	pthread_mutex_unlock(&lock);
+	return health_see(context, arena, HEALTH_PAYOUTS, problem);
 }

@@ -10,6 +10,7 @@ enum health_part {
 	HEALTH_INDEXER,
 	HEALTH_ANCHORS,
 	HEALTH_ENDPOINTS,
+	HEALTH_PAYOUTS,
 	HEALTH_PARTS_N
 };
 enum { HEALTH_TEXT_MAX = 512 };
@@ -18,6 +19,7 @@ struct health_now {
 	struct outbox_health outbox;
 	struct indexer_health indexer;
 	char anchors[HEALTH_TEXT_MAX]; /* "" */
+	char payouts[HEALTH_TEXT_MAX];
 };
 
 /* Zeros of what was not seen yet. */
@@ -29,6 +31,9 @@ _must_check_ int health_outbox(const struct context *context, struct arena *aren
 _must_check_ int health_indexer(const struct context *context, struct arena *arena,
 				const struct indexer_health *health);
 _must_check_ int health_anchors(const struct context *context, struct arena *arena,
+				const char *problem);
+
+_must_check_ int health_payouts(const struct context *context, struct arena *arena,
 				const char *problem);
 
 /* The same of one part, "" when it is well. */

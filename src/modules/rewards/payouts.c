@@ -2,6 +2,7 @@
 
 #include "base/keccak.h"
 #include "base/log.h"
+#include "modules/chain/chain.h"
 #include "modules/rewards/closing.h"
 #include "rewards/epoch_text.h"
 
@@ -55,7 +56,8 @@ static int compute(struct publishing *publishing)
 	struct epoch_fault fault;
 	int r;
 
-	r = arena_new(EPOCH_ARENA_BYTES + PAYOUTS_ARENA_BYTES, &publishing->arena);
+	r = arena_new(EPOCH_ARENA_BYTES + PAYOUTS_ARENA_BYTES + CREDITS_ARENA_BYTES,
+		      &publishing->arena);
 	if (r == 0)
 		r = epoch_read(publishing->records, len, publishing->arena, &publishing->epoch,
 			       &fault);
@@ -118,6 +120,17 @@ static int put_payees(struct tx *tx, const struct publishing *publishing)
 	return rewards_store_payees_put(tx, payees, n);
 }
 
+static int anchor(const struct publishing *publishing, struct tx *tx,
+		  const struct epoch_row *closed)
+{
+	uint8_t id[32];
+	char text[32];
+	size_t len = (size_t)snprintf(text, sizeof(text), "epoch-%" PRId64, closed->number);
+
+	anchor_leaf_id(text, len, id);
+	return chain_leaf(publishing->context, tx, ANCHOR_PAYOUTS, id, closed->payouts.hash);
+}
+
 /* The next page; @publishing stays as it is, for this may be run again. */
 static int tx_write(struct tx *tx, void *arg)
 {
@@ -135,6 +148,7 @@ static int tx_write(struct tx *tx, void *arg)
 		next.state = EPOCH_CLOSED;
 		next.closed_at_ms = clock_now_ms(publishing->context->clock);
 		keccak256(publishing->text, publishing->len, next.payouts.hash);
+		r = anchor(publishing, tx, &next);
 	}
 	return r != 0 ? r : rewards_store_move(tx, &publishing->row, &next);
 }
@@ -172,4 +186,45 @@ int payouts_publish(const struct context *context, const struct epoch_row *epoch
 			 log_int("workers", epoch->n_workers),
 			 log_int("checkers", epoch->n_checkers));
 	return r;
+}
+
+/* ---- a closed one, once more ---- */
+
+static int check_same(const struct publishing *publishing, const struct epoch_row *epoch)
+{
+	uint8_t hash[32];
+
+	keccak256(publishing->text, publishing->len, hash);
+	if (memcmp(hash, epoch->payouts.hash, sizeof(hash)) == 0)
+		return 0;
+	log_error("rewards.payouts_differ", log_int("epoch", epoch->number));
+	return -EINVAL;
+}
+
+int payouts_credits(const struct context *context, const struct epoch_row *epoch,
+		    struct epoch_credit **ret_credits, size_t *ret_n)
+{
+	_cleanup_(publishing_done) struct publishing publishing = { .context = context,
+								    .row = *epoch };
+	struct epoch_credit *credits, *copy;
+	size_t n;
+	int r;
+
+	r = load(&publishing);
+	if (r == 0)
+		r = compute(&publishing);
+	if (r == 0)
+		r = check_same(&publishing, epoch);
+	if (r == 0)
+		r = credits_of(&publishing.epoch, &publishing.payouts, publishing.arena, &credits,
+			       &n);
+	if (r != 0)
+		return r;
+	copy = malloc((n + 1) * sizeof(*copy));
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, credits, n * sizeof(*copy));
+	*ret_credits = copy;
+	*ret_n = n;
+	return 0;
 }

@@ -1,4 +1,8 @@
+#include "modules/chain/chain.h"
+#include "modules/rewards/accrual.h"
 #include "modules/rewards/closing.h"
+#include "modules/rewards/pots.h"
+#include "modules/rewards/roots.h"
 
 enum { LOOK_EVERY_MS = 1000, STEPS_MAX = 32 };
 
@@ -14,7 +18,31 @@ static int run(const struct context *context, struct arena *arena _unused_)
 	return r == CLOSING_IDLE ? 0 : r;
 }
 
+static int run_accrual(const struct context *context, struct arena *arena _unused_)
+{
+	int r = accrual_step(context);
+
+	if (r == 0)
+		job_wake(context, "rewards-accrual");
+	return r == ACCRUAL_IDLE ? 0 : r;
+}
+
+static int run_payouts(const struct context *context, struct arena *arena)
+{
+	char problem[ROOTS_PROBLEM_MAX];
+	int r;
+
+	if (!chain_enabled())
+		return 0;
+	r = pots_follow(context, arena);
+	if (r == 0)
+		r = roots_turn(context, arena, problem);
+	return r == 0 ? chain_payouts(context, arena, problem) : r;
+}
+
 const struct job rewards_jobs[] = {
 	{ "rewards", LOOK_EVERY_MS, run },
+	{ "rewards-accrual", LOOK_EVERY_MS, run_accrual },
+	{ "rewards-payouts", LOOK_EVERY_MS, run_payouts },
 	{ 0 },
 };

@@ -2,7 +2,9 @@
 
 #include "base/codec.h"
 #include "modules/rewards/closing.h"
+#include "modules/rewards/payout_routes.h"
 #include "modules/rewards/records.h"
+#include "modules/rewards/root_trees.h"
 
 enum { PAGE_MAX = 100, CURSOR_MAX = 64 };
 
@@ -268,6 +270,23 @@ static const struct route routes[] = {
 	{ HTTP_GET, "/v1/rewards/{epoch}", PERM_PUBLIC, TX_READ, .handler = get_epoch },
 	{ HTTP_GET, "/v1/rewards/{epoch}/records", PERM_PUBLIC, TX_READ, .handler = get_records },
 	{ HTTP_GET, "/v1/rewards/{epoch}/payouts", PERM_PUBLIC, TX_READ, .handler = get_payouts },
+	{ HTTP_GET, "/v1/rewards/accounts/{account}", PERM_PUBLIC, TX_READ,
+	  .handler = payout_account },
+	{ HTTP_GET, "/v1/rewards/accounts/{account}/epochs", PERM_PUBLIC, TX_READ,
+	  .query = { payout_epochs_fields, sizeof(struct payout_epochs_query) },
+	  .handler = payout_epochs },
+	{ HTTP_GET, "/v1/rewards/roots", PERM_PUBLIC, TX_READ,
+	  .query = { payout_roots_fields, sizeof(struct payout_roots_query) },
+	  .handler = payout_roots },
+	{ HTTP_GET, "/v1/rewards/roots/{kind}/{round}", PERM_PUBLIC, TX_READ,
+	  .handler = payout_root },
+	{ HTTP_GET, "/v1/rewards/roots/{kind}/{round}/leaves", PERM_PUBLIC, TX_READ,
+	  .handler = payout_leaves },
+	{ HTTP_GET, "/v1/rewards/roots/{kind}/{round}/proofs/{account}", PERM_PUBLIC, TX_READ,
+	  .handler = payout_proof },
+	{ HTTP_POST, "/v1/admin/rewards/roots/{kind}", PERM_OPERATOR, TX_WRITE,
+	  .body = { payout_replace_fields, sizeof(struct payout_replace_body) },
+	  .handler = payout_replace },
 	{ 0 },
 };
 
@@ -275,6 +294,9 @@ static const struct outcome_row outcomes[] = {
 	{ REWARDS_E_NOT_CLOSED, 409, "epoch-not-closed",
 	  "The epoch is not closed yet; GET /v1/rewards/{epoch} (`kaisar rewards show`) says when "
 	  "it is due." },
+	{ REWARDS_E_NO_CHAIN, 404, "no-chain", "This network pays no rewards on a chain." },
+	{ REWARDS_E_NOT_WITHDRAWN, 409, "root-not-withdrawn",
+	  "The last root was not withdrawn by the guardian: there is nothing to make anew." },
 	{ 0 },
 };
 
@@ -284,10 +306,16 @@ static int start(const struct context *context)
 	return 0;
 }
 
+static void stop(void)
+{
+	root_trees_forget();
+}
+
 const struct module rewards_module = {
 	.name = "rewards",
 	.routes = routes,
 	.outcomes = outcomes,
 	.jobs = rewards_jobs,
 	.start = start,
+	.stop = stop,
 };

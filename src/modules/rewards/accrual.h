@@ -1,0 +1,9 @@
+/* accrual.h - a closed epoch's payouts become accounts' credits, each with the sum of all before it: epoch by epoch in
+ * their order, some at a time, each once. */
+#pragma once
+
+#include "modules/rewards/rewards_store_roots.h"
+
+/* Some more of them. ACCRUAL_IDLE: every closed epoch has its credits. */
+enum accrual_outcome { ACCRUAL_IDLE = 1 };
+_must_check_ int accrual_step(const struct context *context);

@@ -1,0 +1,243 @@
+// Rewards on the chain: what epochs' payouts come to is paid by the contract, once, to the last unit, whatever becomes of
+// the control plane and of the chain. On real anvil and the real contracts.
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { after, before, test } from 'node:test'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { StandardMerkleTree } from '@openzeppelin/merkle-tree'
+import { getAddress, keccak256, stringToHex } from 'viem'
+import { Chain } from './lib/chain.js'
+import { Signer, deployContracts } from './lib/deployment.js'
+import { Network, sleep, until } from './lib/network.js'
+import { Random } from './lib/random.js'
+
+const abiOf = async (name) => JSON.parse(await readFile(new URL(`../../contracts/abi/${name}.json`, import.meta.url), 'utf8'))
+const EPOCH_MS = 4000, HOUR_MS = 2000, TOKEN = 10n ** 18n
+const kinds = ['liquid', 'vested']
+let dir, chain, signer, network, distributor, kai, vested
+
+before(async () => {
+  dir = await mkdtemp('/tmp/kaisar-chain-')
+  // Three blocks are reorganised below: they must not be final yet.
+  chain = await Chain.start({ finalAfter: 4 })
+  signer = await Signer.create(join(dir, 'signer'))
+  const addresses = await deployContracts(chain, dir, (p) => ({
+    ...p, distributor: { publisher: signer.address, guardian: 'deployer', delay_s: 3 },
+  }))
+  await signer.serve(chain, addresses, ({ Distributor }, usual) => ({
+    propose: { contract: Distributor.address, ...usual, max_gas: 400000 },
+    activate: { contract: Distributor.address, ...usual, max_gas: 400000 },
+  }))
+  const { contracts } = JSON.parse(await readFile(addresses, 'utf8'))
+  distributor = { address: contracts.Distributor.address, abi: await abiOf('Distributor') }
+  kai = { address: contracts.Token.address, abi: await abiOf('Token') }
+  vested = { address: contracts.VestedToken.address, abi: kai.abi }
+  await write(kai, 'approve', [distributor.address, 2n ** 200n])
+  await write(distributor, 'fund', [0, 10000n * TOKEN])
+  network = await Network.start({ epoch_ms: EPOCH_MS, watch_hour_ms: HOUR_MS, epoch_workers_tokens: 1001, epoch_checkers_tokens: 77,
+    anchor_every_ms: 1000, chain_again_ms: 2000, chain_refuse_ms: 2000, chain_alarm_ms: 300 },
+  ['--chain-rpc', chain.url, '--chain-addresses', addresses, '--chain-signer', signer.path])
+  await network.operator.login()
+})
+after(async () => {
+  await network?.stop()
+  await signer?.stop()
+  await chain?.stop()
+  await rm(dir, { recursive: true, force: true })
+})
+
+const read = (functionName, args, contract = distributor) => chain.public.readContract({ ...contract, functionName, args })
+async function write(contract, functionName, args) {
+  const hash = await chain.rich.writeContract({ ...contract, functionName, args })
+  const receipt = await chain.public.waitForTransactionReceipt({ hash })
+  assert.equal(receipt.status, 'success', `${functionName} failed`)
+}
+const pot = (kind) => read('potOf', [kinds.indexOf(kind)])
+
+// Rows as the modules write them.
+function put(rows) {
+  const values = (row) => row.map((v) => v === null ? 'NULL' : typeof v === 'number' ? v
+    : /^0x/.test(v) ? (network.db ? `'\\x${v.slice(2)}'` : `x'${v.slice(2)}'`) : `'${v}'`)
+  const sql = rows.map(([table, row]) =>
+    `INSERT INTO ${table} (${Object.keys(row)}) VALUES (${values(Object.values(row))}) ON CONFLICT DO NOTHING;`).join('\n')
+  if (network.db)
+    execFileSync(join(process.env.KAISAR_TEST_POSTGRES_BIN, 'psql'), ['-q', '-v', 'ON_ERROR_STOP=1', network.db], { input: `BEGIN;\n${sql}\nCOMMIT;` })
+  else
+    execFileSync('python3', ['-c', 'import sqlite3, sys\ndb = sqlite3.connect(sys.argv[1], timeout=30)\ndb.executescript("BEGIN;" + sys.stdin.read() + "COMMIT;")',
+      join(network.dir, 'server/kaisar.db')], { input: sql })
+}
+
+// A machine that was up for some hours of the epoch that is open now, and a checker with valid sessions in it.
+function machine(epoch, id, owner, hours) {
+  const first = epoch.epoch * EPOCH_MS / HOUR_MS, checker = `0x${'c0'.repeat(20)}`
+  return [
+    ['workers', { machine: id, owner, name: 'rig', paused: 0, gpu_hour: 0, core_hour: 0, quality: 500, joined_at: 1, lost: 0, agent_version: '',
+      revision: 0, generation: 0, cpu_count: 64, cpu_model: '', os: '', kernel: '', engine: '', gpus: 0, cpu_milli_total: 64000, cpu_milli_used: 0,
+      memory_total: 1, memory_used: 0, disk_total: 1, disk_used: 0, leases: 0, address: '' }],
+    ...Array.from({ length: hours }, (_, i) => [
+      ['proof_hours', { machine: id, hour: first + i, drawn: 1, state: 1, down_kbps: 900999, up_kbps: 700999, cores: 64, gpu_milli: 0, disk_bytes: 10 ** 12, memory_bytes: 10 ** 11 }],
+      ['proof_uptimes', { machine: id, hour: first + i, checker, polls: 20, answered: 20, signature: checker }],
+    ]).flat(),
+  ]
+}
+
+function marks(epoch, id, account, valid) {
+  return [
+    ['checkers', { checker: id, account, name: 'c', licences: 2, registered_at: 1, version: '', banned_until: 0, ban_reason: '' }],
+    ...Array.from({ length: valid }, (_, i) => ['checker_marks', { checker: id, session: dice.hex(16), at: epoch.epoch * EPOCH_MS + 1 + i, mark: 1, planted: 0, cleared: 0 }]),
+  ]
+}
+
+const dice = new Random('payouts')
+const epochs = async () => (await network.person().get('/v1/rewards?limit=100')).items
+
+// What happens, happens in one epoch; gives its number.
+async function during(rows) {
+  for (;;) {
+    const slot = Math.floor(Date.now() / EPOCH_MS), left = (slot + 1) * EPOCH_MS - Date.now()
+    const open = left > 1500 && (await epochs()).find((e) => e.epoch === slot && e.state === 'open')
+    if (open) {
+      put(rows(open))
+      return slot
+    }
+    await sleep(Math.min(left + 50, 500))
+  }
+}
+
+// What all published payouts through an epoch come to.
+async function sums(kind, through) {
+  const total = new Map()
+  for (const { epoch, state } of await epochs()) {
+    if (state !== 'closed' || epoch > through) continue
+    let of = null
+    for (const line of (await network.person().raw('GET', `/v1/rewards/${epoch}/payouts`)).text.split('\n')) {
+      const words = line.split(' ')
+      if (words[0] === 'worker' || words[0] === 'checker') of = words[0] === 'worker' ? 'liquid' : 'vested'
+      const at = { worker: [2, 5], checker: [2, 4], delegator: [1, 2] }[words[0]]
+      if (at && of === kind) total.set(words[at[0]], (total.get(words[at[0]]) ?? 0n) + BigInt(words[at[1]]))
+    }
+  }
+  return new Map([...total].filter(([, units]) => units > 0n).sort())
+}
+
+// The tree that anyone builds of what is published.
+const treeOf = (kind, leaves) => StandardMerkleTree.of([...leaves].map(([account, units]) => [3338n, distributor.address, kinds.indexOf(kind), account, units]),
+  ['uint256', 'address', 'uint8', 'address', 'uint256'])
+
+const roots = async (kind) => (await network.person().get(`/v1/rewards/roots?kind=${kind}&limit=100`)).items
+const inEffect = (kind, through) => until(`a ${kind} root through epoch ${through} to be in effect`, async () =>
+  (await roots(kind)).find((r) => r.state === 'active' && r.through >= through), 120000)
+const problem = async () => (await network.operator.get('/v1/admin/chain')).payouts.problem ?? ''
+const standing = async (kind, account) => (await network.person().get(`/v1/rewards/accounts/${account}`)).items.find((i) => i.kind === kind)
+
+async function claim(kind, account) {
+  const { active } = await pot(kind)
+  const { cumulative, path, root } = await network.person().get(`/v1/rewards/roots/${kind}/${active.epoch}/proofs/${account}`)
+  assert.equal(root.root, active.root)
+  await write(distributor, 'claim', [kinds.indexOf(kind), account, BigInt(cumulative), path])
+  return BigInt(cumulative)
+}
+
+const owners = Array.from({ length: 4 }, () => dice.hex(20)), machines = owners.map(() => dice.hex(20))
+const checker = dice.hex(20), holder = dice.hex(20)
+let first
+
+test('what an epoch comes to is proposed, put in effect and paid, once', async () => {
+  first = await during((epoch) => [...machine(epoch, machines[0], owners[0], 2), ...machine(epoch, machines[1], owners[1], 1),
+    ...marks(epoch, checker, holder, 3)])
+  const { root, round, total, through } = await inEffect('liquid', first)
+  const expected = await sums('liquid', through), tree = treeOf('liquid', expected)
+  assert.equal(expected.size, 2)
+  assert.equal(root, tree.root)
+  assert.deepEqual([BigInt(total), round], [[...expected.values()].reduce((a, b) => a + b), 1])
+  const { active } = await pot('liquid')
+  assert.deepEqual([active.root, Number(active.epoch), active.total], [root, 1, BigInt(total)])
+
+  const [owner, units] = [...expected][0]
+  assert.equal((await standing('liquid', owner)).claimable, String(units))
+  assert.equal(await claim('liquid', owner), units)
+  assert.equal(await read('balanceOf', [owner], kai), units)
+  await assert.rejects(claim('liquid', owner), /NothingToClaim/)
+  await until('the claim to be known', async () => {
+    const { claimed, claimable } = await standing('liquid', owner)
+    return claimed === String(units) && claimable === '0'
+  })
+  await network.person().refused('GET', `/v1/rewards/roots/liquid/1/proofs/${holder}`, undefined, 404, 'not-found')
+  // The epoch is anchored, too: its payouts' text names that of the records.
+  const payouts = (await network.person().raw('GET', `/v1/rewards/${first}/payouts`)).text
+  const id = stringToHex(`epoch-${first}`, { size: 32 })
+  const anchored = await until('the epoch to be anchored', async () =>
+    (await network.person().raw('GET', `/v1/inclusions/payouts/${id}`)).json.anchor && network.person().get(`/v1/inclusions/payouts/${id}`), 60000)
+  assert.equal(anchored.digest, keccak256(Buffer.from(payouts)))
+})
+
+test('a pot with too little in it is a problem that names the units', async () => {
+  const said = await until('the problem', async () => /vested: the pot lacks/.test(await problem()) && await problem(), 60000)
+  const [, units, contract] = said.match(/fund\(1, (\d+)\) of the distributor (0x[0-9a-fA-F]{40})/)
+  const expected = await sums('vested', first)
+  assert.equal(contract, distributor.address)
+  assert.deepEqual([...expected], [[holder, 77n * TOKEN]])
+  assert.equal(BigInt(units), 77n * TOKEN)
+  assert.equal((await pot('vested')).pending.effectiveAt, 0n)
+  await write(distributor, 'fund', [1, BigInt(units)])
+})
+
+test('a root that the guardian withdraws waits for an operator, who may take off what is not to be paid', async () => {
+  await until('the root to be proposed', async () => (await pot('vested')).pending.effectiveAt !== 0n, 60000)
+  await write(distributor, 'dispute', [1, 1n])
+  const said = await until('the problem', async () => /vested: the guardian withdrew root 1/.test(await problem()) && await problem(), 60000)
+  assert.match(said, /kaisar admin replace-root vested/)
+  await until('operators to be told', async () => (await network.operator.get('/v1/events?limit=100')).items.some((e) =>
+    e.type === 'chain.problem' && e.subject === 'payouts' && e.data.problem.includes('the guardian withdrew root 1')))
+  const replace = (body) => ['POST', '/v1/admin/rewards/roots/vested', body]
+  const reason = 'paid elsewhere'
+  await network.operator.refused(...replace({ less: { [holder]: String(77n * TOKEN + 1n) }, reason }), 422, 'invalid-field', 'less')
+  await network.operator.refused(...replace({ less: { [owners[0]]: '1' }, reason }), 422, 'invalid-field', 'less')
+  await network.operator.refused('POST', '/v1/admin/rewards/roots/liquid', { reason }, 409, 'root-not-withdrawn')
+  await network.operator.post('/v1/admin/rewards/roots/vested', { less: { [holder]: String(7n * TOKEN) }, reason }, 200)
+  await inEffect('vested', first)
+  const root = await network.person().get('/v1/rewards/roots/vested/1')
+  assert.deepEqual([root.attempt, root.total, root.corrections.map((c) => [c.account, c.less, c.reason])],
+    [2, String(70n * TOKEN), [[getAddress(holder), String(7n * TOKEN), reason]]])
+  assert.equal((await pot('vested')).active.root, treeOf('vested', [[holder, 70n * TOKEN]]).root)
+  assert.equal(await claim('vested', holder), 70n * TOKEN)
+  assert.equal(await read('balanceOf', [holder], vested), 70n * TOKEN)
+  await until('all to be well', async () => !await problem())
+})
+
+test('epochs add up, whatever is killed and reorganised', async () => {
+  let last
+  for (let i = 0; i < 2; i++) {
+    last = await during((epoch) => [1, 2, 3].slice(i).flatMap((m) => machine(epoch, machines[m], owners[m], 1 + dice.below(2))))
+    await until('the next epoch', () => Date.now() > (last + 1) * EPOCH_MS)
+  }
+  await until('a root of them', async () => (await roots('liquid'))[0].round > 1, 60000)
+  for (let i = 0; i < 3; i++) {
+    await sleep(dice.below(3000))
+    await network.server.kill()
+    await chain.call('anvil_reorg', [3, []])
+    await network.startServer()
+  }
+  const { root, round, through, total } = await inEffect('liquid', last)
+  const expected = await sums('liquid', through)
+  assert.equal(expected.size, 4)
+  assert.equal(root, treeOf('liquid', expected).root)
+  const text = (await network.person().raw('GET', `/v1/rewards/roots/liquid/${round}/leaves`)).text
+  assert.equal(text, `kaisar reward leaves 1\nchain 3338\ndistributor ${distributor.address.toLowerCase()}\nkind liquid\nround ${round}\n` +
+    `through ${through}\ntotal ${total}\n${[...expected].map(([account, units]) => `${account} ${units}\n`).join('')}end\n`)
+  for (const [account, units] of expected) {
+    if (BigInt((await standing('liquid', account)).claimable) > 0n) await claim('liquid', account)
+    assert.equal(await read('balanceOf', [account], kai), units)
+  }
+  const { funded, claimed, active } = await pot('liquid')
+  assert.deepEqual([claimed, active.total], [BigInt(total), BigInt(total)])
+  assert.equal(await read('balanceOf', [distributor.address], kai), funded - claimed + (await pot('vested')).funded - 70n * TOKEN)
+  // Each root was proposed once, in order.
+  const events = await chain.public.getContractEvents({ ...distributor, eventName: 'RootActive', fromBlock: 0n })
+  const rounds = events.filter((e) => e.args.kind === 0).map((e) => Number(e.args.epoch))
+  assert.deepEqual(rounds, rounds.map((_, i) => i + 1))
+  // What an account earned, epoch by epoch.
+  const { items } = await network.person().get(`/v1/rewards/accounts/${owners[1]}/epochs?limit=100`)
+  assert.equal(items.reduce((sum, { amount }) => sum + BigInt(amount), 0n), expected.get(owners[1]))
+})
