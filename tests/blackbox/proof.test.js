@@ -217,6 +217,7 @@ test('a control plane killed during a session states its end, and repeats it', a
   await network.startServer()
   const proof = await tenant.get(`/v1/proofs/${live.id}`)
   assert.notEqual(proof.state, 'live')
+  assert.match(proof.phase, /^(commit|nonces|fill|walk|matrix|open|result|reveal)$/)
   await until('a later session to pass', async () =>
     (await proofs('&outcome=passed')).some((p) => p.started_at > live.started_at), slow)
 })

@@ -3,6 +3,7 @@
 #include "api/settings.h"
 #include "modules/proof/appeals.h"
 #include "modules/proof/hours.h"
+#include "modules/proof/phases.h"
 #include "modules/proof/probes.h"
 #include "modules/proof/proof_end.h"
 #include "modules/proof/proof_json.h"
@@ -301,13 +302,10 @@ static const struct outcome_row outcomes[] = {
 };
 
 static const struct job jobs[] = {
-	{ "proofs", SCHEDULE_MS, schedule_run },
-	{ "proof_settle", SCHEDULE_MS, settle_run },
-	{ "proof_appeals", APPEALS_MS, appeals_run },
-	{ "proof_watch", SCHEDULE_MS, watch_run },
-	{ "proof_probes", SCHEDULE_MS, probes_run },
-	{ "proof_hours", SCHEDULE_MS, hours_run },
-	{ 0 },
+	{ "proofs", SCHEDULE_MS, schedule_run },     { "proof_phases", SCHEDULE_MS, phases_run },
+	{ "proof_settle", SCHEDULE_MS, settle_run }, { "proof_appeals", APPEALS_MS, appeals_run },
+	{ "proof_watch", SCHEDULE_MS, watch_run },   { "proof_probes", SCHEDULE_MS, probes_run },
+	{ "proof_hours", SCHEDULE_MS, hours_run },   { 0 },
 };
 
 /* ---- the nodes ---- */

@@ -295,6 +295,12 @@ int proof_store_mark(struct tx *tx, struct proof_id id, size_t member, int64_t m
 		       SQL_PARAMS(sql_int(mark), id_value(&id), sql_int((int64_t)member)), NULL);
 }
 
+int proof_store_phase(struct tx *tx, struct proof_id id, const char *phase)
+{
+	return fault_of(tx_exec(tx, "UPDATE proofs SET phase = $1 WHERE id = $2 AND live = 1",
+				SQL_PARAMS(sql_text(phase), id_value(&id)), NULL));
+}
+
 /* An appeal that the restart cut short is still owed, at once. */
 static int requeue_appeals(struct tx *tx)
 {
@@ -304,6 +310,7 @@ static int requeue_appeals(struct tx *tx)
 		       SQL_PARAMS(sql_int(SESSION_APPEAL)), NULL);
 }
 
+/* Each begins with its members' commitments. */
 int proof_store_interrupt(struct tx *tx, int64_t now_ms)
 {
 	int r = requeue_appeals(tx);
@@ -312,7 +319,8 @@ int proof_store_interrupt(struct tx *tx, int64_t now_ms)
 		return r;
 	return tx_exec(tx,
 		       "UPDATE proofs SET live = 0, reason = $1, ended_at = $2, detail = "
-		       "'the control plane was restarted' WHERE live = 1",
+		       "'the control plane was restarted', "
+		       "phase = CASE phase WHEN '' THEN 'commit' ELSE phase END WHERE live = 1",
 		       SQL_PARAMS(sql_text(proof_end_word(END_INTERRUPTED)), sql_int(now_ms)),
 		       NULL);
 }

@@ -86,7 +86,10 @@ _must_check_ int proof_store_record_add(struct tx *tx, struct proof_id id, const
 					size_t len);
 _must_check_ int proof_store_mark(struct tx *tx, struct proof_id id, size_t member, int64_t mark);
 
-/* Every live session ends as interrupted; the appeal for which it was held is queued again. */
+/* Of a session that is live; one that is over keeps its own. */
+_must_check_ int proof_store_phase(struct tx *tx, struct proof_id id, const char *phase);
+/* Every live session ends as interrupted in the phase that was written last; the appeal for which it was held is
+ * queued again. */
 _must_check_ int proof_store_interrupt(struct tx *tx, int64_t now_ms);
 
 struct proof_page {

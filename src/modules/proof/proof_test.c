@@ -6,6 +6,7 @@
 #include "modules/proof/draft.h"
 #include "modules/proof/hours.h"
 #include "modules/proof/panel.h"
+#include "modules/proof/phases.h"
 #include "modules/proof/proof.h"
 #include "modules/proof/schedule.h"
 #include "modules/proof/sessions.h"
@@ -227,10 +228,31 @@ static void test_a_restart_ends_what_went_on(void **state)
 	n = stage_proofs(stage, &rows);
 	assert_int_equal(n, 1);
 	assert_string_equal(rows[0].reason, "interrupted");
+	assert_string_equal(rows[0].phase, "commit");
 	assert_false(rows[0].live);
 	stage->manners[0] = HONEST;
 	stage_until(stage, 3);
 	assert_int_equal(stage_standing(stage, WORKER_DEVICE_HOST).state, WORKER_PROVED);
+}
+
+static void test_what_is_interrupted_says_where(void **state)
+{
+	struct stage *stage = *state;
+	struct proof_row *rows;
+	const char *phase = "";
+
+	stage->pretends = true; /* and never fills anything */
+	assert_int_equal(stage_job(stage, schedule_run), 0);
+	for (int i = 0; i < 6000 && strcmp(phase, "fill") != 0; i++) {
+		assert_int_equal(stage_job(stage, phases_run), 0);
+		assert_int_equal(stage_proofs(stage, &rows), 1);
+		phase = rows[0].phase;
+		usleep(10000);
+	}
+	stage_restart(stage);
+	assert_int_equal(stage_proofs(stage, &rows), 1);
+	assert_string_equal(rows[0].reason, "interrupted");
+	assert_string_equal(rows[0].phase, "fill");
 }
 
 /* The host is due at once. */
@@ -1090,6 +1112,7 @@ int main(void)
 		STAGE_TEST(test_a_refusal_has_its_word),
 		STAGE_TEST(test_mute_checkers_are_marked_silent),
 		STAGE_TEST(test_a_restart_ends_what_went_on),
+		STAGE_TEST(test_what_is_interrupted_says_where),
 		STAGE_TEST(test_bandwidth_outlives_one_session_that_measures_none),
 		STAGE_TEST(test_who_looks_at_nothing_is_found_out),
 		STAGE_TEST(test_a_turn_begins_all_with_thousands_of_checkers),

@@ -28,6 +28,7 @@ struct live {
 	struct conductor *conductor; /* the loop's while LIVE, the settler's afterwards */
 	struct phantom *phantom;
 	const char *phase; /* conductor_phase; for others than the loop */
+	const char *noted; /* the one that the store knows */
 };
 
 static struct {
@@ -164,6 +165,29 @@ const char *sessions_phase(struct proof_id id)
 			phase = live->phase;
 	pthread_mutex_unlock(&all.mutex);
 	return phase;
+}
+
+size_t sessions_moved(struct sessions_phase *ret_phases, size_t max)
+{
+	size_t n = 0;
+
+	pthread_mutex_lock(&all.mutex);
+	for (const struct live *live = all.list; live && n < max; live = live->next)
+		if (live->phase != live->noted)
+			ret_phases[n++] = (struct sessions_phase){ live->order.session.id,
+								   live->phase };
+	pthread_mutex_unlock(&all.mutex);
+	return n;
+}
+
+void sessions_noted(const struct sessions_phase *phases, size_t n)
+{
+	pthread_mutex_lock(&all.mutex);
+	for (struct live *live = all.list; live; live = live->next)
+		for (size_t i = 0; i < n; i++)
+			if (proof_id_equal(live->order.session.id, phases[i].id))
+				live->noted = phases[i].phase;
+	pthread_mutex_unlock(&all.mutex);
 }
 
 static int member_of(const struct live *live, const struct address *checker)

@@ -46,6 +46,13 @@ size_t sessions_unproved_most(const struct settings *settings);
 bool sessions_busy(const struct address *machine);
 /* What one waits for now, in a word that lives for ever: "fill"; "": it is not among those that go on. */
 const char *sessions_phase(struct proof_id id);
+/* Those that wait for something else than was said with sessions_noted last; at most @max. */
+struct sessions_phase {
+	struct proof_id id;
+	const char *phase; /* lives for ever */
+};
+size_t sessions_moved(struct sessions_phase *ret_phases, size_t max);
+void sessions_noted(const struct sessions_phase *phases, size_t n);
 /* Whether a session of @machine with the member @checker goes on. */
 bool sessions_between(const struct address *machine, const struct address *checker);
 
