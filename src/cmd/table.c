@@ -4,7 +4,7 @@
 
 #include "cmd/yaml.h"
 
-enum { CELL_MAX = 192, COLUMNS_MAX = 24 };
+enum { CELL_MAX = 384, COLUMNS_MAX = 24 };
 
 struct cell {
 	char text[CELL_MAX];

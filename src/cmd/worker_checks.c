@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 
-enum { WAITS_SIZE = 96 };
+enum { WAITS_SIZE = 96, REMEDIES_MAX = 32 /* failed devices whose sessions are asked for */ };
 
 /* What machines say they have, and what proofs bear out of it: by that they are paid. */
 static const struct column credit_columns[] = {
@@ -13,6 +13,7 @@ static const struct column credit_columns[] = {
 	{ "CREDITED", "credited.memory_bytes", COLUMN_BYTES },
 	{ "DISK", "inventory.disk_bytes", COLUMN_BYTES },
 	{ "CREDITED", "credited.disk_bytes", COLUMN_BYTES },
+	{ "WHY", "credited.why" },
 	{ 0 },
 };
 
@@ -31,7 +32,7 @@ static const struct column check_columns[] = {
 	{ "UP MBIT/S", "up_kbps", COLUMN_MILLI },
 	{ "AT", "checked_at" },
 	{ "PROOF", "proof" },
-	{ "WHY", "reason" },
+	{ "WHY", "why" },
 	{ "NEXT", "next" },
 	{ 0 },
 };
@@ -100,6 +101,56 @@ static json_t *waits_of(const json_t *worker, const json_t *device, const json_t
 	return *due && strcmp(due, now) <= 0 ? json_string("waits for its turn") : json_null();
 }
 
+/* New: what may be done about the session by which a device failed, or null: nothing more. One that passed is not
+ * why: no session changes what a probe found. */
+static json_t *remedy_of(const json_t *proof)
+{
+	const char *until = text_of(proof, "appeal_until");
+	const json_t *appeal = json_object_get(json_object_get(proof, "appeals"), "owner");
+
+	if (strcmp(text_of(proof, "state"), "passed") == 0)
+		return json_null();
+	if (*until)
+		return json_sprintf("until %s `kaisar popw appeal %s` asks for another look", until,
+				    text_of(proof, "id"));
+	if (strcmp(text_of(appeal, "state"), "queued") == 0)
+		return json_string("its appeal waits for its session");
+	return json_null();
+}
+
+static int note_remedy(struct cli *cli, json_t *device, size_t *left)
+{
+	bool failed = strcmp(text_of(device, "state"), "failed") == 0;
+	_cleanup_(json_decrefp) json_t *proof = NULL;
+	const char *path;
+	int r;
+
+	if (!failed || !*text_of(device, "proof") || *left == 0)
+		return json_object_set_new(device, "remedy", json_null()) < 0 ? -ENOMEM : 0;
+	(*left)--;
+	path = cli_path(cli, "/v1/proofs/", text_of(device, "proof"), "");
+	r = path ? client_get(cli->client, path, &proof) : -ENOMEM;
+	if (r == 0 && json_object_set_new(device, "remedy", remedy_of(proof)) < 0)
+		r = -ENOMEM;
+	return r;
+}
+
+static int note_remedies(struct cli *cli, json_t *workers)
+{
+	json_t *worker, *device;
+	size_t i, j, left = REMEDIES_MAX;
+	int r;
+
+	json_array_foreach(workers, i, worker) {
+		json_array_foreach(json_object_get(worker, "devices"), j, device) {
+			r = note_remedy(cli, device, &left);
+			if (r != 0)
+				return r < 0 ? cli_fault(r, "status") : r;
+		}
+	}
+	return 0;
+}
+
 static int note_one(json_t *worker, const json_t *live, const json_t *panel)
 {
 	json_t *device;
@@ -134,7 +185,7 @@ int worker_checks_note(struct cli *cli, json_t *workers)
 	json_array_foreach(workers, i, worker)
 		if (note_one(worker, live, panel) < 0)
 			return cli_fault(-ENOMEM, "status");
-	return 0;
+	return note_remedies(cli, workers);
 }
 
 /* ---- tables ---- */
@@ -149,12 +200,21 @@ static json_t *next_of(const json_t *device)
 	return json_incref(json_object_get(device, "due_at"));
 }
 
+/* Why it failed, and what may be done about it. */
+static json_t *why_of(const json_t *device)
+{
+	const char *reason = text_of(device, "reason"), *remedy = text_of(device, "remedy");
+
+	return json_sprintf("%s%s%s", reason, *reason && *remedy ? "; " : "", remedy);
+}
+
 static int collect_one(const json_t *worker, const json_t *device, json_t *checks, json_t *sessions)
 {
 	_cleanup_(json_decrefp) json_t *check = json_copy((json_t *)(uintptr_t)device);
 
 	if (!check || json_object_set(check, "name", json_object_get(worker, "name")) < 0 ||
 	    json_object_set_new(check, "next", next_of(device)) < 0 ||
+	    json_object_set_new(check, "why", why_of(device)) < 0 ||
 	    json_array_append(checks, check) < 0)
 		return -ENOMEM;
 	if (json_is_null(json_object_get(check, "session")))

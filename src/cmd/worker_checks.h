@@ -4,7 +4,8 @@
 #include "cmd/cli.h"
 
 /* Adds to each device of @workers "session" ({proof, phase, started_at, panel_size} of the one that goes on now, or
- * null) and "waits" (for what the next one waits, or null). 0 or an exit status. */
+ * null), "waits" (for what the next one waits, or null) and "remedy" (how to appeal against the session by which it
+ * failed, or null; of the first 32 that failed). 0 or an exit status. */
 _must_check_ int worker_checks_note(struct cli *cli, json_t *workers);
 
 /* The tables behind the list of machines: what is credited, each device's checks, sessions that go on. After

@@ -38,6 +38,14 @@ async function admin(...args) {
   return args.includes('json') ? JSON.parse(run.stdout) : run.stdout
 }
 
+// What the provider's `kaisar worker status` prints.
+async function status(agent) {
+  const { key } = await agent.provider.post('/v1/api-keys', { name: 'status', permissions: ['worker.read'] }, 201)
+  const run = new Program('kaisar', ['worker', 'status'], { KAISAR_URL: network.url, KAISAR_HOME: network.dir, KAISAR_API_KEY: key })
+  assert.equal((await run.ended).code, 0, run.output)
+  return run.stdout
+}
+
 // A cheat of tests/fake/fake_checker.c in place of the real program.
 const cheat = (word) => (name, state) => new Program(name, [state, word], {}, join(fakes, 'fake-checker'))
 
@@ -54,6 +62,8 @@ test('a prover that falsifies its answers fails, exactly, and is never offered',
   assert.notEqual(proof.verdict.bits, 31)
   for (const member of proof.members) assert.match(member.mark, /valid|deviating/)
   assert.equal((await tenant.get('/v1/offers?gpus=0')).items.length, 0)
+  // Its owner is told what may be done about it, and until when.
+  assert.match(await status(agent), / host .* the exact part does not hold: .*; until \S+Z `kaisar popw appeal prf-\S+` asks for another look /)
   await agent.program.stop()
 })
 

@@ -83,6 +83,40 @@ void worker_credit(const struct worker_machine *machine, const struct worker_pro
 		*ret_credit = (struct credit){ 0 };
 }
 
+/* Half of it is filled in whole MiB: what that leaves is no loss. */
+static bool is_whole(const struct worker_machine *machine, const struct credit *credit)
+{
+	uint64_t rest = (uint64_t)CREDIT_MEMORY_SHARE << 20;
+
+	return credit->cores >= seen(machine->cores) &&
+	       credit->memory_bytes + rest > seen(machine->memory_bytes);
+}
+
+void worker_credit_why(const struct worker_machine *machine,
+		       const struct worker_proof_device *devices, size_t n,
+		       char ret_text[static WORKER_CREDIT_WHY_SIZE])
+{
+	const struct worker_standing *host = proved(devices, n, WORKER_DEVICE_HOST);
+	uint64_t fill = seen(host->fill_kbps), walk = seen(host->walk_kbps);
+	uint32_t held = credit_held(seen(machine->cores), walk);
+	char proof[ID_TEXT_SIZE];
+	struct credit credit;
+
+	ret_text[0] = '\0';
+	worker_credit(machine, devices, n, &credit);
+	if (host->state != WORKER_PROVED || is_whole(machine, &credit))
+		return;
+	id_text("prf", host->proof, proof);
+	snprintf(ret_text, WORKER_CREDIT_WHY_SIZE,
+		 "%s: a set of %" PRIu64 " MiB was filled at %" PRIu64 ".%" PRIu64
+		 " MB/s and walked at %" PRIu64 ".%" PRIu64 " MB/s, so that %" PRIu32
+		 " %% of it count as held; that bears out %" PRIu64 " of %" PRIu64
+		 " cores, %" PRIu64 " of %" PRIu64 " MiB",
+		 proof, seen(host->set_mib), fill / 1000, fill % 1000 / 100, walk / 1000,
+		 walk % 1000 / 100, held * 100 / CREDIT_WHOLE, credit.cores, seen(machine->cores),
+		 credit.memory_bytes >> 20, seen(machine->memory_bytes) >> 20);
+}
+
 static int64_t at_most(uint64_t value)
 {
 	return value < INT64_MAX ? (int64_t)value : INT64_MAX;

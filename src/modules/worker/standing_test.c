@@ -1,5 +1,6 @@
 #include "modules/worker/worker.h"
 
+#include "modules/worker/worker_rules.h"
 #include "modules/worker/worker_world.h"
 
 enum { DUE_MAX = 16 };
@@ -192,6 +193,40 @@ static void test_idle_devices_are_a_round(void **state)
 	assert_true(address_equal(&some.machines[2], &all.machines[0]));
 }
 
+static void test_what_is_not_credited_says_why(void **state _unused_)
+{
+	const struct worker_machine machine = { .cores = 2, .memory_bytes = 256 << 20 };
+	struct worker_proof_device host = {
+		.device = WORKER_DEVICE_HOST,
+		.standing = { .state = WORKER_PROVED,
+			      .fill_kbps = 16000,
+			      .walk_kbps = 1280000,
+			      .set_mib = 128,
+			      .proof = { 1 } },
+	};
+	char why[WORKER_CREDIT_WHY_SIZE];
+
+	worker_credit_why(&machine, &host, 1, why);
+	assert_string_equal(why, "");
+	/* The next session meets busy cores: half way between what is made anew and what is read. */
+	host.standing.walk_kbps = 896050;
+	worker_credit_why(&machine, &host, 1, why);
+	assert_string_equal(why,
+			    "prf-01000000000000000000000000: a set of 128 MiB was filled at 16.0 "
+			    "MB/s and walked at 896.0 MB/s, so that 50 % of it count as held; "
+			    "that bears out 1 of 2 cores, 128 of 256 MiB");
+	/* One MiB that is not filled in whole is no loss. */
+	host.standing.walk_kbps = 1280000;
+	host.standing.set_mib = 127;
+	worker_credit_why(&(struct worker_machine){ .cores = 2, .memory_bytes = (255 << 20) + 7 },
+			  &host, 1, why);
+	assert_string_equal(why, "");
+	host.standing.state = WORKER_FAILED;
+	host.standing.set_mib = 1;
+	worker_credit_why(&machine, &host, 1, why);
+	assert_string_equal(why, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +236,7 @@ int main(void)
 		WORLD_TEST(test_rented_devices_say_so),
 		WORLD_TEST(test_quality_follows_verdicts),
 		WORLD_TEST(test_idle_devices_are_a_round),
+		cmocka_unit_test(test_what_is_not_credited_says_why),
 	};
 
 	return world_run(tests, ARRAY_SIZE(tests));

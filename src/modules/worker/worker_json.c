@@ -103,12 +103,14 @@ static json_t *credited_json(const struct worker_row *row,
 	const struct worker_machine machine = { .cores = row->inventory.cpu_count,
 						.memory_bytes = row->inventory.memory_bytes,
 						.disk_bytes = row->inventory.disk_bytes };
+	char why[WORKER_CREDIT_WHY_SIZE];
 	struct credit credit;
 
 	worker_credit(&machine, devices, n, &credit);
-	return json_pack("{s:I, s:I, s:I}", "cpu_count", (json_int_t)credit.cores, "memory_bytes",
-			 (json_int_t)credit.memory_bytes, "disk_bytes",
-			 (json_int_t)credit.disk_bytes);
+	worker_credit_why(&machine, devices, n, why);
+	return json_pack("{s:I, s:I, s:I, s:s}", "cpu_count", (json_int_t)credit.cores,
+			 "memory_bytes", (json_int_t)credit.memory_bytes, "disk_bytes",
+			 (json_int_t)credit.disk_bytes, "why", why);
 }
 
 int worker_json(const struct context *context, struct tx *tx, const struct worker_row *row,

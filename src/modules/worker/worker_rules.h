@@ -42,6 +42,13 @@ _must_check_ int worker_of(struct tx *tx, struct account_id owner, struct machin
 _must_check_ int worker_remove(const struct context *context, struct tx *tx,
 			       const struct worker_row *row);
 
+/* Why the host's cores or memory are credited less than they claim to be: what its session measured, and what that
+ * bears out; "": they are credited whole, or its host is not proved. */
+enum { WORKER_CREDIT_WHY_SIZE = 384 };
+void worker_credit_why(const struct worker_machine *machine,
+		       const struct worker_proof_device *devices, size_t n,
+		       char ret_text[static WORKER_CREDIT_WHY_SIZE]);
+
 /* "joining", "online", "offline" or "lost". */
 const char *worker_state_word(const struct context *context, const struct worker_row *row);
 
