@@ -630,6 +630,26 @@ static void test_who_yields_to_a_tenant_stands_as_before(void **state)
 	assert_int_equal(stage_standing(stage, WORKER_DEVICE_HOST).failures, 0);
 }
 
+/* The small product of a rental shows no figures: they go on naming the session that measured them. */
+static void test_figures_name_the_session_that_measured_them(void **state)
+{
+	struct stage *stage = *state;
+	struct worker_standing before, after;
+	struct proof_row *rows;
+
+	stage_until(stage, 2);
+	before = stage_standing(stage, WORKER_DEVICE_HOST);
+	rent(stage);
+	after = check_host(stage, 3);
+	assert_int_equal(stage_proofs(stage, &rows), 3);
+	assert_int_equal(rows[0].kind, SESSION_RENTED);
+	assert_string_equal(rows[0].outcome, "passed");
+	assert_int_equal(after.state, WORKER_PROVED);
+	assert_true(after.checked_at_ms > before.checked_at_ms);
+	assert_memory_equal(after.proof, before.proof, sizeof(before.proof));
+	assert_memory_equal(after.proof, rows[2].id.bytes, sizeof(after.proof));
+}
+
 static void test_a_rented_machine_that_fails_is_excused(void **state)
 {
 	struct stage *stage = *state;
@@ -1121,6 +1141,7 @@ int main(void)
 		STAGE_TEST(test_gpus_walk_together),
 		STAGE_TEST(test_who_yields_to_nobody_fails),
 		STAGE_TEST(test_who_leaves_before_its_openings_fails),
+		STAGE_TEST(test_figures_name_the_session_that_measured_them),
 		STAGE_TEST(test_a_rented_machine_that_fails_is_excused),
 		STAGE_TEST(test_bandwidth_that_is_not_measured_again_is_none),
 		STAGE_TEST(test_what_a_tenant_can_bring_about_excuses_nothing),

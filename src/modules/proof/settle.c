@@ -315,8 +315,9 @@ static int read_last_rates(struct settling *s, struct tx *tx)
 	return 0;
 }
 
-/* What a rental's small product does not mend goes on being told, with the session that showed it. */
-static void keep_failure(const struct worker_standing *before, struct worker_standing *standing)
+/* A rental's small product measures nothing, and mends nothing: what is told of the device goes on being told, with
+ * the session that showed it. */
+static void keep_told(const struct worker_standing *before, struct worker_standing *standing)
 {
 	standing->reason = before->reason;
 	memcpy(standing->proof, before->proof, sizeof(standing->proof));
@@ -354,8 +355,8 @@ static int set_standing(struct settling *s, struct tx *tx, enum finding_kind wha
 	why(s, text);
 	if (what != FOUND_NOTHING && what != FOUND_BUSY)
 		standing.reason = text;
-	if (what == FOUND_PASSED && standing.state == WORKER_FAILED)
-		keep_failure(&s->standing, &standing);
+	if (what == FOUND_PASSED && s->order->session.kind == SESSION_RENTED)
+		keep_told(&s->standing, &standing);
 	r = heed_probes(s, tx, s->standing.reason, &standing);
 	if (r != 0)
 		return r;
