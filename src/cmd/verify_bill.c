@@ -138,10 +138,9 @@ static const struct option_table table = {
 		 "was\n"
 		 "kept, and - is standard input: then nobody is asked. A RENTAL's, by id or name, "
 		 "is\n"
-		 "fetched first. With --rpc it then checks on the chain that the network recorded "
-		 "just "
-		 "this\n"
-		 "(docs/records.md), for which the network is asked where.",
+		 "fetched first.\n"
+		 "With --rpc it then checks on the chain that the network recorded this very bill\n"
+		 "(docs/records.md), and asks the network only under which root.",
 	.rows = rows,
 	.words_min = 1,
 	.words_max = 1,
