@@ -92,7 +92,9 @@ async function allFinal(records) {
     for (const { kind, id } of records)
       if (!(await network.operator.raw('GET', `/v1/inclusions/${kind}/${id}`)).json.anchor?.final) return false
     return (await anchors()).every((a) => a.final)
-  }, 120000)
+  }, 120000).catch(async (error) => {
+    throw new Error(`${error.message}: ${JSON.stringify({ anchors: await anchors(), health: await health() })}`)
+  })
 }
 
 test('records are anchored once each, whatever is killed and reorganised', async () => {
@@ -204,11 +206,13 @@ test('what the API says of the chain', async () => {
 test('a signer that is away: operators hear of it once, and when it is back; the record waits', async () => {
   await signer.stop()
   const before = (await problems()).length
+  // Others, of an endpoint that a busy machine delays, may come between.
+  const told = async () => (await problems()).slice(before).filter((e) => /signer/.test(e.data.problem))
   const one = { kind: 'usage', id: generatePrivateKey(), digest: generatePrivateKey() }
   addLeaves([one])
   await network.operator.refused('GET', `/v1/inclusions/usage/${one.id}`, undefined, 404, 'not-anchored')
-  await until('the problem to be told', async () => (await problems()).length > before)
-  assert.match((await health()).outbox.problem, /signer/)
+  await until('the problem to be told', async () => (await told()).length > 0, 60000)
+  await until('operators to see it', async () => /signer/.test((await health()).outbox.problem))
   // The next root waits until that one is in a block.
   const two = { kind: 'usage', id: generatePrivateKey(), digest: generatePrivateKey() }
   addLeaves([two])
@@ -219,15 +223,14 @@ test('a signer that is away: operators hear of it once, and when it is back; the
   assert.match(unknown.said, /recorded nothing of this id/)
   assert.equal(unknown.code, 3)
   await sleep(2500)
-  const told = (await problems()).slice(before)
-  assert.deepEqual(told.map((e) => [e.type, e.subject]), [['chain.problem', 'outbox']])
-  assert.match(told[0].data.problem, /start `kaisar signer run`/)
+  assert.deepEqual((await told()).map((e) => [e.type, e.subject]), [['chain.problem', 'outbox']])
+  assert.match((await told())[0].data.problem, /start `kaisar signer run`/)
   await signer.run()
   await until('the record to be anchored', async () =>
     (await network.operator.raw('GET', `/v1/inclusions/usage/${one.id}`)).json.anchor?.final, 60000)
   await until('the other, too', async () => (await anchorVerify('usage', two.id)).code === 0, 60000)
   await until('that all is well', async () => (await problems()).at(-1).type === 'chain.well')
-  assert.equal((await problems()).length, before + 2)
+  assert.equal((await told()).length, 1)
 })
 
 test('endpoints that hang hold up neither requests nor other jobs', async () => {
