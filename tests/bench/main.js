@@ -36,11 +36,13 @@ for (const name of names.length ? names : Object.keys(benches)) {
   for (const figure of [await benches[name]()].flat()) report(figure.name ?? name, figure)
 }
 
+// The ratio is of the two values, or what a bench reckoned round by round.
 function report(name, figure) {
+  const ratio = figure.ratio ?? figure.value / figure.peerValue
   const row = {
     name, value: round(figure.value), unit: figure.unit, peer: figure.peer ?? null, peer_value: round(figure.peerValue),
-    ratio: figure.peerValue ? round(figure.value / figure.peerValue) : null, goal: figure.goal ?? null,
-    holds: figure.holds ? figure.holds(figure.value, figure.value / figure.peerValue) : null,
+    ratio: figure.peerValue ? round(ratio) : null, goal: figure.goal ?? null,
+    holds: figure.holds ? figure.holds(figure.value, ratio) : null,
   }
   appendFileSync('build/bench.jsonl', `${JSON.stringify(row)}\n`)
   const peer = row.peer ? `, ${row.peer} ${row.peer_value}, ratio ${row.ratio}` : ''
