@@ -140,12 +140,12 @@ test('a tenant leaves without anybody: what asked to leave is not spent, and com
   await until('a new one to count', async () => (await balance(person)).withdrawable === '3.0')
 })
 
-test('deposits and withdrawals happen once, whatever is killed and reorganised', async () => {
+test('deposits and withdrawals happen once: the server killed at 25 moments, the chain reorganised twice', async () => {
   const dice = new Random('escrow'), people = []
   for (let i = 0; i < 3; i++) people.push(await tenant())
   const sent = new Map(people.map((person) => [person, 0n])), withdrawals = []
   const busy = async () => {
-    for (let i = 0; i < 9; i++) {
+    for (let i = 0; i < 5; i++) {
       const person = people[i % people.length], units = BigInt(1 + dice.below(5000000))
       await deposit(person, units)
       sent.set(person, sent.get(person) + units)
@@ -155,17 +155,19 @@ test('deposits and withdrawals happen once, whatever is killed and reorganised',
   }
   let going = true
   const killing = (async () => {
-    while (going) {
-      await sleep(300 + dice.below(1500))
+    for (let kills = 0; going || kills < 25; kills++) {
+      await sleep(dice.below(800))
       await network.server.kill()
       await network.startServer()
     }
   })()
-  await busy()
+  for (let i = 0; i < 2; i++) {
+    await busy()
+    // Deposits of the last blocks are dropped for both, for nobody sends them again; our own call is sent again.
+    await chain.call('anvil_reorg', [3, []])
+  }
   going = false
   await killing
-  // Deposits of the last blocks are dropped for both, for nobody sends them again; our own call is sent again.
-  await chain.call('anvil_reorg', [3, []])
   for (const { person, id } of withdrawals) await ended(person, id)
   for (const person of people) {
     await until('ledger and contract to agree', async () =>
