@@ -32,6 +32,7 @@ static const struct {
 	{ "rewards", "see what epochs paid, and compute it again", cmd_rewards },
 	{ "wallet", "make, import, export and choose the keys that sign you in", cmd_wallet },
 	{ "anchor", "check the network's final records on the chain", cmd_anchor },
+	{ "audit", "who did what, and check it against the chain", cmd_audit },
 	{ "popw", "prove what a machine can do, and check such proofs", cmd_popw },
 	{ "worker", "offer a machine of yours", cmd_worker },
 	{ "checker", "verify machines with a computer of yours", cmd_checker },

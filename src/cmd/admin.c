@@ -1,4 +1,5 @@
 /* admin.c - what operators do: credit, roles, every machine and checker, licences, the ledger's check, the chain. */
+#include "cmd/audit.h"
 #include "cmd/cli.h"
 #include "cmd/commands.h"
 #include "cmd/popw.h"
@@ -345,6 +346,7 @@ int cmd_admin(int argc, char **argv)
 		{ "proofs", "list every proof, planted ones and disagreements", popw_admin_list },
 		{ "probes", "list the test containers that checkers talked to", popw_admin_probes },
 		{ "ledger", "check that the books balance", admin_ledger },
+		{ "audit", "check that the audit log was not changed", audit_admin },
 		{ "chain", "show how the chain does, and what is wrong", admin_chain },
 		{ 0 },
 	};

@@ -265,20 +265,33 @@ static int say(const struct anchor_claim *claim, const struct anchor_found *foun
 	return fflush(out) != 0 ? cli_fault(-errno, "output") : 0;
 }
 
-static int check(const struct checking *c, FILE *out)
+static int check(const struct checking *c, struct anchor_found *ret_found)
 {
-	struct anchor_found found;
 	const char *why;
 	struct rpc *rpc;
 	int r = open_rpc(c, &rpc);
 
 	if (r != 0)
 		return r;
-	r = anchor_check(rpc, &c->claim, client_arena(c->client), &found, &why);
+	r = anchor_check(rpc, &c->claim, client_arena(c->client), ret_found, &why);
 	rpc_free(rpc);
 	if (r < 0)
 		return cli_fault(r, "chain");
-	return r > 0 ? cli_fail(CLI_FAILED, "%s", why) : say(&c->claim, &found, out);
+	return r > 0 ? cli_fail(CLI_FAILED, "%s", why) : 0;
+}
+
+static int prove(struct checking *c, const uint8_t id[static 32], const uint8_t *digest,
+		 struct anchor_found *ret_found)
+{
+	int r;
+
+	memcpy(c->claim.leaf.id, id, sizeof(c->claim.leaf.id));
+	r = read_place(c);
+	if (r == 0)
+		r = read_inclusion(c, digest);
+	if (r == 0)
+		r = read_after(c);
+	return r == 0 ? check(c, ret_found) : r;
 }
 
 int anchor_verify(struct client *client, const struct option_table *table,
@@ -286,15 +299,23 @@ int anchor_verify(struct client *client, const struct option_table *table,
 		  const uint8_t *digest, FILE *out)
 {
 	struct checking c = { client, table, options, .claim.place.kind = kind };
-	int r;
+	struct anchor_found found;
+	int r = prove(&c, id, digest, &found);
 
-	memcpy(c.claim.leaf.id, id, sizeof(c.claim.leaf.id));
-	r = read_place(&c);
+	return r == 0 ? say(&c.claim, &found, out) : r;
+}
+
+int anchor_prove(struct client *client, const struct option_table *table,
+		 const struct options *options, enum anchor_kind kind, const uint8_t id[static 32],
+		 const uint8_t *digest, struct anchor_place *ret_place,
+		 struct anchor_found *ret_found)
+{
+	struct checking c = { client, table, options, .claim.place.kind = kind };
+	int r = prove(&c, id, digest, ret_found);
+
 	if (r == 0)
-		r = read_inclusion(&c, digest);
-	if (r == 0)
-		r = read_after(&c);
-	return r == 0 ? check(&c, out) : r;
+		*ret_place = c.claim.place;
+	return r;
 }
 
 /* ---- the subcommands ---- */

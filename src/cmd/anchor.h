@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "chain/anchor_leaf.h"
+#include "chain/anchor_check.h"
 #include "cmd/client.h"
 #include "cmd/options.h"
 
@@ -27,3 +27,9 @@ _must_check_ int anchor_find(struct client *client, enum anchor_kind kind,
 _must_check_ int anchor_verify(struct client *client, const struct option_table *table,
 			       const struct options *options, enum anchor_kind kind,
 			       const uint8_t id[static 32], const uint8_t *digest, FILE *out);
+
+/* The same, telling what was found in place of saying so: for who checks many records of one root. */
+_must_check_ int anchor_prove(struct client *client, const struct option_table *table,
+			      const struct options *options, enum anchor_kind kind,
+			      const uint8_t id[static 32], const uint8_t *digest,
+			      struct anchor_place *ret_place, struct anchor_found *ret_found);

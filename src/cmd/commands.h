@@ -5,6 +5,7 @@
 
 int cmd_admin(int argc, char **argv);
 int cmd_anchor(int argc, char **argv);
+int cmd_audit(int argc, char **argv);
 int cmd_balance(int argc, char **argv);
 int cmd_bill(int argc, char **argv);
 int cmd_checker(int argc, char **argv);

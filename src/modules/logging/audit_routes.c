@@ -180,10 +180,11 @@ int get_audit_batches(struct request *request, struct tx *tx, struct reply *repl
 			json_decref(items);
 			return -ENOMEM;
 		}
-	return reply_with(
-		reply, 200,
-		json_pack("{s:o, s:o}", "items", items, "next_after",
-			  n > limit ? json_integer(rows[limit - 1].batch.number) : json_null()));
+	return reply_with(reply, 200,
+			  json_pack("{s:o, s:o}", "items", items, "next",
+				    n > limit
+					    ? json_sprintf("%" PRId64, rows[limit - 1].batch.number)
+					    : json_null()));
 }
 
 /* ---- one ---- */
