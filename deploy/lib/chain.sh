@@ -44,7 +44,7 @@ signer_policy() {
 		| {tokens: [$tokens[] | {token: ({stablecoin: $at.Dollar.address, kai: $at.Token.address}[.token]),
 			units_per_day: .daily_limit}]} as $money
 		| {chain_id: .chain_id, kinds: {anchor: rule("Anchor"), settle: (rule("Escrow") + $money),
-			return: (rule("Escrow") + $money), propose: rule("Distributor"), activate: rule("Distributor")}}' \
+			return: (rule("Escrow") + $money), propose: (rule("Distributor") + {units_per_day: "10000000000000000000000000"}), activate: rule("Distributor")}}' \
 		"$addresses" >"$dir/signer/policy.new"
 	mv "$dir/signer/policy.new" "$dir/signer/policy.json"
 }
@@ -56,7 +56,7 @@ deploy_contracts() {
 	network=$(network_key)
 	# The parameters decide the addresses: those of the first start.
 	[[ -s $dir/chain/parameters.json ]] || {
-		jq --arg network "$network" '.escrow.settler = $network | .distributor.publisher = $network' \
+		jq --arg network "$network" '.escrow.settler = $network | .distributor.publisher = $network | .distributor.delay_s = 5' \
 			"$contracts/deploy/parameters.local.json" >"$dir/chain/parameters.new"
 		mv "$dir/chain/parameters.new" "$dir/chain/parameters.json"
 	}

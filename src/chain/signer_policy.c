@@ -44,6 +44,21 @@ static int read_rewards(struct checking *checking, const struct abi_value *argum
 	return check_member(checking, &arguments->items[0], REWARD_KINDS_N);
 }
 
+static int read_propose(struct checking *checking, const struct abi_value *arguments)
+{
+	struct signer_claim *claim = arena_alloc(checking->arena, sizeof(*claim));
+	int r = claim ? read_rewards(checking, arguments) : -ENOMEM;
+
+	if (r != 0)
+		return r;
+	*claim = (struct signer_claim){ .total = abi_as_number(&arguments->items[3]) };
+	claim->tenant.bytes[19] = (uint8_t)u256_low(abi_as_number(&arguments->items[0]));
+	checking->call->token = &checking->call->rule->tokens[0];
+	checking->call->claims = claim;
+	checking->call->n_claims = 1;
+	return 0;
+}
+
 static int find_token(struct checking *checking, const struct abi_value *value)
 {
 	const struct signer_rule *rule = checking->call->rule;
@@ -119,7 +134,7 @@ static const struct {
 	[SIGNER_SETTLE] = { "settle", "settle(address,(address,address,uint256,uint256)[])",
 			    read_settle },
 	[SIGNER_RETURN] = { "return", "giveBack(address,address,uint256)", read_return },
-	[SIGNER_PROPOSE] = { "propose", "propose(uint8,uint64,bytes32,uint256)", read_rewards },
+	[SIGNER_PROPOSE] = { "propose", "propose(uint8,uint64,bytes32,uint256)", read_propose },
 	[SIGNER_ACTIVATE] = { "activate", "activate(uint8)", read_rewards },
 };
 
@@ -275,6 +290,12 @@ static int count_money(struct checking *checking, const struct signer_call *call
 		if (u256_compare(&more, &left) > 0) {
 			address_text(&call->token->token, token);
 			u256_text(*limit, text);
+			if (call->kind == SIGNER_PROPOSE)
+				return refuse(checking,
+					      "kinds.propose.units_per_day: it would let more than "
+					      "%s units a day be claimed; wait for the next day "
+					      "(UTC), or raise the limit",
+					      text);
 			return refuse(checking,
 				      "kinds.%s.tokens: it would move more than the %s units of "
 				      "%s a day; wait for the next day (UTC), or raise "

@@ -4,10 +4,11 @@
  *	{"chain_id": 3338, "kinds": {
  *	   "anchor": {"contract": "0x..", "max_gas": 100000, "max_fee_wei": 1000000000000, "calls_per_day": 400},
  *	   "settle": {..., "tokens": [{"token": "0x..", "units_per_day": "5000000000"}]},
- *	   "return": as settle, "propose": as anchor, "activate": as anchor}}
+ *	   "return": as settle, "propose": {.., "units_per_day": "2000000"}, "activate": as anchor}}
  *
  * A kind that is not named is not signed. Settlements and returns name sums that only grow: what one of them moves
- * is what it names above the most that was ever signed for the same tenant (and provider). */
+ * is what it names above the most that was ever signed for the same tenant (and provider). So do proposals: what one
+ * may pay out is what its total grows above the most that was ever signed for the same pot. */
 #pragma once
 
 #include "base/field.h"
@@ -39,7 +40,8 @@ struct signer_rule {
 	int64_t max_gas;
 	int64_t max_fee_wei; /* for each gas */
 	int64_t calls_per_day; /* 0: no such kind */
-	struct signer_token tokens[SIGNER_TOKENS_MAX]; /* of settle and return */
+	/* Of settle and return; of propose one, the distributor in a token's place. */
+	struct signer_token tokens[SIGNER_TOKENS_MAX];
 	size_t n_tokens;
 };
 
@@ -60,7 +62,7 @@ enum signer_policy_outcome {
 	SIGNER_E_REFUSED = 1, /* @ret_detail names the rule and the remedy */
 };
 
-/* A sum that a call names: for a tenant and a provider, or a tenant and nobody. */
+/* A sum that a call names: for a tenant and a provider, a tenant and nobody, or, as an address, a pot's number. */
 struct signer_claim {
 	struct address tenant, provider;
 	struct u256 total;

@@ -5,6 +5,7 @@ struct raw_rule {
 	struct address contract;
 	int64_t max_gas, max_fee_wei, calls_per_day;
 	struct field_objects tokens; /* of struct raw_token */
+	const char *units_per_day; /* of propose */
 };
 
 struct raw_token {
@@ -50,6 +51,13 @@ static const struct field money_fields[] = {
 	{ 0 },
 };
 
+static const struct field propose_fields[] = {
+	RULE_FIELDS,
+	{ "units_per_day", FIELD_TEXT, offsetof(struct raw_rule, units_per_day), .required = true,
+	  .min = 1, .max = U256_TEXT_SIZE - 1, .charset = "0123456789" },
+	{ 0 },
+};
+
 #define KIND_FIELD(name, kind, table)                                                   \
 	{                                                                               \
 		name, FIELD_OBJECT, (kind) * sizeof(struct raw_rule), .fields = (table) \
@@ -59,7 +67,7 @@ static const struct field kind_fields[] = {
 	KIND_FIELD("anchor", SIGNER_ANCHOR, rule_fields),
 	KIND_FIELD("settle", SIGNER_SETTLE, money_fields),
 	KIND_FIELD("return", SIGNER_RETURN, money_fields),
-	KIND_FIELD("propose", SIGNER_PROPOSE, rule_fields),
+	KIND_FIELD("propose", SIGNER_PROPOSE, propose_fields),
 	KIND_FIELD("activate", SIGNER_ACTIVATE, rule_fields),
 	{ 0 },
 };
@@ -105,6 +113,20 @@ static int take_token(const struct raw_token *raw, const char *kind, struct sign
 	return 0;
 }
 
+static int take_pots(const struct raw_rule *raw, struct signer_rule *rule,
+		     struct field_error *error)
+{
+	const char *units = raw->units_per_day;
+
+	rule->tokens[0].token = raw->contract;
+	rule->n_tokens = 1;
+	if (u256_parse(units, strlen(units), &rule->tokens[0].units_per_day) == 0)
+		return 0;
+	field_error_set(error, "kinds.propose.units_per_day",
+			"must be an integer below 2^256 without leading zeros");
+	return FIELD_E_INVALID;
+}
+
 static int take_rule(const struct raw_rule *raw, const char *kind, struct signer_rule *rule,
 		     struct field_error *error)
 {
@@ -117,7 +139,7 @@ static int take_rule(const struct raw_rule *raw, const char *kind, struct signer
 				      .calls_per_day = raw->calls_per_day };
 	for (size_t i = 0; r == 0 && i < raw->tokens.n; i++)
 		r = take_token(&tokens[i], kind, rule, error);
-	return r;
+	return r == 0 && raw->units_per_day ? take_pots(raw, rule, error) : r;
 }
 
 int signer_policy_read(const char *json, size_t len, struct arena *arena,

@@ -17,7 +17,8 @@
 
 static const char policy_text[] = "{\"chain_id\":3338,\"kinds\":{\"anchor\":" RULE(
 	ANCHOR) "},\"settle\":" RULE(ESCROW) TOKENS ",\"return\":" RULE(ESCROW) TOKENS
-	",\"propose\":" RULE(REWARDS) "},\"activate\":" RULE(REWARDS) "}}}";
+	",\"propose\":" RULE(REWARDS) ",\"units_per_day\":\"1000\"},\"activate\":" RULE(
+		REWARDS) "}}}";
 
 static struct arena *arena;
 static struct signer_policy policy;
@@ -285,6 +286,39 @@ static void units_of_a_day(void **state _unused_)
 	uncounted(&call, 101, &before, &counters, "kinds.return.tokens:");
 }
 
+static struct signer_call proposal(enum reward_kind kind, uint64_t total,
+				   struct transaction *transaction)
+{
+	const uint8_t root[32] = { 1 };
+	struct call_data data;
+
+	assert_int_equal(call_propose(kind, 1, root, u256_from(total), arena, &data), 0);
+	*transaction = plain(REWARDS, data);
+	return allowed("propose", transaction);
+}
+
+/* A root's total is what may be claimed ever: it grows by so much a day, of both pots together. */
+static void units_that_roots_grow_by(void **state _unused_)
+{
+	struct signer_counters counters = { 0 };
+	struct u256 before = u256_from(0);
+	struct transaction transaction;
+	struct signer_call call = proposal(REWARD_LIQUID, 700, &transaction);
+
+	counted(&call, 100, &before, &counters);
+	call = proposal(REWARD_VESTED, 301, &transaction);
+	uncounted(&call, 100, &before, &counters, "kinds.propose.units_per_day:");
+	call = proposal(REWARD_VESTED, 300, &transaction);
+	assert_int_equal(call.claims[0].tenant.bytes[19], REWARD_VESTED);
+	counted(&call, 100, &before, &counters);
+	call = proposal(REWARD_LIQUID, 1700, &transaction);
+	before = u256_from(700);
+	counted(&call, 101, &before, &counters);
+	call = proposal(REWARD_LIQUID, 1701, &transaction);
+	before = u256_from(1700);
+	uncounted(&call, 101, &before, &counters, "kinds.propose.units_per_day:");
+}
+
 static void units_of_all_pairs_together(void **state _unused_)
 {
 	struct settlement pairs[2] = { one_pair[0], one_pair[0] };
@@ -348,6 +382,7 @@ int main(void)
 		cmocka_unit_test(settlements_are_of_named_tokens_and_distinct_pairs),
 		cmocka_unit_test(calls_of_a_day),
 		cmocka_unit_test(units_of_a_day),
+		cmocka_unit_test(units_that_roots_grow_by),
 		cmocka_unit_test(units_of_all_pairs_together),
 		cmocka_unit_test(every_field_has_bounds),
 	};

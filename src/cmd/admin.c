@@ -335,6 +335,86 @@ static int admin_chain(int argc, char **argv)
 	return status;
 }
 
+/* ---- rewards ---- */
+
+static const struct option_row replace_rows[] = {
+	{ "reason", 0, "TEXT", "why, which is published" },
+	{ "less", 0, "ACCOUNT=UNITS",
+	  "take so many units of 10^-18 token off the account's sum; may be repeated" },
+	CLI_URL_ROW,
+	CLI_OUTPUT_ROW,
+	{ 0 },
+};
+static const struct option_table replace_table = {
+	.usage = "kaisar admin replace-root [OPTIONS] --reason TEXT liquid|vested",
+	.about = "Has the root of rewards made anew that the guardian withdrew.",
+	.rows = replace_rows,
+	.words_min = 1,
+	.words_max = 1,
+};
+
+static const struct column replace_columns[] = {
+	{ "kind", "kind" },
+	{ "round", "round" },
+	{ "withdrawn", "attempt" },
+	{ "through", "through" },
+	{ 0 },
+};
+
+/* NULL: an option is not as it should be, which was said. */
+static json_t *replace_less(const struct cli *cli)
+{
+	json_t *less = json_object();
+	const char *word;
+
+	for (size_t i = 0; (word = options_nth(&cli->options, "less", i)); i++) {
+		const char *equals = strchr(word, '=');
+
+		if (!equals || json_object_setn_new(less, word, (size_t)(equals - word),
+						    json_string(equals + 1)) < 0) {
+			options_refuse(&replace_table, "--less must be ACCOUNT=UNITS, not '%s'",
+				       word);
+			json_decref(less);
+			return NULL;
+		}
+	}
+	return less;
+}
+
+static int replace_root(struct cli *cli)
+{
+	_cleanup_(json_decrefp) json_t *body = NULL, *answer = NULL;
+	const char *reason = options_get(&cli->options, "reason", NULL);
+	struct client_call call = { .method = "POST" };
+	json_t *less;
+	int r;
+
+	if (!reason)
+		return options_refuse(&replace_table, "--reason is missing: it is published");
+	less = replace_less(cli);
+	if (!less)
+		return CLI_USAGE;
+	body = json_pack("{s:s, s:o}", "reason", reason, "less", less);
+	call.path = cli_path(cli, "/v1/admin/rewards/roots/", cli->options.words[0], "");
+	call.body = body;
+	if (!body || !call.path)
+		return cli_fault(-ENOMEM, "replace-root");
+	r = client_call(cli->client, &call, &answer);
+	return r == 0 ? cli_print_object(cli, replace_columns, answer) : r;
+}
+
+static int admin_replace_root(int argc, char **argv)
+{
+	struct cli cli;
+	int status;
+
+	if (cli_begin(&replace_table, argc, argv, &cli, &status) != 0)
+		return status;
+	status = replace_root(&cli);
+	cli_end(&cli);
+	return status;
+}
+
 int cmd_admin(int argc, char **argv)
 {
 	static const struct cli_verb verbs[] = {
@@ -348,6 +428,8 @@ int cmd_admin(int argc, char **argv)
 		{ "ledger", "check that the books balance", admin_ledger },
 		{ "audit", "check that the audit log was not changed", audit_admin },
 		{ "chain", "show how the chain does, and what is wrong", admin_chain },
+		{ "replace-root", "have a withdrawn root of rewards made anew",
+		  admin_replace_root },
 		{ 0 },
 	};
 

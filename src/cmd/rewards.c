@@ -2,6 +2,9 @@
 #include "cmd/cli.h"
 #include "cmd/commands.h"
 #include "cmd/file.h"
+#include "cmd/home.h"
+#include "cmd/payout.h"
+#include "cmd/wallet.h"
 #include "rewards/epoch_text.h"
 
 enum { FIRST_READ = 64 << 10, SHOWN_MAX = 300 };
@@ -232,10 +235,16 @@ static int run_recompute(int argc, char **argv)
 
 /* ---- lists ---- */
 
-static const struct option_row list_rows[] = { CLI_URL_ROW, CLI_OUTPUT_ROW, { 0 } };
+static const struct option_row list_rows[] = {
+	{ "account", 0, "ACCOUNT", "what this account earned, epoch by epoch" },
+	CLI_URL_ROW,
+	CLI_OUTPUT_ROW,
+	{ 0 },
+};
 static const struct option_table list_table = {
 	.usage = "kaisar rewards list [OPTIONS]",
-	.about = "The epochs, the newest first, and the tokens of their pots.",
+	.about = "The epochs, the newest first, and the tokens of their pots; or what an account "
+		 "earned in each.",
 	.rows = list_rows,
 };
 
@@ -252,26 +261,18 @@ static const struct column list_columns[] = {
 	{ 0 },
 };
 
-static int run_list(int argc, char **argv)
-{
-	_cleanup_(json_decrefp) json_t *items = NULL;
-	struct cli cli;
-	int status;
-
-	if (cli_begin(&list_table, argc, argv, &cli, &status) != 0)
-		return status;
-	status = client_list(cli.client, "/v1/rewards?limit=100", 0, &items);
-	if (status == 0)
-		status = cli_print_list(&cli, list_columns, items);
-	cli_end(&cli);
-	return status;
-}
-
+static const struct option_row show_rows[] = {
+	{ "account", 0, "ACCOUNT", "whose (the current wallet's)" },
+	CLI_URL_ROW,
+	CLI_OUTPUT_ROW,
+	{ 0 },
+};
 static const struct option_table show_table = {
-	.usage = "kaisar rewards show [OPTIONS] EPOCH",
-	.about = "What your machines and checkers got in an epoch, in tokens.",
-	.rows = list_rows,
-	.words_min = 1,
+	.usage = "kaisar rewards show [OPTIONS] [EPOCH]",
+	.about = "What an account earned, claimed, can claim now, and when the next root takes "
+		 "effect, in tokens; or,\n"
+		 "of an EPOCH, what your machines and checkers got in it.",
+	.rows = show_rows,
 	.words_max = 1,
 };
 
@@ -306,6 +307,92 @@ static int show(struct cli *cli)
 	return r == 0 ? cli_print_list(cli, show_columns, items) : r;
 }
 
+/* ---- accounts ---- */
+
+static const struct column account_columns[] = {
+	{ "KIND", "kind" },
+	{ "EARNED", "earned", COLUMN_UNITS },
+	{ "CLAIMED", "claimed", COLUMN_UNITS },
+	{ "CLAIMABLE", "claimable", COLUMN_UNITS },
+	{ "NEXT ROOT", "next.state" },
+	{ "WITH IT", "next.cumulative", COLUMN_UNITS },
+	{ "IN EFFECT", "next.effective_at" },
+	{ 0 },
+};
+
+static const struct column earned_columns[] = {
+	{ "EPOCH", "epoch" },
+	{ "KIND", "kind" },
+	{ "AMOUNT", "amount", COLUMN_UNITS },
+	{ 0 },
+};
+
+/* --account, or the current wallet's. 0 or an exit status. */
+static int read_account(struct cli *cli, char ret_text[static ADDRESS_TEXT_SIZE])
+{
+	const char *text = options_get(&cli->options, "account", NULL);
+	struct address address;
+	int r;
+
+	if (text && address_parse(text, &address) < 0)
+		return options_refuse(cli->options.table, "--account: '%s' is not an address",
+				      text);
+	r = text ? 0 : wallet_current(client_arena(cli->client), &address);
+	if (r == WALLET_E_NONE)
+		return options_refuse(cli->options.table, "whose? --account ACCOUNT, or make a "
+							  "wallet: `kaisar wallet create`");
+	if (r < 0)
+		return cli_fault(r, "the wallet");
+	address_text(&address, ret_text);
+	return 0;
+}
+
+static int show_account(struct cli *cli)
+{
+	_cleanup_(json_decrefp) json_t *answer = NULL;
+	char account[ADDRESS_TEXT_SIZE];
+	const char *path;
+	int r = read_account(cli, account);
+
+	if (r != 0)
+		return r;
+	path = cli_path(cli, "/v1/rewards/accounts/", account, "");
+	r = path ? client_get(cli->client, path, &answer) : cli_fault(-ENOMEM, "show");
+	return r == 0 ? cli_print_list(cli, account_columns, json_object_get(answer, "items")) : r;
+}
+
+static int list_account(struct cli *cli)
+{
+	_cleanup_(json_decrefp) json_t *items = NULL;
+	char account[ADDRESS_TEXT_SIZE];
+	const char *path;
+	int r = read_account(cli, account);
+
+	if (r != 0)
+		return r;
+	path = cli_path(cli, "/v1/rewards/accounts/", account, "/epochs?limit=100");
+	r = path ? client_list(cli->client, path, 0, &items) : cli_fault(-ENOMEM, "list");
+	return r == 0 ? cli_print_list(cli, earned_columns, items) : r;
+}
+
+static int run_list(int argc, char **argv)
+{
+	_cleanup_(json_decrefp) json_t *items = NULL;
+	struct cli cli;
+	int status;
+
+	if (cli_begin(&list_table, argc, argv, &cli, &status) != 0)
+		return status;
+	if (options_has(&cli.options, "account"))
+		status = list_account(&cli);
+	else
+		status = client_list(cli.client, "/v1/rewards?limit=100", 0, &items);
+	if (status == 0 && items)
+		status = cli_print_list(&cli, list_columns, items);
+	cli_end(&cli);
+	return status;
+}
+
 static int run_show(int argc, char **argv)
 {
 	struct cli cli;
@@ -313,7 +400,7 @@ static int run_show(int argc, char **argv)
 
 	if (cli_begin(&show_table, argc, argv, &cli, &status) != 0)
 		return status;
-	status = show(&cli);
+	status = cli.options.n_words ? show(&cli) : show_account(&cli);
 	cli_end(&cli);
 	return status;
 }
@@ -321,8 +408,12 @@ static int run_show(int argc, char **argv)
 int cmd_rewards(int argc, char **argv)
 {
 	static const struct cli_verb verbs[] = {
-		{ "list", "the epochs", run_list },
-		{ "show", "what your machines and checkers got in an epoch", run_show },
+		{ "list", "the epochs, or what an account earned in each", run_list },
+		{ "show", "what an account earned and can claim, or got in an epoch", run_show },
+		{ "claim", "have what was earned paid by the chain", payout_claim },
+		{ "unlock", "give vKAI up for KAI over time", payout_unlock },
+		{ "grants", "KAI that becomes an account's over time", payout_grants },
+		{ "release", "have what became free paid out", payout_release },
 		{ "recompute", "the payouts of an epoch, from its records", run_recompute },
 		{ 0 },
 	};

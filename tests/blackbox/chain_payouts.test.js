@@ -2,20 +2,22 @@
 // the control plane and of the chain. On real anvil and the real contracts.
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { after, before, test } from 'node:test'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StandardMerkleTree } from '@openzeppelin/merkle-tree'
-import { getAddress, keccak256, stringToHex } from 'viem'
+import { getAddress, keccak256, parseEther, stringToHex } from 'viem'
 import { Chain } from './lib/chain.js'
 import { Signer, deployContracts } from './lib/deployment.js'
-import { Network, sleep, until } from './lib/network.js'
+import { Network, Program, sleep, until } from './lib/network.js'
 import { Random } from './lib/random.js'
 
 const abiOf = async (name) => JSON.parse(await readFile(new URL(`../../contracts/abi/${name}.json`, import.meta.url), 'utf8'))
 const EPOCH_MS = 4000, HOUR_MS = 2000, TOKEN = 10n ** 18n
 const kinds = ['liquid', 'vested']
-let dir, chain, signer, network, distributor, kai, vested
+let dir, chain, signer, network, distributor, kai, vested, env, holder
 
 before(async () => {
   dir = await mkdtemp('/tmp/kaisar-chain-')
@@ -26,7 +28,7 @@ before(async () => {
     ...p, distributor: { publisher: signer.address, guardian: 'deployer', delay_s: 3 },
   }))
   await signer.serve(chain, addresses, ({ Distributor }, usual) => ({
-    propose: { contract: Distributor.address, ...usual, max_gas: 400000 },
+    propose: { contract: Distributor.address, ...usual, max_gas: 400000, units_per_day: String(20000n * TOKEN) },
     activate: { contract: Distributor.address, ...usual, max_gas: 400000 },
   }))
   const { contracts } = JSON.parse(await readFile(addresses, 'utf8'))
@@ -39,6 +41,10 @@ before(async () => {
     anchor_every_ms: 1000, chain_again_ms: 2000, chain_refuse_ms: 2000, chain_alarm_ms: 300 },
   ['--chain-rpc', chain.url, '--chain-addresses', addresses, '--chain-signer', signer.path])
   await network.operator.login()
+  // A checker's owner with a wallet of their own.
+  env = { KAISAR_URL: network.url, KAISAR_HOME: join(dir, 'home'), KAISAR_PASSWORD: 'secret', KAISAR_RPC: chain.url, KAISAR_ADDRESSES: addresses }
+  holder = (await kaisar(['wallet', 'create', '--light'])).trim().toLowerCase()
+  await chain.setBalance(holder, parseEther('1'))
 })
 after(async () => {
   await network?.stop()
@@ -53,6 +59,14 @@ async function write(contract, functionName, args) {
   const receipt = await chain.public.waitForTransactionReceipt({ hash })
   assert.equal(receipt.status, 'success', `${functionName} failed`)
 }
+// What the program says on standard output; with another @code than 0, all that it says.
+async function kaisar(args, code = 0, more = {}) {
+  const program = new Program('kaisar', args, { ...env, ...more })
+  const end = await program.ended
+  assert.equal(end.code, code, program.output)
+  return code === 0 ? program.stdout : program.output
+}
+const rewards = async (...args) => JSON.parse(await kaisar(['rewards', ...args, '--output', 'json']))
 const pot = (kind) => read('potOf', [kinds.indexOf(kind)])
 
 // Rows as the modules write them.
@@ -139,8 +153,21 @@ async function claim(kind, account) {
   return BigInt(cumulative)
 }
 
+// Stands before the control plane and changes what it says.
+async function lyingNetwork(change) {
+  const server = createServer(async (request, response) => {
+    const answer = await fetch(network.url + request.url)
+    const text = await answer.text()
+    response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') })
+    response.end(change.text ? change.text(text) : JSON.stringify(change(JSON.parse(text))))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return { url: `http://127.0.0.1:${server.address().port}`, stop: () => { server.closeAllConnections(); server.close() } }
+}
+
 const owners = Array.from({ length: 4 }, () => dice.hex(20)), machines = owners.map(() => dice.hex(20))
-const checker = dice.hex(20), holder = dice.hex(20)
+const checker = dice.hex(20)
 let first
 
 test('what an epoch comes to is proposed, put in effect and paid, once', async () => {
@@ -159,6 +186,16 @@ test('what an epoch comes to is proposed, put in effect and paid, once', async (
   assert.equal(await claim('liquid', owner), units)
   assert.equal(await read('balanceOf', [owner], kai), units)
   await assert.rejects(claim('liquid', owner), /NothingToClaim/)
+  // Anybody claims for anybody: with the program, which has the account paid once.
+  const [other, more] = [...expected][1]
+  assert.equal((await rewards('show', '--account', other))[0].claimable, String(more))
+  assert.deepEqual((await rewards('list', '--account', other)).map((e) => [e.kind, e.amount]), [['liquid', String(more)]])
+  const lying = await lyingNetwork((json) => json.cumulative ? { ...json, cumulative: String(BigInt(json.cumulative) + 1n) } : json)
+  assert.match(await kaisar(['rewards', 'claim', '--account', other], 1, { KAISAR_URL: lying.url }), /does not lead to the contract's liquid root 1: nothing was sent/)
+  lying.stop()
+  assert.equal((await rewards('claim', '--account', other)).length, 1)
+  assert.equal(await read('balanceOf', [other], kai), more)
+  assert.deepEqual(await rewards('claim', '--account', other), [])
   await until('the claim to be known', async () => {
     const { claimed, claimable } = await standing('liquid', owner)
     return claimed === String(units) && claimable === '0'
@@ -187,7 +224,7 @@ test('a root that the guardian withdraws waits for an operator, who may take off
   await until('the root to be proposed', async () => (await pot('vested')).pending.effectiveAt !== 0n, 60000)
   await write(distributor, 'dispute', [1, 1n])
   const said = await until('the problem', async () => /vested: the guardian withdrew root 1/.test(await problem()) && await problem(), 60000)
-  assert.match(said, /kaisar admin replace-root vested/)
+  assert.match(said, /kaisar admin replace-root --reason TEXT vested/)
   await until('operators to be told', async () => (await network.operator.get('/v1/events?limit=100')).items.some((e) =>
     e.type === 'chain.problem' && e.subject === 'payouts' && e.data.problem.includes('the guardian withdrew root 1')))
   const replace = (body) => ['POST', '/v1/admin/rewards/roots/vested', body]
@@ -195,15 +232,32 @@ test('a root that the guardian withdraws waits for an operator, who may take off
   await network.operator.refused(...replace({ less: { [holder]: String(77n * TOKEN + 1n) }, reason }), 422, 'invalid-field', 'less')
   await network.operator.refused(...replace({ less: { [owners[0]]: '1' }, reason }), 422, 'invalid-field', 'less')
   await network.operator.refused('POST', '/v1/admin/rewards/roots/liquid', { reason }, 409, 'root-not-withdrawn')
-  await network.operator.post('/v1/admin/rewards/roots/vested', { less: { [holder]: String(7n * TOKEN) }, reason }, 200)
+  const { key } = await network.operator.post('/v1/api-keys', { name: 'ci', permissions: ['operator'] }, 201)
+  await kaisar(['admin', 'replace-root', 'vested', '--reason', reason, '--less', `${holder}=${7n * TOKEN}`], 0, { KAISAR_API_KEY: key })
   await inEffect('vested', first)
   const root = await network.person().get('/v1/rewards/roots/vested/1')
   assert.deepEqual([root.attempt, root.total, root.corrections.map((c) => [c.account, c.less, c.reason])],
     [2, String(70n * TOKEN), [[getAddress(holder), String(7n * TOKEN), reason]]])
   assert.equal((await pot('vested')).active.root, treeOf('vested', [[holder, 70n * TOKEN]]).root)
-  assert.equal(await claim('vested', holder), 70n * TOKEN)
+  assert.match((await rewards('claim'))[0].amount, /^70.0 vKAI$/)
   assert.equal(await read('balanceOf', [holder], vested), 70n * TOKEN)
   await until('all to be well', async () => !await problem())
+})
+
+test('vKAI becomes KAI over time', async () => {
+  assert.match(await kaisar(['rewards', 'unlock', '40', '--over', '30'], 2), /40.0 vKAI would be given up for 10.0 KAI.*say --yes/s)
+  assert.match(await kaisar(['rewards', 'unlock', '71', '--over', '30', '--yes'], 9), /has 70.0 vKAI, less than 71.0/)
+  assert.match(await kaisar(['rewards', 'unlock', '40', '--over', '31', '--yes'], 2), /must be 30, 90 or 180/)
+  assert.deepEqual(await rewards('release'), [])
+  const before = (await pot('vested')).funded
+  assert.equal((await rewards('unlock', '40', '--over', '30', '--yes')).payout, '10.0 KAI')
+  assert.equal((await pot('vested')).funded - before, 30n * TOKEN)
+  assert.equal(await read('balanceOf', [holder], vested), 30n * TOKEN)
+  const [grant] = await rewards('grants')
+  assert.deepEqual([grant.from, grant.id, grant.amount, grant.released], ['unlock', '0', '10.0', '0.0'])
+  await sleep(1500)
+  assert.equal((await rewards('release')).length, 1)
+  assert.ok(await read('balanceOf', [holder], kai) > 0n)
 })
 
 test('epochs add up, whatever is killed and reorganised', async () => {

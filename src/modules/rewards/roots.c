@@ -251,7 +251,8 @@ static int look(struct turn *turn, struct tx *tx)
 			 "the guardian withdrew root %" PRId64 ": find out why (its leaves: GET "
 			 "/v1/rewards/roots/%s/%" PRId64
 			 "/leaves), then have it made anew: `kaisar "
-			 "admin replace-root %s`, with --less ACCOUNT=AMOUNT for what is not to be "
+			 "admin replace-root --reason TEXT %s`, with --less ACCOUNT=UNITS for what "
+			 "is not to be "
 			 "paid",
 			 turn->last.round, reward_kind_words[turn->kind], turn->last.round,
 			 reward_kind_words[turn->kind]);
