@@ -4,6 +4,7 @@
 #include "cmd/file.h"
 #include "cmd/home.h"
 #include "cmd/payout.h"
+#include "cmd/recompute_roots.h"
 #include "cmd/wallet.h"
 #include "rewards/epoch_text.h"
 
@@ -139,6 +140,7 @@ static const struct option_row rows[] = {
 	{ "against", 0, "FILE",
 	  "compare with this published table (an EPOCH's: with the network's)" },
 	{ "save", 0, "FILE", "keep the fetched records, to compute again without the network" },
+	{ "rpc", 0, "URL", "a node of the chain, to compare an EPOCH's roots with the contract's" },
 	CLI_URL_ROW,
 	{ 0 },
 };
@@ -210,7 +212,11 @@ static int recompute_epoch(const struct options *options, uint32_t epoch)
 			    : fetch(client, epoch, "payouts", &published);
 	if (r == 0)
 		r = recompute(&records, &payouts);
-	return r == 0 ? compare(&payouts, &published) : r;
+	if (r == 0)
+		r = compare(&payouts, &published);
+	return r == 0 && !against
+		       ? recompute_roots(client, options_get(options, "rpc", NULL), epoch)
+		       : r;
 }
 
 static int run_recompute(int argc, char **argv)

@@ -246,7 +246,7 @@ test('a root that the guardian withdraws waits for an operator, who may take off
 
 test('vKAI becomes KAI over time', async () => {
   assert.match(await kaisar(['rewards', 'unlock', '40', '--over', '30'], 2), /40.0 vKAI would be given up for 10.0 KAI.*say --yes/s)
-  assert.match(await kaisar(['rewards', 'unlock', '71', '--over', '30', '--yes'], 9), /has 70.0 vKAI, less than 71.0/)
+  assert.match(await kaisar(['rewards', 'unlock', '71', '--over', '30', '--yes'], 5), /has 70.0 vKAI, less than 71.0/)
   assert.match(await kaisar(['rewards', 'unlock', '40', '--over', '31', '--yes'], 2), /must be 30, 90 or 180/)
   assert.deepEqual(await rewards('release'), [])
   const before = (await pot('vested')).funded
@@ -291,6 +291,24 @@ test('epochs add up, whatever is killed and reorganised', async () => {
   const events = await chain.public.getContractEvents({ ...distributor, eventName: 'RootActive', fromBlock: 0n })
   const rounds = events.filter((e) => e.args.kind === 0).map((e) => Number(e.args.epoch))
   assert.deepEqual(rounds, rounds.map((_, i) => i + 1))
+  // Anybody recomputes the root, with a node of their own; what is wrong with it is found.
+  const recompute = (code, more) => kaisar(['rewards', 'recompute', String(last), '--rpc', chain.url], code, more)
+  assert.equal(await recompute(0), (await network.person().raw('GET', `/v1/rewards/${last}/payouts`)).text)
+  const lies = {
+    'is not that of its leaves': (text) => text.replace(/"root":"0x[0-9a-f]{64}"/g, `"root":"0x${'11'.repeat(32)}"`),
+    'is not what was proposed to the contract': (text) => text.replace(/"block":(\d+)/g, (_, block) => `"block":${Number(block) - 1}`),
+    'is wrong': (text) => text.replace('\nround ', '\nround 0'),
+    'is not that of its leaves, for a total that is another': (text) => text.replace(/\ntotal \d+/, '\ntotal 1'),
+  }
+  for (const [words, text] of Object.entries(lies)) {
+    const lying = await lyingNetwork({ text })
+    assert.match(await recompute(1, { KAISAR_URL: lying.url }), new RegExp(words.split(',')[0]))
+    lying.stop()
+  }
+  // An epoch that was left out, of a network that made its root of what it liked.
+  const lying = await lyingNetwork({ text: (text) => text.replace(`"epoch":${last},"state":"closed"`, `"epoch":${last + 100000},"state":"closed"`) })
+  assert.match(await recompute(1, { KAISAR_URL: lying.url }), /does not follow from the records: 0x[0-9a-fA-F]{40} is the first account/)
+  lying.stop()
   // What an account earned, epoch by epoch.
   const { items } = await network.person().get(`/v1/rewards/accounts/${owners[1]}/epochs?limit=100`)
   assert.equal(items.reduce((sum, { amount }) => sum + BigInt(amount), 0n), expected.get(owners[1]))
