@@ -16,6 +16,7 @@ struct checker {
 	struct link *link;
 	struct loop_timer *tick;
 	unsigned int ticks;
+	int64_t banned_until_ms; /* as it was told last; 0: not */
 	struct seats seats;
 	struct lookout lookout;
 	struct users users;
@@ -99,6 +100,43 @@ static void take_probe(struct checker *checker, const Wire__Probe *probe)
 		log_warn("checker.probe", log_fault(r));
 }
 
+/* ---- its record ---- */
+
+static void take_ban(struct checker *checker, const Wire__Record *record)
+{
+	char until[CLOCK_TEXT_SIZE] = "for ever";
+
+	if (record->banned_until_ms == checker->banned_until_ms)
+		return;
+	checker->banned_until_ms = record->banned_until_ms;
+	if (record->banned_until_ms == 0) {
+		log_info("checker.ban_lifted");
+		return;
+	}
+	if (record->banned_until_ms != INT64_MAX)
+		clock_text(record->banned_until_ms, until);
+	log_warn("checker.banned", log_text("until", until), log_text("why", record->ban_reason));
+}
+
+static void take_record(struct checker *checker, const Wire__Record *record)
+{
+	char proof[ID_TEXT_SIZE];
+
+	if (record->session.len > 0) {
+		id_text("prf", record->session.data, proof);
+		if (strcmp(record->mark, "wrong") == 0)
+			log_warn("checker.marked", log_text("proof", proof),
+				 log_text("mark", record->mark),
+				 log_text("why", "its exact part is neither the panel's nor what "
+						 "the network finds"),
+				 log_text("remedy", "within a day: kaisar popw appeal PROOF"));
+		else
+			log_info("checker.marked", log_text("proof", proof),
+				 log_text("mark", record->mark));
+	}
+	take_ban(checker, record);
+}
+
 /* ---- the link and the clock ---- */
 
 static void on_welcome(void *arg _unused_, const Wire__Welcome *welcome _unused_)
@@ -124,6 +162,9 @@ static void on_message(void *arg, const Wire__ToNode *message)
 		break;
 	case WIRE__TO_NODE__BODY_HEARD:
 		lookout_heard(&checker->lookout, message->heard);
+		break;
+	case WIRE__TO_NODE__BODY_RECORD:
+		take_record(checker, message->record);
 		break;
 	case WIRE__TO_NODE__BODY_PROBE:
 		take_probe(checker, message->probe);

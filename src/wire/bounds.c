@@ -62,6 +62,7 @@ static const struct bound bounds[] = {
 	{ &wire__uptime__descriptor, "away", 0, SPANS_BYTES_MAX },
 	{ &wire__uptime__descriptor, "signature", SIGNATURE, SIGNATURE },
 	{ &wire__heard__descriptor, "reports", 0, WIRE_HEARD_SIZE *WIRE_HEARD_MAX },
+	{ &wire__record__descriptor, "session", ID, ID, .or_empty = true },
 	{ &wire__probe__descriptor, "probe", ID, ID },
 	{ &wire__probe__descriptor, "token", 0, WIRE_ARGUMENT_MAX },
 	{ &wire__probe_result__descriptor, "probe", ID, ID },

@@ -175,6 +175,13 @@ test('a liar among three is wrong, and banned after two; a silent one is only si
   assert.match(shown, new RegExp(`^${liar.address} +1 +wrong$`, 'm'))
   assert.match(shown, /^panel +3\npanel wanted +3\nbits by the panel +31\nbits by the network +31\ndisagreement +no\nplanted +no$/m)
   await tenant.get(`/v1/checkers/${liar.address}/tasks`, 404)
+  // Its own log says so, too; and again when it comes back.
+  await liar.program.says('checker.banned')
+  assert.match(liar.program.output, /checker\.marked proof=prf-\S+ mark=wrong why=.* remedy=.*kaisar popw appeal/)
+  assert.match(liar.program.output, /checker\.banned until=\S+Z why=.*2 wrong results within a week: one month/)
+  await liar.program.stop()
+  network.runChecker(liar)
+  await liar.program.says('checker.banned')
   await liar.program.stop()
   await appealBySides(mark.proof, liar, agent)
 

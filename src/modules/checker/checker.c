@@ -93,6 +93,16 @@ int checker_eligible(const struct context *context, struct tx *tx,
 	return 0;
 }
 
+const char *checker_mark_word(enum checker_mark mark)
+{
+	static const char *const words[] = { [CHECKER_VALID] = "valid",
+					     [CHECKER_WRONG] = "wrong",
+					     [CHECKER_SILENT] = "silent",
+					     [CHECKER_DEVIATING] = "deviating" };
+
+	return words[mark];
+}
+
 /* ---- bans ---- */
 
 struct ban {
@@ -166,8 +176,37 @@ static int audit_ban(const struct context *context, struct tx *tx, const struct 
 	return audit_record(context, tx, &entry);
 }
 
-/* Writes the ban that the wrong marks amount to now, which may be none. */
-static int settle_ban(const struct context *context, struct tx *tx, const struct checker_row *row)
+struct note {
+	struct address checker;
+	struct links_record record;
+};
+
+static void on_commit(void *arg)
+{
+	const struct note *note = arg;
+
+	links_tell(&note->checker, &note->record);
+}
+
+/* The checker itself hears of its mark, and of the ban that it has now. */
+static int tell_checker(const struct context *context, struct tx *tx, const struct checker_row *row,
+			const uint8_t session[static 16], const char *mark)
+{
+	struct note *note = arena_alloc(tx_arena(tx), sizeof(*note));
+
+	if (!note)
+		return -ENOMEM;
+	*note = (struct note){ row->checker, { .mark = mark } };
+	memcpy(note->record.session, session, sizeof(note->record.session));
+	if (row->banned_until_ms > clock_now_ms(context->clock)) {
+		note->record.banned_until_ms = row->banned_until_ms;
+		note->record.ban_reason = row->ban_reason;
+	}
+	return tx_on_commit(tx, on_commit, note);
+}
+
+/* Writes the ban that the wrong marks amount to now, which may be none; @row has it then. */
+static int settle_ban(const struct context *context, struct tx *tx, struct checker_row *row)
 {
 	int64_t *wrongs;
 	struct ban ban;
@@ -185,6 +224,8 @@ static int settle_ban(const struct context *context, struct tx *tx, const struct
 		r = audit_ban(context, tx, row, &ban);
 	if (r != 0)
 		return r;
+	row->banned_until_ms = ban.until_ms;
+	row->ban_reason = ban.reason;
 	return tell(context, tx, row, ban.until_ms ? "checker.banned" : "checker.ban_lifted",
 		    ban_json(&ban));
 }
@@ -202,10 +243,15 @@ int checker_marked(const struct context *context, struct tx *tx, const struct ad
 	r = checker_store_get(tx, checker, &owner);
 	if (r == 0)
 		r = checker_store_mark(tx, checker, &row, &new);
-	if (r != 0 || !new || mark != CHECKER_WRONG)
+	if (r != 0 || !new)
 		return r;
-	r = tell(context, tx, &owner, "checker.wrong", json_pack("{s:b}", "planted", planted));
-	return r != 0 ? r : settle_ban(context, tx, &owner);
+	if (mark == CHECKER_WRONG) {
+		r = tell(context, tx, &owner, "checker.wrong",
+			 json_pack("{s:b}", "planted", planted));
+		if (r == 0)
+			r = settle_ban(context, tx, &owner);
+	}
+	return r != 0 ? r : tell_checker(context, tx, &owner, session, checker_mark_word(mark));
 }
 
 int checker_cleared(const struct context *context, struct tx *tx, const struct address *checker,
@@ -220,7 +266,8 @@ int checker_cleared(const struct context *context, struct tx *tx, const struct a
 		r = checker_store_clear(tx, checker, session, &changed);
 	if (r != 0 || !changed)
 		return r;
-	return settle_ban(context, tx, &row);
+	r = settle_ban(context, tx, &row);
+	return r != 0 ? r : tell_checker(context, tx, &row, session, "cleared");
 }
 
 int checker_worked(struct tx *tx, int64_t from_ms, int64_t until_ms, struct checker_work **ret_rows,

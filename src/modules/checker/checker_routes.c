@@ -12,13 +12,6 @@ static const char *const status_words[] = {
 	[CHECKER_CHECKING] = "checking", [CHECKER_BANNED] = "banned",
 };
 
-static const char *const mark_words[] = {
-	[CHECKER_VALID] = "valid",
-	[CHECKER_WRONG] = "wrong",
-	[CHECKER_SILENT] = "silent",
-	[CHECKER_DEVIATING] = "deviating",
-};
-
 /* Of @valid + @wrong, in parts per million, rounded down. */
 static json_int_t error_ppm(const struct checker_row *row)
 {
@@ -272,7 +265,7 @@ static json_t *task_json(const struct checker_mark_row *mark)
 	id_text("prf", mark->session, proof);
 	return json_pack("{s:s, s:o, s:I, s:s, s:b}", "proof", proof, "at",
 			 encode_time(mark->at_ms), "at_ms", (json_int_t)mark->at_ms, "mark",
-			 mark_words[mark->mark], "cleared", mark->cleared);
+			 checker_mark_word(mark->mark), "cleared", mark->cleared);
 }
 
 static int get_tasks(struct request *request, struct tx *tx, struct reply *reply)

@@ -20,4 +20,7 @@ _must_check_ int checker_register(const struct context *context, struct tx *tx,
 				  const struct checker_registration *registration,
 				  struct checker_row *ret_row);
 
+/* "wrong": stable, for programs. */
+const char *checker_mark_word(enum checker_mark mark);
+
 enum checker_status checker_status(const struct context *context, const struct checker_row *row);

@@ -10,6 +10,7 @@ enum {
 	MESSAGE_BYTES = 2 * WIRE_MESSAGE_MAX,
 	LOOKUP_BYTES = 64 << 10,
 	VERSION_SIZE = 65,
+	REASON_SIZE = 128,
 };
 
 struct link {
@@ -17,6 +18,8 @@ struct link {
 	int found; /* what the look-up returned, on a pool's thread */
 	struct machine_id checker; /* that says hello */
 	char version[VERSION_SIZE];
+	int64_t banned_until_ms; /* when it was looked up; 0: not */
+	char ban_reason[REASON_SIZE];
 	int occupied; /* sessions that it is a member of; guarded by the sessions' mutex */
 };
 
@@ -99,6 +102,27 @@ int checker_send(const struct address *checker, const Wire__ToNode *message)
 	return r;
 }
 
+void links_tell(const struct address *checker, const struct links_record *record)
+{
+	Wire__ToNode message = WIRE__TO_NODE__INIT;
+	Wire__Record body = WIRE__RECORD__INIT;
+	int r;
+
+	if (record->mark) {
+		body.session = (ProtobufCBinaryData){ sizeof(record->session),
+						      (uint8_t *)record->session };
+		body.mark = (char *)(uintptr_t)record->mark;
+	}
+	body.banned_until_ms = record->banned_until_ms;
+	if (record->ban_reason)
+		body.ban_reason = (char *)(uintptr_t)record->ban_reason;
+	message.body_case = WIRE__TO_NODE__BODY_RECORD;
+	message.record = &body;
+	r = checker_send(checker, &message);
+	if (r < 0 && r != -ENOTCONN)
+		log_warn("checker.tell", log_fault(r));
+}
+
 void links_drop(const struct address *checker, const char *reason)
 {
 	node_drop(&all.nodes, (struct machine_id){ *checker }, reason);
@@ -108,23 +132,42 @@ void links_drop(const struct address *checker, const char *reason)
 
 static int tx_greet(struct tx *tx, void *arg)
 {
+	int64_t now_ms = clock_now_ms(all.nodes.context->clock);
 	struct link *link = arg;
+	struct checker_row row;
+	int r = checker_store_seen(tx, &link->checker.address, link->version, now_ms);
 
-	return checker_store_seen(tx, &link->checker.address, link->version,
-				  clock_now_ms(all.nodes.context->clock));
+	if (r == 0)
+		r = checker_store_get(tx, &link->checker.address, &row);
+	if (r != 0)
+		return r;
+	link->banned_until_ms = row.banned_until_ms > now_ms ? row.banned_until_ms : 0;
+	snprintf(link->ban_reason, sizeof(link->ban_reason), "%s", row.ban_reason);
+	return 0;
+}
+
+static void tell_ban(const struct link *link)
+{
+	const struct links_record record = { .banned_until_ms = link->banned_until_ms,
+					     .ban_reason = link->ban_reason };
+
+	if (link->banned_until_ms != 0)
+		links_tell(&link->checker.address, &record);
 }
 
 static void on_found(void *arg)
 {
 	struct link *link = arg;
 
-	if (link->node.state == NODE_CHECKING && link->found == 0)
+	if (link->node.state == NODE_CHECKING && link->found == 0) {
 		node_adopt(&link->node, link->checker);
-	else if (link->found == ROUTE_E_NOT_FOUND)
+		tell_ban(link);
+	} else if (link->found == ROUTE_E_NOT_FOUND) {
 		node_end(&link->node, WIRE_CLOSE_REFUSED,
 			 "this checker is not registered, or was removed: kaisar checker create");
-	else if (link->found != 0)
+	} else if (link->found != 0) {
 		node_end(&link->node, 1011, "not possible now; try again later");
+	}
 	node_release(&link->node);
 }
 

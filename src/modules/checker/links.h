@@ -22,5 +22,16 @@ enum link_state links_state(const struct address *checker);
 /* Closes the checker's session, if there is one. From any thread. */
 void links_drop(const struct address *checker, const char *reason);
 
+/* What a checker is told of its record, for its log. Texts are borrowed. */
+struct links_record {
+	uint8_t session[16];
+	const char *mark; /* of that session; NULL: none */
+	int64_t banned_until_ms; /* 0: not; CHECKER_FOREVER_MS */
+	const char *ban_reason; /* NULL: none */
+};
+
+/* To its link, if it has one: one that is away finds it in its tasks. From any thread. */
+void links_tell(const struct address *checker, const struct links_record *record);
+
 /* GET /v1/checker. */
 extern const struct ws_route links_route;
