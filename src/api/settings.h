@@ -16,6 +16,7 @@ struct chain_settings {
 	const char *signer; /* path of its socket */
 	const struct contracts *contracts;
 	struct address stablecoin; /* a unit of the ledger is 10^6 of its smallest */
+	struct amount kai_price; /* of one KAI that is deposited; zero: none is credited */
 };
 
 struct settings {
@@ -90,4 +91,7 @@ struct settings {
 		chain_refuse_ms; /* chain/outbox.h; 30,000, 180,000 and 600,000 */
 	int64_t chain_max_fee_gwei,
 		chain_max_gas; /* no transaction costs more; 1,000 and 5,000,000 */
+	int64_t settle_after_ms; /* charges are settled when they are so old, longer than any transaction takes; 25 h */
+	int64_t settle_every_ms; /* a call so often, if there is something; 600,000 */
+	int64_t settle_least_micro; /* of a tenant and a provider; 10,000 */
 };

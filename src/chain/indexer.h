@@ -95,3 +95,6 @@ _must_check_ int indexer_taken(struct tx *tx, const char *consumer, const struct
 _must_check_ int indexer_pending(struct tx *tx, const char *consumer, const struct address *address,
 				 const uint8_t *topic0, size_t max, struct indexer_log **ret_logs,
 				 size_t *ret_n);
+
+/* All final logs of @address are recorded up to and with block *@ret_block; -1: none yet. */
+_must_check_ int indexer_reached(struct tx *tx, const struct address *address, int64_t *ret_block);

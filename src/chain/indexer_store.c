@@ -285,6 +285,17 @@ int indexer_pending(struct tx *tx, const char *consumer, const struct address *a
 	return 0;
 }
 
+int indexer_reached(struct tx *tx, const struct address *address, int64_t *ret_block)
+{
+	struct sql_rows *rows;
+	int r = tx_query(tx, "SELECT next FROM chain_followed WHERE address = $1",
+			 SQL_PARAMS(sql_address(address)), &rows);
+
+	if (r == 0)
+		*ret_block = rows_count(rows) > 0 ? rows_int(rows, 0, "next") - 1 : -1;
+	return no_conflict(r);
+}
+
 int indexer_taken(struct tx *tx, const char *consumer, const struct indexer_log *last)
 {
 	size_t len = strnlen(consumer, INDEXER_CONSUMER_MAX + 1);

@@ -247,11 +247,11 @@ static const struct option_table ledger_table = {
 };
 
 static const struct column ledger_columns[] = {
-	{ "balanced", "balanced" },
-	{ "problem", "problem" },
-	{ "issued", "issued" },
-	{ "fees", "fees" },
-	{ 0 },
+	{ "balanced", "balanced" },    { "problem", "problem" },
+	{ "issued", "issued" },        { "fees", "fees" },
+	{ "in the escrow", "escrow" }, { "the network's", "fund" },
+	{ "settled", "settled" },      { "due", "due" },
+	{ "unpaid", "unpaid" },        { 0 },
 };
 
 static int admin_ledger(int argc, char **argv)
@@ -295,6 +295,7 @@ static const struct column chain_columns[] = {
 	{ "records waiting", "anchors.waiting" },
 	{ "roots: problem", "anchors.problem" },
 	{ "payouts: problem", "payouts.problem" },
+	{ "settlement: problem", "settlement.problem" },
 	{ "must agree", "agree" },
 	{ 0 },
 };
@@ -306,7 +307,8 @@ static const struct column endpoint_columns[] = {
 
 static bool chain_well(const json_t *health)
 {
-	static const char *const parts[] = { "outbox", "indexer", "anchors", "payouts" };
+	static const char *const parts[] = { "outbox", "indexer", "anchors", "payouts",
+					     "settlement" };
 	bool well = true;
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)

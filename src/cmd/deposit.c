@@ -6,6 +6,8 @@
 static const struct option_row rows[] = {
 	{ "token", 0, "TOKEN", ONCHAIN_TOKEN_HELP },
 	{ "for", 0, "ACCOUNT", "another tenant than the wallet's own" },
+	{ "url", 0, "URL",
+	  "the network, which is asked for KAI's price (KAISAR_URL, or where you signed in)" },
 	ONCHAIN_ROWS,
 	{ 0 },
 };
@@ -13,7 +15,9 @@ static const struct option_table table = {
 	.usage = "kaisar deposit [OPTIONS] AMOUNT",
 	.about = "Deposits tokens of your wallet in the network's escrow contract, for rentals. "
 		 "The network\n"
-		 "credits them once their block is final; what is unused comes back.",
+		 "credits them once their block is final; what is unused comes back. KAI becomes "
+		 "points at the\n"
+		 "price that the network publishes, and does not come back.",
 	.rows = rows,
 	.words_min = 1,
 	.words_max = 1,
@@ -52,6 +56,37 @@ static int read_account(const struct onchain *onchain, struct deposit *deposit)
 	deposit->account = *onchain_account(onchain);
 	if (text && address_parse(text, &deposit->account) < 0)
 		return options_refuse(&table, "--for: '%s' is not an address", text);
+	return 0;
+}
+
+/* KAI that the network does not credit would only lie there. */
+static int check_price(struct onchain *onchain, const struct deposit *deposit)
+{
+	const struct client_call call = { .method = "GET",
+					  .path = "/v1/network",
+					  .anonymous = true };
+	const struct contract_place *kai = &onchain->contracts.at[CONTRACT_TOKEN];
+	_cleanup_(client_closep) struct client *client = NULL;
+	_cleanup_(json_decrefp) json_t *network = NULL;
+	const char *price;
+	int r;
+
+	if (!kai->there || !address_equal(&deposit->token.address, &kai->address))
+		return 0;
+	r = client_open(options_get(&onchain->options, "url", NULL), &client);
+	if (r == 0)
+		r = client_call(client, &call, &network);
+	if (r != 0)
+		return r;
+	price = json_string_value(json_object_get(network, "kai_price"));
+	if (!price)
+		return cli_fail(
+			CLI_FAILED,
+			"--token: the network at %s publishes no price for KAI, so it would "
+			"credit none; deposit the stablecoin",
+			client_url(client));
+	fprintf(stderr, "kaisar: the network at %s credits %s for a KAI\n", client_url(client),
+		price);
 	return 0;
 }
 
@@ -127,8 +162,10 @@ static int deposit_now(struct onchain *onchain, struct deposit *deposit)
 					       abi_number(deposit->amount) };
 	struct transact_done done;
 	struct call_data data;
-	int r = check_terms(onchain, deposit);
+	int r = check_price(onchain, deposit);
 
+	if (r == 0)
+		r = check_terms(onchain, deposit);
 	if (r == 0)
 		r = onchain_has(onchain, &deposit->token, deposit->amount, "AMOUNT");
 	if (r == 0)

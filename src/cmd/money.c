@@ -5,13 +5,23 @@
 static const struct option_row balance_rows[] = { CLI_URL_ROW, CLI_OUTPUT_ROW, { 0 } };
 static const struct option_table balance_table = {
 	.usage = "kaisar balance [OPTIONS]",
-	.about = "What you may spend, what running rentals hold, and what your machines earned.",
+	.about = "What you may spend, what running rentals hold, and what your machines earned: "
+		 "what of it\n"
+		 "the escrow contract paid, is still to pay, and owes to your wallet (kaisar "
+		 "collect).",
 	.rows = balance_rows,
 };
 
 static const struct column balance_columns[] = {
-	{ "available", "available" },       { "held", "held" },     { "points", "points" },
-	{ "withdrawable", "withdrawable" }, { "earned", "earned" }, { 0 },
+	{ "available", "available" },
+	{ "held", "held" },
+	{ "points", "points" },
+	{ "withdrawable", "withdrawable" },
+	{ "earned", "earned" },
+	{ "paid", "paid" },
+	{ "due", "due" },
+	{ "collectable", "collectable" },
+	{ 0 },
 };
 
 int cmd_balance(int argc, char **argv)

@@ -58,6 +58,21 @@ static int read_stablecoin(const struct options *options, const struct option_ta
 	return 0;
 }
 
+/* A million is past all sense, and leaves room for products. */
+static int read_kai_price(const struct options *options, const struct option_table *table,
+			  struct server_chain *chain)
+{
+	const struct amount most = { INT64_C(1000000000000) };
+	const char *text = options_get(options, "chain-kai-price", NULL);
+	struct amount *price = &chain->settings.kai_price;
+
+	if (text && (amount_parse(text, price) < 0 || price->micro <= 0 ||
+		     amount_compare(*price, most) > 0))
+		return options_refuse(
+			table, "--chain-kai-price %s is no amount of 0.000001 to 1000000", text);
+	return 0;
+}
+
 int server_chain_read(const struct options *options, const struct option_table *table,
 		      struct server_chain *chain, const struct chain_settings **ret_settings)
 {
@@ -85,6 +100,8 @@ int server_chain_read(const struct options *options, const struct option_table *
 	status = read_contracts(table, addresses, chain);
 	if (status == 0)
 		status = read_stablecoin(options, table, chain);
+	if (status == 0)
+		status = read_kai_price(options, table, chain);
 	if (status == 0)
 		*ret_settings = &chain->settings;
 	return status;

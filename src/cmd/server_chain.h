@@ -14,6 +14,8 @@
 		  "where the contracts are, as contracts/deploy/deploy.js wrote it" },     \
 		{ "chain-stablecoin", 0, "ADDRESS",                                        \
 		  "what tenants deposit, 6 decimals (the demonstration's Dollar)" },       \
+		{ "chain-kai-price", 0, "AMOUNT",                                          \
+		  "what a deposited KAI is credited as; none is without it" },             \
 	{                                                                                  \
 		"chain-signer", 0, "SOCKET", "of `kaisar signer run`, which holds the key" \
 	}

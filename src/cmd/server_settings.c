@@ -94,6 +94,11 @@ static const struct parameter parameters[] = {
 		  "a call ends when its contract refused it for so long"),
 	PARAMETER(chain_max_fee_gwei, 1000, 1, 1000000, "at most for each gas of a transaction"),
 	PARAMETER(chain_max_gas, 5000000, 21000, 100000000, "at most for a transaction"),
+	PARAMETER(settle_after_ms, 25 * HOUR_MS, 1000, 30 * DAY_MS,
+		  "charges are settled in the escrow when they are so old"),
+	PARAMETER(settle_every_ms, 10 * MINUTE_MS, 200, DAY_MS, "providers are paid so often"),
+	PARAMETER(settle_least_micro, 10000, 1, 1000000000,
+		  "what a tenant owes a provider waits until it is so much, 10^-6"),
 };
 
 static int64_t *value_at(struct settings *settings, const struct parameter *p)

@@ -2,7 +2,9 @@
 // afterwards, once, whatever interrupted them; what cannot be done is refused with the field and the remedy.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -103,7 +105,17 @@ test('a deposit is in the escrow, and nothing stays allowed or kept', async () =
 test('it may be in KAI, by a token\'s address, and for somebody else', async () => {
   const payer = await Shell.open('payer'), tenant = await Shell.open('other', { coin: '0', dollars: '0' })
   await write('Token', 'transfer', [payer.address, parseEther('2')])
-  await payer.out('deposit', '--token', 'kai', '0.25', '--for', tenant.address)
+  // A network that publishes no price would credit nothing.
+  let price = null
+  const network = createServer((_request, response) => response.setHeader('content-type', 'application/json').end(JSON.stringify({ kai_price: price })))
+  network.listen(0, '127.0.0.1')
+  await once(network, 'listening')
+  const kai = ['deposit', '--token', 'kai', '0.25', '--for', tenant.address, '--url', `http://127.0.0.1:${network.address().port}`]
+  await payer.refused(1, /--token: the network at http:\S+ publishes no price for KAI.*deposit the stablecoin/, kai)
+  price = '0.5'
+  await payer.out(...kai)
+  network.closeAllConnections()
+  network.close()
   await payer.out('deposit', '--token', places.Dollar.address, '3', '--for', tenant.address)
   assert.equal(await balance(tenant, 'Token'), parseEther('0.25'))
   assert.equal(await balance(tenant), 3_000_000n)

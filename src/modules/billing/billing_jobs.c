@@ -3,6 +3,8 @@
 #include "base/log.h"
 #include "modules/billing/billing.h"
 #include "modules/billing/escrow.h"
+#include "modules/billing/owed.h"
+#include "modules/billing/settle.h"
 #include "modules/billing/withdrawal.h"
 #include "modules/chain/chain.h"
 
@@ -32,11 +34,19 @@ static int follow_escrow(const struct context *context, struct arena *arena)
 	if (!chain_enabled())
 		return 0;
 	r = escrow_follow(context, arena);
+	if (r == 0)
+		r = owed_follow(context, arena);
 	return r != 0 ? r : withdrawals_look(context, arena);
+}
+
+static int settle(const struct context *context, struct arena *arena)
+{
+	return chain_enabled() ? settle_turn(context, arena) : 0;
 }
 
 const struct job billing_jobs[] = {
 	{ "billing-audit", AUDIT_EVERY_MS, audit },
 	{ "billing-escrow", ESCROW_EVERY_MS, follow_escrow },
+	{ "billing-settle", ESCROW_EVERY_MS, settle, .outside = true },
 	{ 0 },
 };

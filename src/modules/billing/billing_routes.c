@@ -2,8 +2,10 @@
 #include "base/codec.h"
 #include "modules/billing/billing_jobs.h"
 #include "modules/billing/escrow_routes.h"
+#include "modules/billing/billing_store_settlement.h"
 #include "modules/billing/metering.h"
 #include "modules/logging/logging.h"
+#include "modules/billing/owed.h"
 
 static json_t *json_rental(const struct rental_id *rental)
 {
@@ -23,21 +25,46 @@ static json_t *json_lease(const struct lease_id *lease)
 
 /* ---- balance and statement ---- */
 
+/* What the contract paid of what was earned, and what it is still to pay. */
+struct earned {
+	struct amount paid, due;
+};
+
+static int find_earned(struct tx *tx, struct account_id account, struct amount earned,
+		       struct earned *ret_earned)
+{
+	int r = store_paid(tx, account, &ret_earned->paid);
+
+	if (r == 0)
+		r = amount_sub(earned, ret_earned->paid, &ret_earned->due);
+	/* Refunded after it was paid: the next charges pay the less. */
+	if (r == 0 && ret_earned->due.micro < 0)
+		ret_earned->due = AMOUNT_ZERO;
+	return r;
+}
+
 static int get_balance(struct request *request, struct tx *tx, struct reply *reply)
 {
 	struct ledger_balances balances;
+	struct amount owed;
+	struct earned earned;
 	int r;
 
 	r = ledger_balances(tx, request->caller.account, &balances);
+	if (r == 0)
+		r = find_earned(tx, request->caller.account, balances.earned, &earned);
+	if (r == 0)
+		r = owed_to(tx, request->caller.account, &owed);
 	if (r != 0)
 		return r;
-	return reply_with(reply, 200,
-			  json_pack("{s:o, s:o, s:o, s:o, s:o}", "available",
-				    encode_amount(balances.available), "held",
-				    encode_amount(balances.held), "points",
-				    encode_amount(balances.points), "withdrawable",
-				    encode_amount(ledger_coins(&balances)), "earned",
-				    encode_amount(balances.earned)));
+	return reply_with(
+		reply, 200,
+		json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "available",
+			  encode_amount(balances.available), "held", encode_amount(balances.held),
+			  "points", encode_amount(balances.points), "withdrawable",
+			  encode_amount(ledger_coins(&balances)), "earned",
+			  encode_amount(balances.earned), "paid", encode_amount(earned.paid), "due",
+			  encode_amount(earned.due), "collectable", encode_amount(owed)));
 }
 
 /* A cursor is the last item's id; zeros: from the newest. */
@@ -261,6 +288,7 @@ static int get_earnings(struct request *request, struct tx *tx, struct reply *re
 {
 	const struct page_query *query = request->query;
 	struct ledger_balances balances;
+	struct earned earned;
 	char next[ID_TEXT_SIZE] = "";
 	struct lease_row *leases;
 	struct lease_id before;
@@ -269,6 +297,8 @@ static int get_earnings(struct request *request, struct tx *tx, struct reply *re
 
 	memcpy(before.bytes, query->cursor, sizeof(before.bytes));
 	r = ledger_balances(tx, request->caller.account, &balances);
+	if (r == 0)
+		r = find_earned(tx, request->caller.account, balances.earned, &earned);
 	if (r == 0)
 		r = store_leases_of_provider(tx, request->caller.account,
 					     has_cursor(query) ? &before : NULL,
@@ -279,10 +309,11 @@ static int get_earnings(struct request *request, struct tx *tx, struct reply *re
 		n--;
 		lease_id_text(&leases[n - 1].lease, next);
 	}
-	return reply_with(reply, 200,
-			  json_pack("{s:o, s:o, s:s?}", "earned", encode_amount(balances.earned),
-				    "items", json_earnings(leases, n), "next",
-				    *next ? next : NULL));
+	return reply_with(
+		reply, 200,
+		json_pack("{s:o, s:o, s:o, s:o, s:s?}", "earned", encode_amount(balances.earned),
+			  "paid", encode_amount(earned.paid), "due", encode_amount(earned.due),
+			  "items", json_earnings(leases, n), "next", *next ? next : NULL));
 }
 
 /* ---- operators ---- */
@@ -344,25 +375,56 @@ static int post_credit(struct request *request, struct tx *tx, struct reply *rep
 				    "available", encode_amount(available)));
 }
 
+struct books {
+	struct amount issued, fees, escrow, settled, fund;
+	struct settlement_sums sums;
+};
+
+static int read_books(struct tx *tx, struct books *books)
+{
+	/* Those that the network is against are below zero. */
+	const struct {
+		enum ledger_account account;
+		bool against;
+		struct amount *to;
+	} sums[] = {
+		{ LEDGER_ISSUE, true, &books->issued },  { LEDGER_FEES, false, &books->fees },
+		{ LEDGER_ESCROW, true, &books->escrow }, { LEDGER_SETTLED, true, &books->settled },
+		{ LEDGER_FUND, false, &books->fund },
+	};
+	struct account_id treasury = { 0 };
+	int r = store_treasury(tx, &treasury);
+
+	r = r == ROUTE_E_NOT_FOUND ? 0 : r;
+	if (r == 0)
+		r = store_settlement_sums(tx, treasury, &books->sums);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(sums); i++) {
+		r = store_network_sum(tx, sums[i].account, sums[i].to);
+		if (r == 0 && sums[i].against)
+			r = amount_sub(AMOUNT_ZERO, *sums[i].to, sums[i].to);
+	}
+	return r;
+}
+
 static int get_ledger(struct request *request _unused_, struct tx *tx, struct reply *reply)
 {
-	struct amount issue, fees, issued;
+	struct books books;
 	const char *problem;
 	int r;
 
 	r = billing_check(tx, &problem);
 	if (r == 0)
-		r = store_network_sum(tx, LEDGER_ISSUE, &issue);
-	if (r == 0)
-		r = store_network_sum(tx, LEDGER_FEES, &fees);
-	if (r == 0)
-		r = amount_sub(AMOUNT_ZERO, issue, &issued);
+		r = read_books(tx, &books);
 	if (r != 0)
 		return r;
-	return reply_with(reply, 200,
-			  json_pack("{s:b, s:s?, s:o, s:o}", "balanced", !problem, "problem",
-				    problem, "issued", encode_amount(issued), "fees",
-				    encode_amount(fees)));
+	return reply_with(
+		reply, 200,
+		json_pack("{s:b, s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "balanced", !problem,
+			  "problem", problem, "issued", encode_amount(books.issued), "fees",
+			  encode_amount(books.fees), "escrow", encode_amount(books.escrow), "fund",
+			  encode_amount(books.fund), "settled", encode_amount(books.settled), "due",
+			  encode_amount(books.sums.due), "unpaid",
+			  encode_amount(books.sums.unpaid)));
 }
 
 /* ---- tables ---- */

@@ -229,6 +229,16 @@ int store_check(struct tx *tx, const char **ret_problem)
 		  "WHERE e.account IN (3, 4) GROUP BY p.lease) s ON s.lease = l.lease "
 		  "WHERE l.charged <> COALESCE(s.charged, 0) OR l.fee <> COALESCE(s.fee, 0) "
 		  "LIMIT 1" },
+		{ "what was tallied for a provider is not what it earned until then",
+		  "SELECT u.provider FROM (SELECT provider, charged - refunded - fee AS amount "
+		  "FROM billing_pairs UNION ALL SELECT e.owner, -e.amount FROM billing_entries e "
+		  "JOIN billing_tally t ON e.posting <= t.posting WHERE e.account = 3) u "
+		  "GROUP BY u.provider HAVING SUM(u.amount) <> 0 LIMIT 1" },
+		{ "what the escrow paid is not what was posted for it",
+		  "SELECT u.n FROM (SELECT 1 AS n, settled AS amount FROM billing_settlements "
+		  "WHERE payer NOT IN (SELECT address FROM billing_treasury) UNION ALL "
+		  "SELECT 1, amount FROM billing_entries WHERE account = 9) u "
+		  "GROUP BY u.n HAVING SUM(u.amount) <> 0" },
 	};
 	struct sql_rows *rows;
 	int r;

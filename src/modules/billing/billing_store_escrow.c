@@ -174,11 +174,15 @@ int store_withdrawals(struct tx *tx, struct account_id tenant, const struct with
 
 /* ---- who leaves ---- */
 
-int store_leaving_add(struct tx *tx, struct account_id tenant, struct amount amount, int64_t at_ms)
+int store_leaving_add(struct tx *tx, struct account_id tenant, struct amount amount, int64_t at_ms,
+		      int64_t exit_at_ms)
 {
-	return tx_exec(
-		tx, "INSERT INTO billing_leaving (tenant, amount, at_ms) VALUES ($1, $2, $3)",
-		SQL_PARAMS(sql_account(&tenant), sql_int(amount.micro), sql_int(at_ms)), NULL);
+	return tx_exec(tx,
+		       "INSERT INTO billing_leaving (tenant, amount, at_ms, exit_at_ms) "
+		       "VALUES ($1, $2, $3, $4)",
+		       SQL_PARAMS(sql_account(&tenant), sql_int(amount.micro), sql_int(at_ms),
+				  sql_int(exit_at_ms)),
+		       NULL);
 }
 
 int store_leaving_take(struct tx *tx, struct account_id tenant, struct amount *ret_amount)

@@ -60,9 +60,9 @@ _must_check_ int store_withdrawals(struct tx *tx, struct account_id tenant,
 				   const struct withdrawal_id *before, size_t limit,
 				   struct withdrawal_row **ret_withdrawals, size_t *ret_n);
 
-/* Who asked the contract to leave, and what that took from the balance. SQL_E_CONFLICT: is there. */
+/* Who asked the contract to leave, what that took from the balance, and when it can. SQL_E_CONFLICT: is there. */
 _must_check_ int store_leaving_add(struct tx *tx, struct account_id tenant, struct amount amount,
-				   int64_t at_ms);
+				   int64_t at_ms, int64_t exit_at_ms);
 /* Takes the row away; zero where there is none. */
 _must_check_ int store_leaving_take(struct tx *tx, struct account_id tenant,
 				    struct amount *ret_amount);

@@ -429,5 +429,6 @@ int main(void)
 	failed += usage_tests();
 	failed += excuse_tests();
 	failed += routes_tests();
+	failed += settlement_tests();
 	return failed;
 }

@@ -332,8 +332,11 @@ static int drop_fn(struct tx *tx, void *arg)
 	return tx_exec(tx, arg, SQL_NO_PARAMS, NULL);
 }
 
-static const char *const tables[] = { "billing_excuses",  "billing_postings", "billing_entries",
-				      "billing_balances", "billing_leases",   "billing_exhausted" };
+static const char *const tables[] = {
+	"billing_excuses", "billing_postings",    "billing_entries",  "billing_balances",
+	"billing_leases",  "billing_exhausted",   "billing_treasury", "billing_tally",
+	"billing_pairs",   "billing_settlements", "billing_escaped"
+};
 
 int world_open(void **state)
 {

@@ -101,3 +101,4 @@ int model_tests(void);
 int usage_tests(void);
 int excuse_tests(void);
 int routes_tests(void);
+int settlement_tests(void);

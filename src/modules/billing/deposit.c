@@ -1,7 +1,10 @@
 #include "modules/billing/deposit.h"
 
 #include "base/codec.h"
+#include "chain/contracts.h"
+#include "modules/billing/conversion.h"
 #include "modules/billing/escrow.h"
+#include "modules/chain/chain.h"
 #include "modules/logging/logging.h"
 
 int deposit_add(const struct context *context, struct tx *tx, struct account_id tenant,
@@ -34,9 +37,9 @@ static int value(const struct context *context, struct tx *tx, struct deposit_ro
 	deposit->credited = AMOUNT_ZERO;
 	deposit->detail = "";
 	if (!address_equal(&deposit->token, escrow_stablecoin(context))) {
-		deposit->detail =
-			"only the network's stablecoin is credited: it stays in the contract, "
-			"which gives it back to who asks to leave (requestExit)";
+		deposit->detail = "only the network's stablecoin and KAI are credited: it stays in "
+				  "the contract, "
+				  "which gives it back to who asks to leave (requestExit)";
 		return 0;
 	}
 	r = billing_available(tx, deposit->tenant, &available);
@@ -52,7 +55,7 @@ static int value(const struct context *context, struct tx *tx, struct deposit_ro
 	return 0;
 }
 
-static int tell(const struct context *context, struct tx *tx, const struct deposit_row *deposit)
+int deposit_tell(const struct context *context, struct tx *tx, const struct deposit_row *deposit)
 {
 	char id[ID_TEXT_SIZE], amount[AMOUNT_TEXT_SIZE];
 	json_t *data;
@@ -64,15 +67,33 @@ static int tell(const struct context *context, struct tx *tx, const struct depos
 		    : -ENOMEM;
 }
 
-int deposit_take(const struct context *context, struct tx *tx, struct deposit_row *deposit)
+/* The network's own deposit, from which points are paid: nobody's balance. */
+static int take_fund(const struct context *context, struct tx *tx, struct deposit_row *deposit)
 {
-	char key[LEDGER_KEY_MAX + 1], id[ID_TEXT_SIZE];
+	struct ledger_posting posting = { .kind = "fund" };
+	struct amount amount = AMOUNT_ZERO;
+	char key[65];
 	int r;
 
-	deposit->at_ms = clock_now_ms(context->clock);
-	r = deposit_id_make(context->clock, context->random, &deposit->id);
-	if (r == 0)
-		r = value(context, tx, deposit);
+	if (u256_bits(deposit->amount) < 63)
+		amount.micro = (int64_t)u256_low(deposit->amount);
+	deposit->detail = amount.micro ? "the network's own: points are paid from it"
+				       : "more than the ledger can hold";
+	r = no_conflict(store_deposit_add(tx, deposit));
+	if (r != 0 || amount.micro == 0)
+		return r;
+	hex_encode(deposit->block_hash, 32, key);
+	snprintf(posting.key, sizeof(posting.key), "fund:%s:%" PRId64, key, deposit->log);
+	ledger_entry_network(&posting, LEDGER_FUND, amount);
+	ledger_entry_network(&posting, LEDGER_ESCROW, (struct amount){ -amount.micro });
+	return ledger_post_sure(context, tx, &posting, 1);
+}
+
+static int take_credit(const struct context *context, struct tx *tx, struct deposit_row *deposit)
+{
+	char key[LEDGER_KEY_MAX + 1], id[ID_TEXT_SIZE];
+	int r = value(context, tx, deposit);
+
 	if (r == 0)
 		r = no_conflict(store_deposit_add(tx, deposit));
 	if (r == 0 && deposit->credited.micro > 0) {
@@ -81,5 +102,25 @@ int deposit_take(const struct context *context, struct tx *tx, struct deposit_ro
 		snprintf(key + 64, sizeof(key) - 64, ":%" PRId64, deposit->log);
 		r = deposit_add(context, tx, deposit->tenant, deposit->credited, key, id);
 	}
-	return r != 0 ? r : tell(context, tx, deposit);
+	return r != 0 ? r : deposit_tell(context, tx, deposit);
+}
+
+int deposit_take(const struct context *context, struct tx *tx, struct deposit_row *deposit)
+{
+	const struct address *kai = &chain_contracts()->at[CONTRACT_TOKEN].address;
+	struct account_id treasury;
+	int r;
+
+	deposit->at_ms = clock_now_ms(context->clock);
+	r = deposit_id_make(context->clock, context->random, &deposit->id);
+	if (r == 0)
+		r = store_treasury(tx, &treasury);
+	if (r != 0)
+		return r > 0 ? -EIO : r;
+	if (address_equal(&deposit->token, kai))
+		return conversion_deposit(context, tx, deposit);
+	if (account_equal(deposit->tenant, treasury) &&
+	    address_equal(&deposit->token, escrow_stablecoin(context)))
+		return take_fund(context, tx, deposit);
+	return take_credit(context, tx, deposit);
 }

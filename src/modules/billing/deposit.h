@@ -15,6 +15,11 @@ _must_check_ int deposit_add(const struct context *context, struct tx *tx, struc
 			     struct amount amount, const char *key, const char *memo);
 
 /* A final deposit of the log that @deposit names: all but its id, what is credited, time and detail are set. In
- * the network's stablecoin it is credited, and the tenant is told; else its row says why not. */
+ * the network's stablecoin it is credited, and the tenant is told; in KAI it is converted (conversion.h); else its row
+ * says why not. The network's own, for the treasury, is what points are paid from. */
 _must_check_ int deposit_take(const struct context *context, struct tx *tx,
 			      struct deposit_row *deposit);
+
+/* The tenant hears what became of it. */
+_must_check_ int deposit_tell(const struct context *context, struct tx *tx,
+			      const struct deposit_row *deposit);

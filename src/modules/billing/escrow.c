@@ -4,7 +4,9 @@
 #include "base/codec.h"
 #include "base/log.h"
 #include "chain/contracts.h"
+#include "modules/billing/conversion.h"
 #include "modules/billing/deposit.h"
+#include "modules/billing/settle.h"
 #include "modules/billing/withdrawal.h"
 #include "modules/chain/chain.h"
 
@@ -101,22 +103,28 @@ int escrow_pending(struct tx *tx, struct account_id tenant, struct deposit_row *
 
 /* ---- who leaves ---- */
 
-/* So much less in the balance, and in the contract; above zero. @loss: the contract gave more than that. */
-static int post_leaving(const struct context *context, struct tx *tx, const char *kind,
-			const struct indexer_log *log, struct account_id tenant,
-			struct amount amount, int64_t loss)
+static struct ledger_posting leaving_of(const char *kind, const struct indexer_log *log)
 {
 	struct ledger_posting posting = { .kind = kind };
 	char place[96];
 
-	if (amount.micro == 0 && loss == 0)
-		return 0;
 	log_place(log, place);
 	snprintf(posting.key, sizeof(posting.key), "%s:%s", kind, place);
 	snprintf(posting.memo, sizeof(posting.memo), "the contract's %s", kind);
+	return posting;
+}
+
+/* So much less in the balance, and in the contract; above zero. */
+static int post_leaving(const struct context *context, struct tx *tx, const char *kind,
+			const struct indexer_log *log, struct account_id tenant,
+			struct amount amount)
+{
+	struct ledger_posting posting = leaving_of(kind, log);
+
+	if (amount.micro == 0)
+		return 0;
 	ledger_entry(&posting, tenant, LEDGER_AVAILABLE, (struct amount){ -amount.micro });
-	ledger_entry_network(&posting, LEDGER_FEES, (struct amount){ -loss });
-	ledger_entry_network(&posting, LEDGER_ESCROW, (struct amount){ amount.micro + loss });
+	ledger_entry_network(&posting, LEDGER_ESCROW, amount);
 	return ledger_post_sure(context, tx, &posting, 1);
 }
 
@@ -131,16 +139,19 @@ static int coins_of(struct tx *tx, struct account_id tenant, struct amount *ret_
 }
 
 static int take_exit_requested(const struct context *context, struct tx *tx,
-			       const struct indexer_log *log, struct account_id tenant)
+			       const struct indexer_log *log, struct account_id tenant,
+			       uint64_t exit_at_s)
 {
+	const int64_t exit_at_ms = exit_at_s < INT64_MAX / 1000 ? (int64_t)exit_at_s * 1000
+								: INT64_MAX;
 	struct amount coins;
 	int r = coins_of(tx, tenant, &coins);
 
 	if (r == 0)
-		r = store_leaving_add(tx, tenant, coins, clock_now_ms(context->clock));
+		r = store_leaving_add(tx, tenant, coins, clock_now_ms(context->clock), exit_at_ms);
 	if (r == SQL_E_CONFLICT)
 		return unexpected(log, "who leaves asks to leave");
-	return r != 0 ? r : post_leaving(context, tx, "exit-requested", log, tenant, coins, 0);
+	return r != 0 ? r : post_leaving(context, tx, "exit-requested", log, tenant, coins);
 }
 
 static int take_exit_cancelled(const struct context *context, struct tx *tx,
@@ -151,13 +162,60 @@ static int take_exit_cancelled(const struct context *context, struct tx *tx,
 
 	return r != 0 ? r
 		      : post_leaving(context, tx, "exit-cancelled", log, tenant,
-				     (struct amount){ -taken.micro }, 0);
+				     (struct amount){ -taken.micro });
+}
+
+/* What the contract no longer has, though the ledger counted on it: what is held, which becomes points for as long as
+ * it is; and what was spent and is not settled, tallied or not. */
+struct lost {
+	struct amount held, settled, tallied;
+};
+
+static int find_lost(struct tx *tx, struct account_id tenant, struct lost *ret_lost)
+{
+	struct ledger_balances balances;
+	struct amount untallied, before, sum;
+	int r = ledger_balances(tx, tenant, &balances);
+
+	if (r == 0)
+		r = settle_leave(tx, tenant, &ret_lost->settled);
+	if (r == 0)
+		r = store_untallied(tx, tenant, &untallied);
+	/* Of those some were lost by leaving before. */
+	if (r == 0)
+		r = store_escaped(tx, tenant, &before);
+	if (r == 0)
+		r = amount_sub(untallied, before, &sum);
+	if (r == 0)
+		r = store_escaped_put(tx, tenant, untallied);
+	if (r != 0)
+		return r;
+	ret_lost->tallied = sum;
+	ret_lost->held = (struct amount){ balances.available.micro + balances.held.micro -
+					  balances.points.micro - ledger_coins(&balances).micro };
+	return 0;
+}
+
+static int post_exited(const struct context *context, struct tx *tx, const struct indexer_log *log,
+		       struct account_id tenant, struct amount coins, const struct lost *lost)
+{
+	struct ledger_posting posting = leaving_of("exited", log);
+	int64_t loss = lost->held.micro + lost->settled.micro + lost->tallied.micro;
+
+	if (coins.micro == 0 && loss == 0)
+		return 0;
+	ledger_entry(&posting, tenant, LEDGER_AVAILABLE, (struct amount){ -coins.micro });
+	ledger_entry_network(&posting, LEDGER_FEES, (struct amount){ -loss });
+	ledger_entry_network(&posting, LEDGER_ESCROW, (struct amount){ coins.micro + loss });
+	ledger_entry_points(&posting, tenant, lost->held);
+	return ledger_post_sure(context, tx, &posting, 1);
 }
 
 static int take_exited(const struct context *context, struct tx *tx, const struct indexer_log *log,
 		       struct account_id tenant, struct u256 gone)
 {
 	struct amount taken, coins, asked, given;
+	struct lost lost = { 0 };
 	int r;
 
 	if (!to_micro(gone, &given))
@@ -167,9 +225,29 @@ static int take_exited(const struct context *context, struct tx *tx, const struc
 		r = coins_of(tx, tenant, &coins);
 	if (r == 0)
 		r = withdrawal_overtaken(context, tx, tenant, &asked);
-	return r != 0 ? r
-		      : post_leaving(context, tx, "exited", log, tenant, coins,
-				     given.micro - taken.micro - coins.micro - asked.micro);
+	if (r == 0)
+		r = find_lost(tx, tenant, &lost);
+	if (r != 0)
+		return r;
+	/* Deposits that were not credited are beyond it. */
+	if (given.micro < taken.micro + coins.micro + asked.micro + lost.held.micro +
+				  lost.settled.micro + lost.tallied.micro)
+		(void)unexpected(log, "less than the ledger knows left the contract");
+	return post_exited(context, tx, log, tenant, coins, &lost);
+}
+
+/* The network takes its own deposit back. */
+static int take_fund_exited(const struct context *context, struct tx *tx,
+			    const struct indexer_log *log, struct u256 gone)
+{
+	struct ledger_posting posting = leaving_of("exited", log);
+	struct amount given;
+
+	if (!to_micro(gone, &given) || given.micro == 0)
+		return 0;
+	ledger_entry_network(&posting, LEDGER_FUND, (struct amount){ -given.micro });
+	ledger_entry_network(&posting, LEDGER_ESCROW, given);
+	return ledger_post_sure(context, tx, &posting, 1);
 }
 
 /* ---- events ---- */
@@ -184,6 +262,51 @@ static int take_returned(const struct context *context, struct tx *tx,
 		r = withdrawal_returned(context, tx, (struct account_id){ event->returned.tenant },
 					total, log->transaction);
 	return r == ROUTE_E_NOT_FOUND ? unexpected(log, "gave back what nobody asked for") : r;
+}
+
+static int take_charged(const struct context *context, struct tx *tx, const struct indexer_log *log,
+			const struct contract_event *event)
+{
+	struct settle_paid paid = { .payer = { event->charged.tenant },
+				    .payee = { event->charged.provider } };
+	char place[96];
+
+	if (address_equal(&event->charged.token, &chain_contracts()->at[CONTRACT_TOKEN].address))
+		return conversion_take(context, tx, paid.payer, event->charged.total);
+	if (!address_equal(&event->charged.token, escrow_stablecoin(context)))
+		return 0;
+	if (!to_micro(event->charged.amount, &paid.amount) ||
+	    !to_micro(event->charged.fee, &paid.fee) ||
+	    !to_micro(event->charged.total, &paid.total))
+		return unexpected(log, "paid more than there is");
+	log_place(log, place);
+	return settle_take(context, tx, &paid, place);
+}
+
+static int take_unpaid(const struct context *context, struct tx *tx,
+		       const struct contract_event *event)
+{
+	if (!address_equal(&event->unpaid.token, escrow_stablecoin(context)))
+		return 0;
+	return store_settlement_unpaid(tx, (struct account_id){ event->unpaid.tenant },
+				       (struct account_id){ event->unpaid.provider });
+}
+
+static int take_any_exited(const struct context *context, struct tx *tx,
+			   const struct indexer_log *log, const struct contract_event *event)
+{
+	const struct account_id tenant = { event->exited.tenant };
+	struct account_id treasury;
+	int r;
+
+	if (address_equal(&event->exited.token, &chain_contracts()->at[CONTRACT_TOKEN].address))
+		return conversion_leave(context, tx, tenant);
+	if (!address_equal(&event->exited.token, escrow_stablecoin(context)))
+		return 0;
+	r = store_treasury(tx, &treasury);
+	if (r == 0 && account_equal(tenant, treasury))
+		return take_fund_exited(context, tx, log, event->exited.amount);
+	return r == 0 ? take_exited(context, tx, log, tenant, event->exited.amount) : r;
 }
 
 int escrow_take(const struct context *context, struct tx *tx, const struct indexer_log *log,
@@ -204,17 +327,19 @@ int escrow_take(const struct context *context, struct tx *tx, const struct index
 		if (!address_equal(&event->exit_requested.token, stablecoin))
 			return 0;
 		return take_exit_requested(context, tx, log,
-					   (struct account_id){ event->exit_requested.tenant });
+					   (struct account_id){ event->exit_requested.tenant },
+					   event->exit_requested.at_s);
 	case EVENT_EXIT_CANCELLED:
 		if (!address_equal(&event->exit_cancelled.token, stablecoin))
 			return 0;
 		return take_exit_cancelled(context, tx, log,
 					   (struct account_id){ event->exit_cancelled.tenant });
 	case EVENT_EXITED:
-		if (!address_equal(&event->exited.token, stablecoin))
-			return 0;
-		return take_exited(context, tx, log, (struct account_id){ event->exited.tenant },
-				   event->exited.amount);
+		return take_any_exited(context, tx, log, event);
+	case EVENT_CHARGED:
+		return take_charged(context, tx, log, event);
+	case EVENT_UNPAID:
+		return take_unpaid(context, tx, event);
 	default:
 		return 0;
 	}
@@ -222,9 +347,10 @@ int escrow_take(const struct context *context, struct tx *tx, const struct index
 
 static int take_log(const struct context *context, struct tx *tx, const struct indexer_log *log)
 {
-	static const enum contract_event_kind heard[] = { EVENT_DEPOSITED, EVENT_RETURNED,
-							  EVENT_EXIT_REQUESTED,
-							  EVENT_EXIT_CANCELLED, EVENT_EXITED };
+	static const enum contract_event_kind heard[] = {
+		EVENT_DEPOSITED, EVENT_RETURNED, EVENT_EXIT_REQUESTED, EVENT_EXIT_CANCELLED,
+		EVENT_EXITED,    EVENT_CHARGED,  EVENT_UNPAID
+	};
 	struct contract_event event;
 
 	for (size_t i = 0; i < ARRAY_SIZE(heard); i++) {
@@ -249,17 +375,36 @@ struct following {
 static int tx_follow(struct tx *tx, void *arg)
 {
 	struct following *following = arg;
+	struct account_id treasury;
 	struct indexer_log *logs;
 	size_t n;
-	int r;
+	int r = store_treasury(tx, &treasury);
 
-	r = indexer_take(tx, consumer, &chain_contracts()->at[CONTRACT_ESCROW].address, NULL,
-			 TAKE_AT_ONCE, &logs, &n);
+	/* Until it is known whose deposits are the network's own (settle.h). */
+	if (r == ROUTE_E_NOT_FOUND) {
+		following->more = false;
+		return 0;
+	}
+	if (r == 0)
+		r = indexer_take(tx, consumer, &chain_contracts()->at[CONTRACT_ESCROW].address,
+				 NULL, TAKE_AT_ONCE, &logs, &n);
 	for (size_t i = 0; r == 0 && i < n; i++)
 		r = take_log(following->context, tx, &logs[i]);
 	if (r == 0 && n > 0)
 		r = indexer_taken(tx, consumer, &logs[n - 1]);
 	following->more = n == TAKE_AT_ONCE;
+	return r;
+}
+
+int escrow_has_taken(struct tx *tx, int64_t block, bool *ret_taken)
+{
+	struct indexer_log *logs;
+	size_t n;
+	int r = indexer_take(tx, consumer, &chain_contracts()->at[CONTRACT_ESCROW].address, NULL, 1,
+			     &logs, &n);
+
+	if (r == 0)
+		*ret_taken = n == 0 || logs[0].block > block;
 	return r;
 }
 

@@ -1,7 +1,9 @@
 #include "modules/billing/escrow_routes.h"
 
+#include "modules/billing/conversion.h"
 #include "modules/billing/escrow.h"
 #include "modules/billing/withdrawal.h"
+#include "modules/chain/chain.h"
 #include "modules/logging/logging.h"
 
 const struct field deposits_fields[] = {
@@ -27,30 +29,65 @@ static bool is_first_page(const struct escrow_page *query)
 
 /* ---- deposits ---- */
 
-static json_t *json_deposit(const struct deposit_row *deposit, bool final)
+static const char *state_of(const struct deposit_row *deposit, bool final,
+			    const struct conversion_row *conversion)
 {
-	char id[ID_TEXT_SIZE], amount[U256_TEXT_SIZE];
-	const char *state = !final                        ? "pending"
-			    : deposit->credited.micro > 0 ? "credited"
-							  : "not_credited";
+	if (!final)
+		return "pending";
+	if (deposit->credited.micro > 0)
+		return "credited";
+	return conversion && conversion->state == CONVERSION_WAITS ? "converting" : "not_credited";
+}
+
+/* @conversion: NULL where it is none. */
+static json_t *json_deposit(const struct deposit_row *deposit, bool final,
+			    const struct conversion_row *conversion)
+{
+	char id[ID_TEXT_SIZE], amount[U256_TEXT_SIZE], rest[U256_TEXT_SIZE];
 
 	deposit_id_text(&deposit->id, id);
 	u256_text(deposit->amount, amount);
+	if (conversion)
+		u256_text(conversion->rest, rest);
 	return json_pack(
-		"{s:s?, s:s, s:o, s:s, s:o, s:o, s:I, s:o, s:o, s:s}", "id", final ? id : NULL,
-		"state", state, "token", encode_address(&deposit->token), "amount", amount,
-		"credited", encode_amount(deposit->credited), "payer",
-		encode_address(&deposit->payer.address), "block", (json_int_t)deposit->block,
-		"transaction", encode_bytes(deposit->transaction, 32), "at",
-		final ? encode_time(deposit->at_ms) : json_null(), "detail", deposit->detail);
+		"{s:s?, s:s, s:o, s:s, s:o, s:o, s:s?, s:o, s:I, s:o, s:o, s:s}", "id",
+		final ? id : NULL, "state", state_of(deposit, final, conversion), "token",
+		encode_address(&deposit->token), "amount", amount, "credited",
+		encode_amount(deposit->credited), "price",
+		conversion ? encode_amount(conversion->price) : json_null(), "rest",
+		conversion ? rest : NULL, "payer", encode_address(&deposit->payer.address), "block",
+		(json_int_t)deposit->block, "transaction", encode_bytes(deposit->transaction, 32),
+		"at", final ? encode_time(deposit->at_ms) : json_null(), "detail", deposit->detail);
 }
 
-static int append(json_t *list, const struct deposit_row *deposits, size_t n, bool final)
+static int append_one(struct tx *tx, json_t *list, const struct deposit_row *deposit, bool final)
 {
-	for (size_t i = 0; i < n; i++)
-		if (json_array_append_new(list, json_deposit(&deposits[i], final)) < 0)
-			return -ENOMEM;
-	return 0;
+	const struct address *kai = &chain_contracts()->at[CONTRACT_TOKEN].address;
+	struct conversion_row conversion;
+	bool converts = false;
+	int r;
+
+	if (final && address_equal(&deposit->token, kai)) {
+		r = store_conversion(tx, deposit->id, &conversion);
+		if (r != 0 && r != ROUTE_E_NOT_FOUND)
+			return r;
+		converts = r == 0;
+	}
+	return json_array_append_new(
+		       list, json_deposit(deposit, final, converts ? &conversion : NULL)) < 0
+		       ? -ENOMEM
+		       : 0;
+}
+
+/* Without a chain there are none. */
+static int append(struct tx *tx, json_t *list, const struct deposit_row *deposits, size_t n,
+		  bool final)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && chain_enabled() && i < n; i++)
+		r = append_one(tx, list, &deposits[i], final);
+	return r;
 }
 
 int get_deposits(struct request *request, struct tx *tx, struct reply *reply)
@@ -76,9 +113,9 @@ int get_deposits(struct request *request, struct tx *tx, struct reply *reply)
 		n--;
 		deposit_id_text(&deposits[n - 1].id, next);
 	}
-	r = append(list, pending, n_pending, false);
+	r = append(tx, list, pending, n_pending, false);
 	if (r == 0)
-		r = append(list, deposits, n, true);
+		r = append(tx, list, deposits, n, true);
 	return r != 0 ? r
 		      : reply_with(reply, 200,
 				   json_pack("{s:O, s:s?}", "items", list, "next",

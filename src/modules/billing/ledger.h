@@ -1,8 +1,9 @@
 /* ledger.h - double-entry bookkeeping: postings whose entries sum to zero, and people's balances.
  *
  * Each person has three accounts: available, held (set aside for leases) and earned. The network has
- * three: fees (its share), issue (where credits come from, so it is what is in circulation, below
- * zero) and escrow (the same of what lies in the contract). Beside them, points say which part of what
+ * five: fees (its share), issue (where credits come from, so it is what is in circulation, below
+ * zero), escrow (the same of what lies in the contract), settled and fund. Earned and fees are what ever was
+ * earned: what of it the contract paid is in settled, and by whom to whom in settle.h. Beside them, points say which part of what
  * a person has, available and held, is no deposit but was credited or refunded: points pay first, and
  * are not withdrawn. People's balances are kept up to date in the posting's transaction and are never negative.
  * The network's are not kept: every charge touches them, so one row would make all charges wait for
@@ -20,6 +21,8 @@ enum ledger_account {
 	LEDGER_POINTS, /* people's */
 	LEDGER_POINTS_GIVEN, /* the network's, against them */
 	LEDGER_ESCROW,
+	LEDGER_SETTLED, /* the network's: below zero, what tenants' deposits paid in the contract */
+	LEDGER_FUND, /* the network's own deposit in the contract, from which points are paid */
 };
 
 enum {

@@ -42,27 +42,15 @@ struct anchoring {
 static int ask_latest(const struct chain_state *state, struct arena *arena,
 		      struct anchor_latest *ret_latest)
 {
+	const struct address *anchor = &state->contracts.at[CONTRACT_ANCHOR].address;
 	uint8_t answer[128];
-	json_t *params, *result;
 	struct call_data data;
 	size_t len;
-	int r;
+	int r = call_latest(&state->publisher, arena, &data);
 
-	r = call_latest(&state->publisher, arena, &data);
-	if (r != 0)
-		return r;
-	params = json_pack("[{s:o, s:o}, s]", "to",
-			   rpc_of_bytes(state->contracts.at[CONTRACT_ANCHOR].address.bytes, 20),
-			   "data", rpc_of_bytes(data.bytes, data.len), "finalized");
-	r = params ? rpc_agree(state->rpc, "eth_call", params, &result) : -ENOMEM;
-	json_decref(params);
-	if (r != 0)
-		return r;
-	r = rpc_data(result, sizeof(answer), answer, &len);
-	json_decref(result);
 	if (r == 0)
-		r = call_latest_answer(answer, len, ret_latest);
-	return r != 0 ? RPC_E_UNAVAILABLE : 0;
+		r = chain_read(anchor, data.bytes, data.len, answer, sizeof(answer), &len);
+	return r != 0 ? r : call_latest_answer(answer, len, ret_latest);
 }
 
 struct beginning {
@@ -84,8 +72,7 @@ static int tx_begin(struct tx *tx, void *arg)
 	return chain_store_begin(tx, (int64_t)beginning->latest.sequence, beginning->latest.head);
 }
 
-/* A store that is younger than the key goes on behind what the key has recorded. Outcome RPC_E_UNAVAILABLE or
- * RPC_E_DISAGREE: it cannot be known yet. */
+/* A store that is younger than the key goes on behind what the key has recorded. Any outcome: it cannot be known yet. */
 static int begin(struct anchoring *a, struct arena *arena)
 {
 	struct beginning beginning;

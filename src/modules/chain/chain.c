@@ -76,6 +76,30 @@ int chain_payouts(const struct context *context, struct arena *arena, const char
 	return started ? health_payouts(context, arena, problem) : 0;
 }
 
+int chain_read(const struct address *contract, const uint8_t *data, size_t len, void *ret_bytes,
+	       size_t max, size_t *ret_len)
+{
+	json_t *params, *result;
+	int r;
+
+	if (!started)
+		return CHAIN_E_NONE;
+	params = json_pack("[{s:o, s:o}, s]", "to", rpc_of_bytes(contract->bytes, 20), "data",
+			   rpc_of_bytes(data, len), "finalized");
+	r = params ? rpc_agree(state.rpc, "eth_call", params, &result) : -ENOMEM;
+	json_decref(params);
+	if (r != 0)
+		return r > 0 ? CHAIN_E_SILENT : r;
+	r = rpc_data(result, max, ret_bytes, ret_len);
+	json_decref(result);
+	return r == -EBADMSG ? CHAIN_E_SILENT : r;
+}
+
+int chain_settlement_seen(const struct context *context, struct arena *arena, const char *problem)
+{
+	return health_settlement(context, arena, problem);
+}
+
 /* ---- life ---- */
 
 static int sign(void *arg, const struct outbox_signing *signing, struct arena *arena,
@@ -241,6 +265,8 @@ static const struct outcome_row outcomes[] = {
 	{ CHAIN_E_NONE, 404, "no-chain", "This network records nothing on a chain." },
 	{ CHAIN_E_NOT_ANCHORED, 404, "not-anchored",
 	  "The record is in no root yet; new ones are made every few minutes: ask again later." },
+	{ CHAIN_E_SILENT, 503, "chain-silent",
+	  "Too few endpoints of the chain say the same: ask again later." },
 	{ 0 },
 };
 

@@ -19,6 +19,7 @@ enum chain_outcome {
 	CHAIN_E_NONE = ROUTE_E_MODULE, /* the network has no chain */
 	CHAIN_E_KNOWN, /* a call of this name was added before */
 	CHAIN_E_NOT_ANCHORED, /* the record is in no root yet */
+	CHAIN_E_SILENT, /* too few endpoints say the same: ask again later */
 };
 
 /* From the module's start on, the same until its stop. */
@@ -30,6 +31,16 @@ const struct contracts *chain_contracts(void); /* NULL: not enabled */
 _must_check_ int chain_call(const struct context *context, struct tx *tx, const char *name,
 			    const char *kind, const struct address *contract, const uint8_t *data,
 			    size_t len);
+
+/* What @contract answers in the last final block to a call that only reads, as many endpoints as must agree say;
+ * -EMSGSIZE: more than @max. For jobs that are .outside, without a transaction. CHAIN_E_SILENT; CHAIN_E_NONE. */
+_must_check_ int chain_read(const struct address *contract, const uint8_t *data, size_t len,
+			    void *ret_bytes, size_t max, size_t *ret_len);
+
+/* What keeps providers from being paid, with the remedy; "" when nothing does. Operators are told of changes, and
+ * see it beside what else is wrong with the chain. */
+_must_check_ int chain_settlement_seen(const struct context *context, struct arena *arena,
+				       const char *problem);
 
 /* The record called @id is final and has this digest; it goes into a coming root of its kind. The same again is
  * nothing; -EEXIST: the same id with another digest. Without a chain nothing is done. */

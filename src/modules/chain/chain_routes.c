@@ -130,11 +130,12 @@ static int get_health(struct request *request, struct tx *tx, struct reply *repl
 	if (r != 0)
 		return r;
 	return reply_with(reply, 200,
-			  json_pack("{s:o, s:o, s:o, s:o, s:{s:o}, s:o, s:I}", "chain",
+			  json_pack("{s:o, s:o, s:o, s:o, s:{s:o}, s:{s:o}, s:o, s:I}", "chain",
 				    chain_json(request->context, state, &now), "outbox",
 				    outbox_json(&now.outbox), "indexer", indexer_json(&now.indexer),
 				    "anchors", anchors, "payouts", "problem",
-				    optional_text(now.payouts), "endpoints",
+				    optional_text(now.payouts), "settlement", "problem",
+				    optional_text(now.settlement), "endpoints",
 				    endpoints_json(state->rpc), "agree",
 				    (json_int_t)rpc_agreement(state->rpc)));
 }

@@ -12,7 +12,7 @@ enum { OPERATORS_MAX = 100 };
 static const char *const part_words[HEALTH_PARTS_N] = {
 	[HEALTH_OUTBOX] = "outbox",   [HEALTH_INDEXER] = "indexer",
 	[HEALTH_ANCHORS] = "anchors", [HEALTH_ENDPOINTS] = "endpoints",
-	[HEALTH_PAYOUTS] = "payouts",
+	[HEALTH_PAYOUTS] = "payouts", [HEALTH_SETTLEMENT] = "settlement",
 };
 
 /* What is so, since when, and what was told. */
@@ -168,4 +168,12 @@ int health_payouts(const struct context *context, struct arena *arena, const cha
 	snprintf(seen.payouts, sizeof(seen.payouts), "%s", problem);
 	pthread_mutex_unlock(&lock);
 	return health_see(context, arena, HEALTH_PAYOUTS, problem);
+}
+
+int health_settlement(const struct context *context, struct arena *arena, const char *problem)
+{
+	pthread_mutex_lock(&lock);
+	snprintf(seen.settlement, sizeof(seen.settlement), "%s", problem);
+	pthread_mutex_unlock(&lock);
+	return health_see(context, arena, HEALTH_SETTLEMENT, problem);
 }

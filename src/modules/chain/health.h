@@ -11,6 +11,7 @@ enum health_part {
 	HEALTH_ANCHORS,
 	HEALTH_ENDPOINTS,
 	HEALTH_PAYOUTS,
+	HEALTH_SETTLEMENT,
 	HEALTH_PARTS_N
 };
 enum { HEALTH_TEXT_MAX = 512 };
@@ -20,6 +21,7 @@ struct health_now {
 	struct indexer_health indexer;
 	char anchors[HEALTH_TEXT_MAX]; /* "" */
 	char payouts[HEALTH_TEXT_MAX];
+	char settlement[HEALTH_TEXT_MAX]; /* of providers; "" */
 };
 
 /* Zeros of what was not seen yet. */
@@ -35,6 +37,8 @@ _must_check_ int health_anchors(const struct context *context, struct arena *are
 
 _must_check_ int health_payouts(const struct context *context, struct arena *arena,
 				const char *problem);
+_must_check_ int health_settlement(const struct context *context, struct arena *arena,
+				   const char *problem);
 
 /* The same of one part, "" when it is well. */
 _must_check_ int health_see(const struct context *context, struct arena *arena,

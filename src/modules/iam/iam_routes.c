@@ -37,17 +37,27 @@ static json_t *json_permissions(uint32_t permissions)
 
 /* ---- the network ---- */
 
+/* Null: a deposit of it is not credited. */
+static json_t *json_kai_price(const struct settings *settings)
+{
+	return settings->chain && settings->chain->kai_price.micro > 0
+		       ? encode_amount(settings->chain->kai_price)
+		       : json_null();
+}
+
 static int get_network(struct request *request, struct tx *tx _unused_, struct reply *reply)
 {
 	const struct settings *settings = request->context->settings;
 
-	return reply_with(
-		reply, 200,
-		json_pack("{s:s, s:s, s:o, s:I, s:s, s:s, s:I, s:I}", "name", "kaisar", "version",
-			  KAISAR_VERSION, "network", encode_address(&settings->network), "chain_id",
-			  (json_int_t)settings->chain_id, "domain", settings->domain, "url",
-			  settings->url, "fee_basis_points", (json_int_t)settings->fee_basis_points,
-			  "watch_hour_ms", (json_int_t)settings->watch_hour_ms));
+	return reply_with(reply, 200,
+			  json_pack("{s:s, s:s, s:o, s:I, s:s, s:s, s:I, s:I, s:o}", "name",
+				    "kaisar", "version", KAISAR_VERSION, "network",
+				    encode_address(&settings->network), "chain_id",
+				    (json_int_t)settings->chain_id, "domain", settings->domain,
+				    "url", settings->url, "fee_basis_points",
+				    (json_int_t)settings->fee_basis_points, "watch_hour_ms",
+				    (json_int_t)settings->watch_hour_ms, "kai_price",
+				    json_kai_price(settings)));
 }
 
 /* What a gateway needs to check access tokens: RFC 7517. */

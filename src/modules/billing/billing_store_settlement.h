@@ -1,0 +1,133 @@
+/* billing_store_settlement.h - every SQL statement about what the escrow contract is to say of tenants and providers. */
+#pragma once
+
+#include "base/u256.h"
+#include "modules/billing/billing_store.h"
+#include "modules/billing/shares.h"
+
+/* Whom the contract pays fees. ROUTE_E_NOT_FOUND: it was not asked yet. */
+_must_check_ int store_treasury(struct tx *tx, struct account_id *ret_treasury);
+_must_check_ int store_treasury_add(struct tx *tx, struct account_id treasury);
+
+/* ---- what is tallied ---- */
+
+/* The last posting that is tallied; zeros: none. */
+_must_check_ int store_tallied(struct tx *tx, struct posting_id *ret_posting);
+_must_check_ int store_tallied_set(struct tx *tx, struct posting_id posting);
+
+/* The last of at most @max postings of charges and refunds behind @after and before @before. ROUTE_E_NOT_FOUND. */
+_must_check_ int store_tally_end(struct tx *tx, struct posting_id after, struct posting_id before,
+				 size_t max, struct posting_id *ret_last);
+
+/* What the charges and refunds behind @after up to @last add to a pair. */
+struct pair_row {
+	struct account_id tenant, provider;
+	struct shares shares;
+};
+_must_check_ int store_tally(struct tx *tx, struct posting_id after, struct posting_id last,
+			     struct pair_row **ret_pairs, size_t *ret_n);
+
+/* Zeros where there is none. */
+_must_check_ int store_pair(struct tx *tx, struct account_id tenant, struct account_id provider,
+			    struct shares *ret_shares);
+_must_check_ int store_pair_put(struct tx *tx, const struct pair_row *pair);
+
+/* What deposits paid of @tenant's charges that are not tallied yet. */
+_must_check_ int store_untallied(struct tx *tx, struct account_id tenant, struct amount *ret_coins);
+
+/* ---- what is to be settled ---- */
+
+struct settlement_row {
+	struct account_id payer, payee;
+	int64_t charged, fee; /* ever */
+	int64_t settled, settled_fee; /* in the contract */
+	int64_t reported, tried_ms; /* by the last call that named it */
+	bool unpaid; /* which had no effect */
+};
+
+/* Zeros but for the names where there is none. */
+_must_check_ int store_settlement(struct tx *tx, struct account_id payer, struct account_id payee,
+				  struct settlement_row *ret_row);
+_must_check_ int store_settlement_put(struct tx *tx, const struct settlement_row *row);
+
+/* At most @max of which at least @least is not settled, and that were not tried in vain after @again_ms; those first
+ * that were not tried for longest. Nothing of who may leave before @leaves_ms, nor of @but (NULL: nobody). */
+_must_check_ int store_settlements_due(struct tx *tx, int64_t least, int64_t again_ms,
+				       int64_t leaves_ms, const struct account_id *but, size_t max,
+				       struct settlement_row **ret_rows, size_t *ret_n);
+
+/* Those that were reported and are not settled so far become unpaid. */
+_must_check_ int store_settlements_unpaid(struct tx *tx);
+
+/* The contract said so of one. */
+_must_check_ int store_settlement_unpaid(struct tx *tx, struct account_id payer,
+					 struct account_id payee);
+
+/* All of @payer's that are not settled. */
+_must_check_ int store_settlements_of(struct tx *tx, struct account_id payer,
+				      struct settlement_row **ret_rows, size_t *ret_n);
+
+/* What was settled to @payee, without fees. */
+_must_check_ int store_paid(struct tx *tx, struct account_id payee, struct amount *ret_paid);
+
+struct settlement_sums {
+	struct amount due; /* of everybody */
+	struct amount unpaid; /* of it what was tried in vain */
+	struct amount due_network; /* of it what the network's own deposit is to pay */
+	int64_t pairs_unpaid;
+};
+_must_check_ int store_settlement_sums(struct tx *tx, struct account_id treasury,
+				       struct settlement_sums *ret_sums);
+
+/* What a tenant who left owes, and the network pays. */
+_must_check_ int store_escaped(struct tx *tx, struct account_id tenant, struct amount *ret_amount);
+_must_check_ int store_escaped_put(struct tx *tx, struct account_id tenant, struct amount amount);
+
+/* ---- calls ---- */
+
+struct calls_row {
+	const char *series;
+	int64_t number; /* of the last one; 0: none was made */
+	bool open; /* it goes on */
+	int64_t made_ms;
+	int64_t items; /* at most, in the next one; 0: as many as fit */
+	const char *problem; /* of the last one; "" */
+};
+_must_check_ int store_calls(struct tx *tx, const char *series, struct calls_row *ret_row);
+_must_check_ int store_calls_put(struct tx *tx, const struct calls_row *row);
+
+/* ---- what the contract owes ---- */
+
+_must_check_ int store_owed(struct tx *tx, struct account_id account, struct u256 *ret_owed);
+_must_check_ int store_owed_put(struct tx *tx, struct account_id account, struct u256 owed);
+
+/* ---- deposits in KAI ---- */
+
+enum conversion_state { CONVERSION_WAITS, CONVERSION_CREDITED, CONVERSION_LEFT };
+
+struct conversion_row {
+	struct deposit_id deposit;
+	struct account_id tenant;
+	struct u256 used, rest, total; /* of KAI's smallest unit */
+	struct amount price, credit;
+	enum conversion_state state;
+};
+
+/* A conflict is a fault. */
+_must_check_ int store_conversion_add(struct tx *tx, const struct conversion_row *conversion);
+_must_check_ int store_conversion_state(struct tx *tx, const struct conversion_row *conversion);
+/* Credits the deposit, or says why not. */
+_must_check_ int store_deposit_credit(struct tx *tx, struct deposit_id deposit,
+				      struct amount credited, const char *detail);
+
+/* At most @max that wait, the oldest first. */
+_must_check_ int store_conversions_waiting(struct tx *tx, size_t max,
+					   struct conversion_row **ret_conversions, size_t *ret_n);
+/* The tenant's that wait; and of those that did not leave the one with the highest total: ROUTE_E_NOT_FOUND. */
+_must_check_ int store_conversions_of(struct tx *tx, struct account_id tenant,
+				      struct conversion_row **ret_conversions, size_t *ret_n);
+_must_check_ int store_conversion_last(struct tx *tx, struct account_id tenant,
+				       struct conversion_row *ret_conversion);
+/* Of a deposit. ROUTE_E_NOT_FOUND. */
+_must_check_ int store_conversion(struct tx *tx, struct deposit_id deposit,
+				  struct conversion_row *ret_conversion);

@@ -1,0 +1,312 @@
+#include "modules/billing/billing_world.h"
+
+#include "modules/billing/conversion.h"
+#include "modules/billing/settle.h"
+#include "modules/billing/tally.h"
+
+/* ---- the contract, in a few lines ---- */
+
+enum { TENANTS = 3, PROVIDERS = 2, LEASES = 60, TREASURY = 0x99 };
+
+struct stage {
+	struct world *world;
+	struct billing_lease leases[LEASES];
+	struct usage_statement last[LEASES];
+	bool closed[LEASES];
+	size_t n;
+	int64_t balance[TENANTS + 1]; /* the last is the treasury's */
+	int64_t owed; /* to anybody */
+	int log;
+};
+
+static int64_t *purse(struct stage *stage, struct account_id payer)
+{
+	uint8_t byte = payer.address.bytes[0];
+
+	return &stage->balance[byte == TREASURY ? TENANTS : byte - 1];
+}
+
+static int treasury_fn(struct tx *tx, struct call *call)
+{
+	return store_treasury_add(tx, call->account);
+}
+
+static int fund_fn(struct tx *tx, struct call *call)
+{
+	struct ledger_posting posting = { .kind = "fund" };
+
+	snprintf(posting.key, sizeof(posting.key), "%s", call->key);
+	ledger_entry_network(&posting, LEDGER_FUND, call->amount);
+	ledger_entry_network(&posting, LEDGER_ESCROW, (struct amount){ -call->amount.micro });
+	return ledger_post_sure(&call->world->context, tx, &posting, 1);
+}
+
+struct due {
+	struct settlement_row *rows;
+	size_t n;
+};
+
+static int due_fn(struct tx *tx, void *arg)
+{
+	struct due *due = arg;
+
+	return store_settlements_due(tx, 1, INT64_MAX, 0, NULL, 1000, &due->rows, &due->n);
+}
+
+struct paying {
+	struct world *world;
+	struct settle_paid paid;
+	char place[32];
+};
+
+static int pay_fn(struct tx *tx, void *arg)
+{
+	const struct paying *paying = arg;
+
+	return settle_take(&paying->world->context, tx, &paying->paid, paying->place);
+}
+
+/* As Escrow.settle: nothing where the payer has too little; fees as the contract wants them. */
+static void pay(struct stage *stage, const struct settlement_row *row)
+{
+	struct paying paying = { .world = stage->world };
+	int64_t amount = row->charged - row->settled, fee = row->fee - row->settled_fee;
+
+	assert_true(fee >= 0 && fee <= amount);
+	if (*purse(stage, row->payer) < amount)
+		return;
+	*purse(stage, row->payer) -= amount;
+	stage->owed += amount;
+	snprintf(paying.place, sizeof(paying.place), "log:%d", stage->log++);
+	paying.paid = (struct settle_paid){
+		row->payer, row->payee, { amount }, { fee }, { row->charged }
+	};
+	assert_int_equal(db_run(stage->world->db, TX_WRITE, stage->world->arena, pay_fn, &paying),
+			 0);
+}
+
+static void settle_all(struct stage *stage)
+{
+	struct settlement_row rows[64];
+	struct due due;
+
+	assert_int_equal(tally_run(&stage->world->context, stage->world->arena), 0);
+	assert_int_equal(db_run(stage->world->db, TX_READ, stage->world->arena, due_fn, &due), 0);
+	assert_true(due.n <= ARRAY_SIZE(rows));
+	memcpy(rows, due.rows, due.n * sizeof(*rows));
+	for (size_t i = 0; i < due.n; i++)
+		pay(stage, &rows[i]);
+}
+
+/* ---- steps ---- */
+
+static void step_money(struct stage *stage, int n)
+{
+	uint8_t tenant = (uint8_t)below(stage->world, TENANTS);
+	int64_t micro = 1 + (int64_t)below(stage->world, 40000);
+	char key[32];
+
+	snprintf(key, sizeof(key), "money-%d", n);
+	if (below(stage->world, 3) == 0) {
+		assert_int_equal(credit(stage->world, account_of(tenant + 1), micro, key), 0);
+		return;
+	}
+	assert_int_equal(deposit(stage->world, account_of(tenant + 1), micro, key), 0);
+	stage->balance[tenant] += micro;
+}
+
+static void step_fund(struct stage *stage, int n)
+{
+	struct call call = { stage->world, fund_fn, .amount = { 20000 } };
+	char key[32];
+
+	snprintf(key, sizeof(key), "fund-%d", n);
+	call.key = key;
+	assert_int_equal(run(&call, TX_WRITE), 0);
+	stage->balance[TENANTS] += call.amount.micro;
+}
+
+static void step_open(struct stage *stage)
+{
+	struct world *world = stage->world;
+	struct billing_lease *lease = &stage->leases[stage->n];
+
+	if (stage->n == LEASES)
+		return;
+	*lease = lease_of(world, (uint8_t)(1 + below(world, TENANTS)));
+	lease->provider = account_of((uint8_t)(0x70 + below(world, PROVIDERS)));
+	lease->rate_hour.micro = (int64_t)below(world, 900000);
+	lease->hold.micro = (int64_t)below(world, 500);
+	if (open_lease(world, lease) != 0)
+		return;
+	stage->last[stage->n] = usage_of(world, lease, 0, 0);
+	stage->last[stage->n].started_at_ms = world->clock.ms;
+	stage->closed[stage->n++] = false;
+}
+
+static void step_use(struct stage *stage, size_t i)
+{
+	struct usage_statement *usage = &stage->last[i];
+
+	if (stage->closed[i])
+		return;
+	usage->sequence++;
+	usage->until_ms = stage->world->clock.ms;
+	usage->seconds = (usage->until_ms - usage->started_at_ms) / 1000;
+	assert_int_equal(report(stage->world, usage, NULL), 0);
+}
+
+/* Not billed, or ended before its last record: what was charged is refunded. */
+static void step_close(struct stage *stage, size_t i)
+{
+	int64_t ended_ms = stage->world->clock.ms - (int64_t)below(stage->world, 9000);
+
+	if (stage->closed[i])
+		return;
+	assert_int_equal(close_lease(stage->world, stage->leases[i].lease, ended_ms,
+				     below(stage->world, 4) > 0),
+			 0);
+	stage->closed[i] = true;
+}
+
+static void step(struct stage *stage, int n)
+{
+	uint64_t choice = below(stage->world, 100);
+	size_t lease = stage->n ? below(stage->world, stage->n) : 0;
+
+	stage->world->clock.ms += (int64_t)below(stage->world, 4000);
+	if (choice < 15)
+		step_money(stage, n);
+	else if (choice < 20)
+		step_fund(stage, n);
+	else if (choice < 35)
+		step_open(stage);
+	else if (choice < 75 && stage->n > 0)
+		step_use(stage, lease);
+	else if (choice < 87 && stage->n > 0)
+		step_close(stage, lease);
+	else if (choice < 95)
+		settle_all(stage);
+}
+
+/* ---- what must hold ---- */
+
+static int64_t sum_of(struct stage *stage, const char *sql)
+{
+	return (int64_t)count(stage->world, sql);
+}
+
+struct paid {
+	struct account_id provider;
+	struct amount paid;
+};
+
+static int paid_fn(struct tx *tx, void *arg)
+{
+	struct paid *paid = arg;
+
+	return store_paid(tx, paid->provider, &paid->paid);
+}
+
+static void compare(struct stage *stage)
+{
+	int64_t in_contract = 0;
+
+	for (uint8_t i = 0; i < TENANTS; i++) {
+		struct ledger_balances now = balances(stage->world, account_of(i + 1));
+
+		assert_int_equal(now.available.micro + now.held.micro - now.points.micro,
+				 stage->balance[i]);
+	}
+	for (size_t i = 0; i <= TENANTS; i++)
+		in_contract += stage->balance[i];
+	assert_int_equal(-network_sum(stage->world, LEDGER_ESCROW), in_contract);
+	assert_int_equal(network_sum(stage->world, LEDGER_FUND), stage->balance[TENANTS]);
+	assert_int_equal(sum_of(stage, "SELECT CAST(SUM(settled) AS BIGINT) AS n "
+				       "FROM billing_settlements"),
+			 stage->owed);
+	for (uint8_t i = 0; i < PROVIDERS; i++) {
+		struct paid paid = { .provider = account_of((uint8_t)(0x70 + i)) };
+
+		assert_int_equal(
+			db_run(stage->world->db, TX_READ, stage->world->arena, paid_fn, &paid), 0);
+		/* More only of what was refunded after it was paid. */
+		assert_true(paid.paid.micro >= balances(stage->world, paid.provider).earned.micro);
+	}
+}
+
+static void settles_to_the_last_unit(void **state)
+{
+	struct world *world = *state;
+	struct stage *stage = calloc(1, sizeof(*stage));
+	struct call treasury = { world, treasury_fn, account_of(TREASURY) };
+
+	assert_non_null(stage);
+	stage->world = world;
+	world->settings.settle_after_ms = 3000;
+	assert_int_equal(run(&treasury, TX_WRITE), 0);
+	for (int n = 0; n < 700; n++) {
+		step(stage, n);
+		if (n % 100 == 0)
+			assert_balanced(world);
+	}
+	for (size_t i = 0; i < stage->n; i++)
+		step_close(stage, i);
+	world->clock.ms += 10000;
+	for (int n = 0; n < 60; n++)
+		step_fund(stage, 1000 + n);
+	settle_all(stage);
+	assert_balanced(world);
+	compare(stage);
+	assert_int_equal(sum_of(stage, "SELECT COUNT(*) AS n FROM billing_settlements "
+				       "WHERE charged <> settled OR fee <> settled_fee"),
+			 0);
+	assert_true(sum_of(stage, "SELECT COUNT(*) AS n FROM billing_pairs "
+				  "WHERE refunded > 0 AND points > 0") > 0);
+	assert_true(sum_of(stage, "SELECT CAST(SUM(to_treasury) AS BIGINT) AS n "
+				  "FROM billing_pairs") > 0);
+	free(stage);
+}
+
+/* ---- KAI ---- */
+
+static struct u256 wei(uint64_t whole, uint64_t more)
+{
+	return u256_from((unsigned __int128)whole * 1000000000000000000ull + more);
+}
+
+static void assert_converts(struct u256 amount, int64_t price, int64_t credit, struct u256 used)
+{
+	struct amount is;
+	struct u256 of;
+
+	conversion_value(amount, (struct amount){ price }, &is, &of);
+	assert_int_equal(is.micro, credit);
+	assert_int_equal(u256_compare(&of, &used), 0);
+}
+
+static void converts_what_makes_whole_units(void **state _unused_)
+{
+	const struct u256 none = u256_from(0);
+
+	assert_converts(wei(2, 0), 300000, 600000, wei(2, 0));
+	assert_converts(wei(2, 7), 300000, 600000, wei(2, 0));
+	assert_converts(wei(0, 4000000000000), 300000, 1, wei(0, 3333333333334));
+	assert_converts(wei(0, 3333333333333), 300000, 0, none);
+	assert_converts(wei(0, 3333333333334), 300000, 1, wei(0, 3333333333334));
+	assert_converts(wei(1, 0), 0, 0, none);
+	assert_converts(wei(1000000000, 0), 1000000, 1000000000000000, wei(1000000000, 0));
+	assert_converts(wei(1000000001, 0), 1000000, 0, none);
+	assert_converts(u256_mul(wei(1000000000, 0), wei(1000000000, 0)), 1000000, 0, none);
+	assert_converts(wei(1, 0), INT64_C(1000000000000), INT64_C(1000000000000), wei(1, 0));
+}
+
+int settlement_tests(void)
+{
+	static const struct CMUnitTest tests[] = {
+		WORLD_TEST(settles_to_the_last_unit),
+		WORLD_TEST(converts_what_makes_whole_units),
+	};
+
+	return world_run(tests, ARRAY_SIZE(tests));
+}
