@@ -21,6 +21,7 @@ export async function deployContracts(chain, dir, change = (parameters) => param
   const [code] = await once(child, 'close')
   if (code !== 0) throw new Error(`deploy.js ended with ${code}`)
   await chain.call('evm_setIntervalMining', [1])
+  await chain.mine(4) // so that no reorganisation of a test takes the contracts back
   return addresses
 }
 
