@@ -6,6 +6,7 @@ static const struct {
 	const char *name, *help;
 	int (*run)(int argc, char **argv);
 } commands[] = {
+	{ "licence", "buy checker licences, delegate them, take them back", cmd_licence },
 	{ "login", "sign in with this machine's wallet", cmd_login },
 	{ "logout", "end the session", cmd_logout },
 	{ "search", "find offers", cmd_search },

@@ -1,5 +1,5 @@
 # chain.sh - the demonstration's chain: the contracts on it, the network's key and what it may sign. Sourced; wants
-# $dir, $here, $chain_port and as.
+# $dir, $here, $chain_port, as and fail.
 chain_url=http://127.0.0.1:$chain_port
 addresses=$dir/chain/addresses.json
 contracts=$here/../contracts
@@ -70,4 +70,45 @@ deploy_contracts() {
 	chain_ask evm_setIntervalMining 1 >/dev/null || true
 	jq -r '.contracts | to_entries[] | "\(.key) \(.value.address)"' "$addresses" |
 		while read -r name address; do printf '    %-12s %s\n' "$name" "$address"; done
+}
+
+licensed() { as checker checker status "$1" -o json | jq -e '.licences > 0' >/dev/null; }
+
+# free_licences N: the holder's that count nowhere; N of them or more, once they are final.
+free_licences() {
+	local ids=()
+	for _ in $(seq 300); do
+		mapfile -t ids < <(as holder licence list -o json | jq -r '.[] | select(.state != "accepted") | .licence')
+		((${#ids[@]} < $1)) || break
+		sleep 0.1
+	done
+	((${#ids[@]} >= $1)) || fail "the holder's licences are not final after 30 s: \`kaisar admin chain\` says why"
+	printf '%s\n' "${ids[@]}"
+}
+
+# Each of the checkers that has no licence gets one, bought if need be. Two wallets send side by side.
+license_checkers() {
+	local i have log=$dir/logs/licences.log ids=() wanted=()
+	for i in 1 2 3; do licensed "${checkers[i]}" || wanted+=("$i"); done
+	((${#wanted[@]})) || return 0
+	(for i in "${wanted[@]}"; do
+		as checker checker consent --state "$dir/checker$i" --owner "$(as checker wallet address)" >"$dir/consent$i.json"
+		as checker checker register "$dir/consent$i.json"
+	done) >"$log" 2>&1 &
+	have=$(as holder licence list -o json | jq '[.[] | select(.state != "accepted")] | length')
+	if ((have < ${#wanted[@]})); then
+		as holder licence buy --quantity $((${#wanted[@]} - have)) >"$log.bought" 2>&1 || fail "$(tail -n 1 "$log.bought")"
+	fi
+	wait $! || fail "$(tail -n 1 "$log")"
+	mapfile -t ids < <(free_licences ${#wanted[@]})
+	for i in "${!wanted[@]}"; do
+		as holder licence delegate "${ids[i]}" "${checkers[wanted[i]]}" >>"$log" 2>&1 || fail "$(tail -n 1 "$log")"
+		as checker checker accept "${ids[i]}" >>"$log" 2>&1 || fail "$(tail -n 1 "$log")"
+	done
+	for i in "${wanted[@]}"; do
+		for _ in $(seq 300); do
+			if licensed "${checkers[i]}"; then break; fi
+			sleep 0.1
+		done
+	done
 }

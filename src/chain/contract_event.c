@@ -20,7 +20,7 @@ static const char *const word_types[] = {
 	[WORD_U256] = "uint256",
 };
 
-enum { FIELDS_MAX = 7, SIGNATURE_MAX = 128 };
+enum { FIELDS_MAX = 8, SIGNATURE_MAX = 128 };
 
 /* An event's arguments in the contract's order, and where each goes. */
 struct shape {
@@ -174,6 +174,17 @@ static const struct shape shapes[CONTRACT_EVENTS_N] = {
 					{ WORD_ADDRESS, true, AT(undelegated.machine) },
 					{ WORD_BOOL, false, AT(undelegated.accepted) },
 				} },
+	[EVENT_PURCHASED] = { "Purchased",
+			      {
+				      { WORD_ADDRESS, true, AT(purchased.buyer) },
+				      { WORD_U256, true, AT(purchased.round) },
+				      { WORD_ADDRESS, true, AT(purchased.referrer) },
+				      { WORD_BYTES32, false, AT(purchased.key) },
+				      { WORD_ADDRESS, false, AT(purchased.token) },
+				      { WORD_U32, false, AT(purchased.quantity) },
+				      { WORD_U256, false, AT(purchased.price) },
+				      { WORD_U256, false, AT(purchased.commission) },
+			      } },
 	[EVENT_FUNDED] = { "Funded",
 			   {
 				   { WORD_KIND, true, AT(funded.kind), .below = REWARD_KINDS_N },

@@ -27,6 +27,7 @@ enum contract_event_kind {
 	EVENT_ACCEPTED,
 	EVENT_REFUSED,
 	EVENT_UNDELEGATED,
+	EVENT_PURCHASED, /* Sale */
 	EVENT_FUNDED, /* Distributor */
 	EVENT_DEFUNDED,
 	EVENT_ROOT_PROPOSED,
@@ -88,6 +89,12 @@ struct contract_event {
 			struct address operator_; /* of what is accepted or refused */
 			bool accepted; /* before it was taken back */
 		} proposed, accepted, refused, undelegated;
+		struct {
+			struct address buyer, referrer, token; /* zeros: none, the coin */
+			struct u256 round, price, commission;
+			uint8_t key[32];
+			uint64_t quantity;
+		} purchased;
 		struct {
 			uint64_t kind, epoch, effective_at_s; /* the last: of a proposal */
 			uint8_t root[32];

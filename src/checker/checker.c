@@ -137,6 +137,15 @@ static void take_record(struct checker *checker, const Wire__Record *record)
 	take_ban(checker, record);
 }
 
+/* So that whoever looks here knows why nothing comes. */
+static void take_standing(const Wire__Standing *standing)
+{
+	if (standing->why[0])
+		log_warn("checker.no_licence", log_text("why", standing->why));
+	else
+		log_info("checker.licensed", log_int("licences", standing->licences));
+}
+
 /* ---- the link and the clock ---- */
 
 static void on_welcome(void *arg _unused_, const Wire__Welcome *welcome _unused_)
@@ -168,6 +177,9 @@ static void on_message(void *arg, const Wire__ToNode *message)
 		break;
 	case WIRE__TO_NODE__BODY_PROBE:
 		take_probe(checker, message->probe);
+		break;
+	case WIRE__TO_NODE__BODY_STANDING:
+		take_standing(message->standing);
 		break;
 	default:
 		log_warn("checker.unexpected", log_int("message", message->body_case));

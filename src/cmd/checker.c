@@ -2,6 +2,7 @@
 
 #include "cmd/cli.h"
 #include "cmd/commands.h"
+#include "cmd/licence.h"
 #include "cmd/registration.h"
 
 int cmd_checker(int argc, char **argv)
@@ -15,6 +16,10 @@ int cmd_checker(int argc, char **argv)
 		{ "consent", "let a wallet register this checker on the chain",
 		  registration_consent_checker },
 		{ "register", "register a checker of yours on the chain", registration_checker },
+		{ "delegations", "show the licences that are delegated to your checkers",
+		  licence_delegations },
+		{ "accept", "accept a licence", licence_accept },
+		{ "refuse", "refuse a licence", licence_refuse },
 		{ "remove", "take a checker out of the network", cmd_checker_remove },
 		{ 0 },
 	};

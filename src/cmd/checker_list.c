@@ -15,17 +15,12 @@ static const struct option_table status_table = {
 };
 
 static const struct column columns[] = {
-	{ "CHECKER", "checker" },
-	{ "NAME", "name" },
-	{ "STATUS", "status" },
-	{ "UNTIL", "ban.until" },
-	{ "WHY", "ban.reason" },
-	{ "LICENCES", "licences" },
-	{ "VALID", "valid" },
-	{ "WRONG", "wrong" },
-	{ "ERRORS", "error_ppm", COLUMN_PPM },
-	{ "SEEN", "seen_at" },
-	{ 0 },
+	{ "CHECKER", "checker" },   { "NAME", "name" },
+	{ "STATUS", "status" },     { "UNTIL", "ban.until" },
+	{ "WHY", "why" },           { "LICENCES", "licences" },
+	{ "PROPOSED", "proposed" }, { "VALID", "valid" },
+	{ "WRONG", "wrong" },       { "ERRORS", "error_ppm", COLUMN_PPM },
+	{ "SEEN", "seen_at" },      { 0 },
 };
 
 static int show_one(struct cli *cli)

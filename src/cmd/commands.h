@@ -14,6 +14,7 @@ int cmd_deposit(int argc, char **argv);
 int cmd_deposits(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
+int cmd_licence(int argc, char **argv);
 int cmd_login(int argc, char **argv);
 int cmd_logout(int argc, char **argv);
 int cmd_logs(int argc, char **argv);

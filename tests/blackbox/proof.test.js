@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { after, before, test } from 'node:test'
 import { createHash } from 'node:crypto'
 import { Chain } from './lib/chain.js'
-import { Signer, deployContracts } from './lib/deployment.js'
+import { Signer, deployContracts, licensing } from './lib/deployment.js'
 import { Network, Program, bin, demoImage, until } from './lib/network.js'
 
 const slow = 120000
@@ -27,6 +27,7 @@ before(async () => {
   const addresses = await deployContracts(chain, dir)
   signer = await Signer.start(chain, addresses, join(dir, 'signer'))
   network = await Network.start(settings, ['--chain-rpc', chain.url, '--chain-addresses', addresses, '--chain-signer', signer.path])
+  network.licensing = await licensing(chain, addresses)
   agent = await network.worker({ options: ['--proof-listen', '127.0.0.1:0'] })
   tenant = await network.tenant('10')
 })

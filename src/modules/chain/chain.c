@@ -135,7 +135,7 @@ static int open_rpc(const struct context *context)
 static void configure(const struct context *context)
 {
 	static const enum contract heard[] = { CONTRACT_DISTRIBUTOR, CONTRACT_ESCROW,
-					       CONTRACT_LICENCE, CONTRACT_REGISTRY };
+					       CONTRACT_LICENCE, CONTRACT_REGISTRY, CONTRACT_SALE };
 	const struct settings *settings = context->settings;
 
 	state.outbox = (struct outbox_config){

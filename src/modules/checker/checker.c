@@ -2,7 +2,9 @@
 
 #include "api/settings.h"
 #include "base/log.h"
+#include "modules/chain/chain.h"
 #include "modules/checker/checker_rules.h"
+#include "modules/checker/checker_store_licences.h"
 #include "modules/logging/logging.h"
 #include "security/secp.h"
 
@@ -73,6 +75,56 @@ enum checker_status checker_status(const struct context *context, const struct c
 		return CHECKER_CHECKING;
 	}
 	return CHECKER_OFFLINE;
+}
+
+/* ---- why it gets no tasks ---- */
+
+void checker_no_licence(const struct checker_row *row, char ret_why[static CHECKER_WHY_SIZE])
+{
+	char checker[ADDRESS_TEXT_SIZE];
+
+	ret_why[0] = '\0';
+	if (row->licences > 0)
+		return;
+	address_text(&row->checker, checker);
+	if (!chain_enabled())
+		snprintf(ret_why, CHECKER_WHY_SIZE,
+			 "no licence; the network's operator gives one: kaisar admin licence %s 1",
+			 checker);
+	else if (row->proposed > 0)
+		snprintf(ret_why, CHECKER_WHY_SIZE,
+			 "%" PRId64
+			 " delegated, none accepted; its operator accepts: kaisar checker "
+			 "delegations, kaisar checker accept ID",
+			 row->proposed);
+	else
+		snprintf(ret_why, CHECKER_WHY_SIZE,
+			 "no licence; a licence's owner delegates one: kaisar licence delegate ID "
+			 "%s",
+			 checker);
+}
+
+void checker_why(const struct context *context, const struct checker_row *row,
+		 char ret_why[static CHECKER_WHY_SIZE])
+{
+	if (row->banned_until_ms > clock_now_ms(context->clock))
+		snprintf(ret_why, CHECKER_WHY_SIZE, "banned: %s", row->ban_reason);
+	else
+		checker_no_licence(row, ret_why);
+}
+
+int checker_tell(struct tx *tx, const struct address *checker)
+{
+	struct links_standing *standing = arena_alloc(tx_arena(tx), sizeof(*standing));
+	struct checker_row row;
+	int r = standing ? checker_store_get(tx, checker, &row) : -ENOMEM;
+
+	if (r != 0)
+		return r;
+	standing->checker = *checker;
+	standing->licences = row.licences;
+	checker_no_licence(&row, standing->why);
+	return tx_on_commit(tx, links_tell_standing, standing);
 }
 
 int checker_eligible(const struct context *context, struct tx *tx,
@@ -270,8 +322,59 @@ int checker_cleared(const struct context *context, struct tx *tx, const struct a
 	return r != 0 ? r : tell_checker(context, tx, &row, session, "cleared");
 }
 
+/* Both are by checker. */
+void checker_weigh(const struct checker_stake *stakes, size_t n_stakes, int64_t time_ms,
+		   struct checker_work *rows, size_t n)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		int64_t sum_ms = 0;
+
+		while (at < n_stakes &&
+		       memcmp(&stakes[at].checker, &rows[i].checker, sizeof(rows[i].checker)) < 0)
+			at++;
+		for (; at < n_stakes && address_equal(&stakes[at].checker, &rows[i].checker); at++)
+			sum_ms += stakes[at].licence_ms;
+		rows[i].licences = (sum_ms + time_ms - 1) / time_ms;
+	}
+}
+
 int checker_worked(struct tx *tx, int64_t from_ms, int64_t until_ms, struct checker_work **ret_rows,
 		   size_t *ret_n)
 {
-	return checker_store_worked(tx, from_ms, until_ms, ret_rows, ret_n);
+	struct checker_stake *stakes;
+	size_t n_stakes;
+	int r = checker_store_worked(tx, from_ms, until_ms, ret_rows, ret_n);
+
+	if (r != 0 || !chain_enabled())
+		return r;
+	r = licence_store_stakes(tx, from_ms, until_ms, &stakes, &n_stakes);
+	if (r == 0)
+		checker_weigh(stakes, n_stakes, until_ms - from_ms, *ret_rows, *ret_n);
+	return r;
+}
+
+/* ---- licences ---- */
+
+int checker_delegated(const struct context *context, struct tx *tx, const struct address *machine,
+		      int64_t licence, enum checker_delegation delegation)
+{
+	static const char *const types[] = {
+		[CHECKER_DELEGATION_PROPOSED] = "checker.licence_proposed",
+		[CHECKER_DELEGATION_ACCEPTED] = "checker.licence_accepted",
+		[CHECKER_DELEGATION_ENDED] = "checker.licence_ended",
+	};
+	struct checker_row row;
+	int r = licence_store_recount(tx, machine);
+
+	if (r == 0)
+		r = checker_store_get(tx, machine, &row);
+	if (r == 0)
+		r = checker_tell(tx, machine);
+	if (r != 0)
+		return r == ROUTE_E_NOT_FOUND ? 0 : r;
+	return tell(context, tx, &row, types[delegation],
+		    json_pack("{s:I, s:I, s:I}", "licence", (json_int_t)licence, "licences",
+			      (json_int_t)row.licences, "proposed", (json_int_t)row.proposed));
 }

@@ -1,7 +1,8 @@
 /* checker.h - the checkers: nodes that verify workers, their owners, licences, links, record and bans.
  *
  * A checker is a key in a state folder, registered by an account. Without a licence it is pending and
- * gets no tasks; here the operator grants licences, until the chain says who delegated what. */
+ * gets no tasks: one that its owner delegated and the checker's operator accepted, on the chain (licences.h). On a
+ * network without a chain the network's operator sets the number. */
 #pragma once
 
 #include "api/route.h"
@@ -12,6 +13,8 @@ enum checker_outcome {
 	CHECKER_E_TAKEN, /* registered by another account */
 	CHECKER_E_TOO_MANY,
 	CHECKER_E_HAS_RECORD, /* cannot be removed: it took part in sessions */
+	CHECKER_E_ON_CHAIN, /* licences are delegated there, and nobody sets them */
+	CHECKER_E_NO_CHAIN, /* the network has none */
 };
 
 enum {
@@ -79,7 +82,8 @@ _must_check_ int checker_cleared(const struct context *context, struct tx *tx,
 struct checker_work {
 	struct address checker;
 	struct account_id account;
-	int64_t valid, wrong, licences;
+	int64_t valid, wrong;
+	int64_t licences; /* with a chain: the mean of those that counted over the time, rounded up */
 	bool banned; /* at the end of the time */
 };
 _must_check_ int checker_worked(struct tx *tx, int64_t from_ms, int64_t until_ms,

@@ -4,8 +4,14 @@
 #include "base/codec.h"
 #include "modules/chain/chain.h"
 #include "modules/checker/checker_rules.h"
+#include "modules/checker/checker_store_licences.h"
+#include "modules/checker/licences.h"
 
-enum { SIGNATURE_TEXT_LEN = 2 + 2 * SIGNATURE_SIZE, PAGE_MAX = 100 };
+enum {
+	SIGNATURE_TEXT_LEN = 2 + 2 * SIGNATURE_SIZE,
+	PAGE_MAX = 100,
+	LICENCES_EVERY_MS = 1000,
+};
 
 static const char *const status_words[] = {
 	[CHECKER_PENDING] = "pending",   [CHECKER_OFFLINE] = "offline", [CHECKER_READY] = "ready",
@@ -41,21 +47,24 @@ static int64_t seen_ms(const struct context *context, const struct checker_row *
 static int checker_json(const struct context *context, struct tx *tx, const struct checker_row *row,
 			json_t **ret_json)
 {
+	char why[CHECKER_WHY_SIZE];
 	json_t *registration;
 	int r = chain_registration(tx, &row->checker, &row->account.address, MACHINE_CHECKER,
 				   &registration);
 
 	if (r != 0)
 		return r;
+	checker_why(context, row, why);
 	*ret_json = json_pack(
-		"{s:o, s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:s, s:o}", "checker",
-		encode_address(&row->checker), "account", encode_address(&row->account.address),
-		"name", row->name, "status", status_words[checker_status(context, row)], "licences",
-		(json_int_t)row->licences, "valid", (json_int_t)row->valid, "wrong",
-		(json_int_t)row->wrong, "error_ppm", error_ppm(row), "ban", ban_json(context, row),
-		"registered_at", encode_time(row->registered_at_ms), "seen_at",
-		encode_time(seen_ms(context, row)), "version", row->version, "registration",
-		registration);
+		"{s:o, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:s, s:o}",
+		"checker", encode_address(&row->checker), "account",
+		encode_address(&row->account.address), "name", row->name, "status",
+		status_words[checker_status(context, row)], "why", why, "licences",
+		(json_int_t)row->licences, "proposed", (json_int_t)row->proposed, "valid",
+		(json_int_t)row->valid, "wrong", (json_int_t)row->wrong, "error_ppm",
+		error_ppm(row), "ban", ban_json(context, row), "registered_at",
+		encode_time(row->registered_at_ms), "seen_at", encode_time(seen_ms(context, row)),
+		"version", row->version, "registration", registration);
 	return *ret_json ? 0 : -ENOMEM;
 }
 
@@ -292,6 +301,80 @@ static int get_tasks(struct request *request, struct tx *tx, struct reply *reply
 	return reply_with(reply, 200, json_pack("{s:o}", "items", items));
 }
 
+/* ---- licences ---- */
+
+struct licences_query {
+	struct address owner;
+	int64_t cursor, limit;
+};
+
+static const struct field licences_fields[] = {
+	{ "owner", FIELD_ADDRESS, offsetof(struct licences_query, owner) },
+	{ "cursor", FIELD_INT, offsetof(struct licences_query, cursor), .min = 0,
+	  .max = INT64_MAX },
+	{ "limit", FIELD_INT, offsetof(struct licences_query, limit), .min = 1, .max = PAGE_MAX,
+	  .fallback = 50 },
+	{ 0 },
+};
+
+static json_t *licence_json(const struct licence_row *row)
+{
+	return json_pack("{s:I, s:o, s:o, s:s, s:o, s:o}", "licence", (json_int_t)row->licence,
+			 "owner", encode_address(&row->owner), "machine",
+			 row->delegated ? encode_address(&row->machine) : json_null(), "state",
+			 !row->delegated ? "free"
+			 : row->accepted ? "accepted"
+					 : "proposed",
+			 "round", row->round < 0 ? json_null() : json_integer(row->round),
+			 "unlocked_at", encode_time(row->unlocked_at_ms));
+}
+
+static int list_licences(const struct request *request, struct tx *tx, struct address of,
+			 int (*list)(struct tx *tx, const struct licence_page *page,
+				     struct licence_row **ret_rows, size_t *ret_n),
+			 struct reply *reply)
+{
+	const struct licences_query *query = request->query;
+	const struct licence_page page = { of, query->cursor, (size_t)query->limit + 1 };
+	struct licence_row *rows;
+	json_t *items, *next;
+	size_t n, limit = (size_t)query->limit;
+	int r;
+
+	if (!chain_enabled())
+		return CHECKER_E_NO_CHAIN;
+	r = list(tx, &page, &rows, &n);
+	if (r != 0)
+		return r;
+	items = json_array();
+	for (size_t i = 0; items && i < size_min(n, limit); i++)
+		if (json_array_append_new(items, licence_json(&rows[i])) < 0) {
+			json_decref(items);
+			return -ENOMEM;
+		}
+	next = n > limit ? json_sprintf("%" PRId64, rows[limit - 1].licence) : json_null();
+	return reply_with(reply, 200, json_pack("{s:o, s:o}", "items", items, "next", next));
+}
+
+/* Anybody's: the chain says the same to everybody. */
+static int get_licences(struct request *request, struct tx *tx, struct reply *reply)
+{
+	const struct licences_query *query = request->query;
+	const struct address none = { 0 };
+
+	return list_licences(request, tx,
+			     address_equal(&query->owner, &none) ? request->caller.account.address
+								 : query->owner,
+			     licence_store_owned, reply);
+}
+
+/* To the caller's checkers. */
+static int get_delegations(struct request *request, struct tx *tx, struct reply *reply)
+{
+	return list_licences(request, tx, request->caller.account.address, licence_store_delegated,
+			     reply);
+}
+
 /* ---- the operator's ---- */
 
 struct licence_body {
@@ -311,9 +394,13 @@ static int put_licences(struct request *request, struct tx *tx, struct reply *re
 	struct checker_row row;
 	int r;
 
+	if (chain_enabled())
+		return CHECKER_E_ON_CHAIN;
 	if (address_parse(request->params[0], &checker) < 0)
 		return ROUTE_E_NOT_FOUND;
 	r = checker_store_licences(tx, &checker, body->licences);
+	if (r == 0)
+		r = checker_tell(tx, &checker);
 	if (r == 0)
 		r = checker_store_get(tx, &checker, &row);
 	return r != 0 ? r : answer_checker(request, tx, &row, 200, reply);
@@ -332,6 +419,11 @@ static const struct route routes[] = {
 	  .handler = delete_checker },
 	{ HTTP_GET, "/v1/checkers/{checker}/tasks", PERM_ACCOUNT, TX_READ,
 	  .query = { tasks_fields, sizeof(struct tasks_query) }, .handler = get_tasks },
+	{ HTTP_GET, "/v1/licences", PERM_ACCOUNT, TX_READ,
+	  .query = { licences_fields, sizeof(struct licences_query) }, .handler = get_licences },
+	{ HTTP_GET, "/v1/delegations", PERM_ACCOUNT, TX_READ,
+	  .query = { licences_fields + 1, sizeof(struct licences_query) },
+	  .handler = get_delegations },
 	{ HTTP_GET, "/v1/admin/checkers", PERM_OPERATOR, TX_READ,
 	  .query = { admin_fields, sizeof(struct admin_query) }, .handler = get_all_checkers },
 	{ HTTP_PUT, "/v1/admin/checkers/{checker}", PERM_OPERATOR, TX_WRITE,
@@ -349,13 +441,31 @@ static const struct outcome_row outcomes[] = {
 	{ CHECKER_E_HAS_RECORD, 409, "checker-has-record",
 	  "The checker has taken part in sessions, which stay on record; stop running it "
 	  "instead." },
+	{ CHECKER_E_ON_CHAIN, 409, "licences-on-chain",
+	  "Licences are delegated on the chain, by their owners: kaisar licence delegate ID "
+	  "CHECKER, then kaisar checker accept ID." },
+	{ CHECKER_E_NO_CHAIN, 404, "no-chain",
+	  "This network has no chain, hence no licences on it; its operator sets their number." },
 	{ 0 },
 };
+
+static const struct job jobs[] = {
+	{ "checker-licences", LICENCES_EVERY_MS, licences_follow },
+	{ 0 },
+};
+
+static int start(const struct context *context)
+{
+	int r = licences_start(context);
+
+	return r != 0 ? r : links_start(context);
+}
 
 const struct module checker_module = {
 	.name = "checker",
 	.routes = routes,
 	.outcomes = outcomes,
-	.start = links_start,
+	.jobs = jobs,
+	.start = start,
 	.stop = links_stop,
 };

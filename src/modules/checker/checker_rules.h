@@ -24,3 +24,29 @@ _must_check_ int checker_register(const struct context *context, struct tx *tx,
 const char *checker_mark_word(enum checker_mark mark);
 
 enum checker_status checker_status(const struct context *context, const struct checker_row *row);
+
+/* Why it is given no tasks, and what helps; "" where it is given some. */
+enum { CHECKER_WHY_SIZE = 256 };
+void checker_why(const struct context *context, const struct checker_row *row,
+		 char ret_why[static CHECKER_WHY_SIZE]);
+
+/* Only of licences: a ban is told otherwise. "" where it has one. */
+void checker_no_licence(const struct checker_row *row, char ret_why[static CHECKER_WHY_SIZE]);
+/* Its licences changed: it is told when the transaction is over. */
+_must_check_ int checker_tell(struct tx *tx, const struct address *checker);
+
+/* Each row's licences: the mean over @time_ms, rounded up. Both are by checker. */
+struct checker_stake;
+void checker_weigh(const struct checker_stake *stakes, size_t n_stakes, int64_t time_ms,
+		   struct checker_work *rows, size_t n);
+
+/* Something became of a licence that was delegated to @machine: its row is written anew, and its account told. Nothing
+ * where no checker is registered with it. */
+enum checker_delegation {
+	CHECKER_DELEGATION_PROPOSED,
+	CHECKER_DELEGATION_ACCEPTED,
+	CHECKER_DELEGATION_ENDED
+};
+_must_check_ int checker_delegated(const struct context *context, struct tx *tx,
+				   const struct address *machine, int64_t licence,
+				   enum checker_delegation delegation);

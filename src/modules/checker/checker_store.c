@@ -2,13 +2,15 @@
 
 #include "io/store_values.h"
 
-#define COLUMNS                                                                            \
-	"c.checker AS checker, c.account AS account, c.name AS name, c.licences AS "       \
-	"licences, c.registered_at AS registered_at, c.seen_at AS seen_at, c.version AS "  \
-	"version, c.banned_until AS banned_until, c.ban_reason AS ban_reason, (SELECT "    \
-	"COUNT(*) FROM checker_marks m WHERE m.checker = c.checker AND (m.mark IN (1, 4) " \
-	"OR m.cleared = 1)) AS valid, (SELECT COUNT(*) FROM checker_marks m WHERE "        \
-	"m.checker = c.checker AND m.mark = 2 AND m.cleared = 0) AS wrong"
+#define COLUMNS                                                                             \
+	"c.checker AS checker, c.account AS account, c.name AS name, c.licences AS "        \
+	"licences, c.registered_at AS registered_at, c.seen_at AS seen_at, c.version AS "   \
+	"version, c.banned_until AS banned_until, c.ban_reason AS ban_reason, (SELECT "     \
+	"COUNT(*) FROM checker_marks m WHERE m.checker = c.checker AND (m.mark IN (1, 4) "  \
+	"OR m.cleared = 1)) AS valid, (SELECT COUNT(*) FROM checker_marks m WHERE "         \
+	"m.checker = c.checker AND m.mark = 2 AND m.cleared = 0) AS wrong, (SELECT "        \
+	"COUNT(*) FROM checker_licences l WHERE l.machine = c.checker AND l.accepted = 0) " \
+	"AS proposed"
 
 static int read_row(const struct sql_rows *rows, size_t i, void *ret_item)
 {
@@ -18,6 +20,7 @@ static int read_row(const struct sql_rows *rows, size_t i, void *ret_item)
 	*ret_row = (struct checker_row){
 		.name = rows_text(rows, i, "name"),
 		.licences = rows_int(rows, i, "licences"),
+		.proposed = rows_int(rows, i, "proposed"),
 		.registered_at_ms = rows_int(rows, i, "registered_at"),
 		.seen_at_ms = rows_int(rows, i, "seen_at"),
 		.version = rows_text(rows, i, "version"),
@@ -51,7 +54,8 @@ int checker_store_put(struct tx *tx, const struct checker_row *row)
 	return no_conflict(tx_exec(
 		tx,
 		"INSERT INTO checkers (checker, account, name, licences, registered_at, version,"
-		" banned_until, ban_reason) VALUES ($1, $2, $3, 0, $4, '', 0, '')"
+		" banned_until, ban_reason) VALUES ($1, $2, $3, (SELECT COUNT(*) FROM"
+		" checker_licences WHERE machine = $1 AND accepted = 1), $4, '', 0, '')"
 		" ON CONFLICT (checker) DO UPDATE SET name = excluded.name",
 		SQL_PARAMS(sql_address(&row->checker), sql_account(&row->account),
 			   sql_text(row->name), sql_int(row->registered_at_ms)),

@@ -8,6 +8,8 @@
 #include "io/db_fixture.h"
 #include "io/migrate.h"
 #include "modules/checker/checker_rules.h"
+#include "modules/checker/checker_store_licences.h"
+#include "modules/checker/licences.h"
 #include "security/secp.h"
 
 #define NOW_MS INT64_C(1800000000000)
@@ -190,6 +192,113 @@ static void test_worked(void **state)
 	assert_false(worked.work.banned);
 }
 
+/* ---- licences on the chain ---- */
+
+static int tx_take(struct tx *tx, void *arg)
+{
+	return licences_take(&context, tx, arg);
+}
+
+static void take(struct contract_event event)
+{
+	assert_int_equal(store_run(&store, TX_WRITE, tx_take, &event), 0);
+}
+
+static int64_t counting(void)
+{
+	return store_number(&store, "SELECT licences AS n FROM checkers");
+}
+
+struct staking {
+	int64_t until_ms;
+	struct checker_stake stake;
+	size_t n;
+};
+
+static int tx_stakes(struct tx *tx, void *arg)
+{
+	struct staking *staking = arg;
+	struct checker_stake *stakes;
+	int r = licence_store_stakes(tx, NOW_MS, staking->until_ms, &stakes, &staking->n);
+
+	if (r == 0 && staking->n > 0)
+		staking->stake = stakes[0];
+	return r;
+}
+
+/* The licences' milliseconds until then. */
+static int64_t staked_ms(int64_t until_ms)
+{
+	struct staking staking = { .until_ms = until_ms };
+
+	assert_int_equal(store_run(&store, TX_READ, tx_stakes, &staking), 0);
+	return staking.n > 0 ? staking.stake.licence_ms : 0;
+}
+
+static void test_licences(void **state)
+{
+	const struct address machine = *secp_key_address(key);
+	const struct u256 one = u256_from(1), two = u256_from(2);
+	struct contract_event mint = { .kind = EVENT_MINTED,
+				       .minted = { one, .to = account(7).address } };
+	const struct contract_event proposed = {
+		.kind = EVENT_PROPOSED,
+		.proposed = { one, .owner = account(7).address, .machine = machine },
+	};
+	const struct contract_event accepted = { .kind = EVENT_ACCEPTED,
+						 .accepted = { one, .machine = machine } };
+	const struct contract_event ended = {
+		.kind = EVENT_UNDELEGATED,
+		.undelegated = { one, .machine = machine, .accepted = true },
+	};
+
+	(void)state;
+	take(mint);
+	take(proposed);
+	take(accepted);
+	/* It counts whenever the machine is registered here. */
+	assert_int_equal(run_register(account(1), account(1)), 0);
+	assert_int_equal(counting(), 1);
+	mint.minted.id = two;
+	take(mint);
+	fake.ms += 1000;
+	take((struct contract_event){ .kind = EVENT_PROPOSED,
+				      .proposed = { two, .machine = machine } });
+	assert_int_equal(counting(), 1);
+	take((struct contract_event){ .kind = EVENT_ACCEPTED,
+				      .accepted = { two, .machine = machine } });
+	assert_int_equal(counting(), 2);
+	fake.ms += 2000;
+	take(ended);
+	/* What comes and goes at once never counted. */
+	take(proposed);
+	take(accepted);
+	take(ended);
+	assert_int_equal(counting(), 1);
+	assert_int_equal(staked_ms(NOW_MS + 4000), 3000 + 3000);
+	assert_int_equal(staked_ms(NOW_MS + 500), 500);
+	/* Of a licence that nobody made: said, and passed. */
+	take((struct contract_event){ .kind = EVENT_ACCEPTED,
+				      .accepted = { u256_from(9), .machine = machine } });
+	assert_int_equal(counting(), 1);
+}
+
+static void test_weigh(void **state)
+{
+	const struct checker_stake stakes[] = { { account(1).address, 5000 },
+						{ account(2).address, 20001 },
+						{ account(4).address, 1 } };
+	struct checker_work rows[] = { { .checker = account(2).address, .licences = 9 },
+				       { .checker = account(3).address, .licences = 9 },
+				       { .checker = account(4).address } };
+
+	(void)state;
+	checker_weigh(stakes, 3, 10000, rows, 3);
+	assert_int_equal(rows[0].licences, 3);
+	assert_int_equal(rows[1].licences, 0);
+	assert_int_equal(rows[2].licences, 1);
+}
+
 static int setup(void **state)
 {
 	const struct context fresh = { .clock = &fake.clock,
@@ -202,6 +311,8 @@ static int setup(void **state)
 	context = fresh;
 	store_exec(&store, "DELETE FROM checker_marks");
 	store_exec(&store, "DELETE FROM checkers");
+	store_exec(&store, "DELETE FROM checker_stakes");
+	store_exec(&store, "DELETE FROM checker_licences");
 	return 0;
 }
 
@@ -213,6 +324,8 @@ static int run(enum store_kind kind)
 		cmocka_unit_test_setup(test_five_in_a_month, setup),
 		cmocka_unit_test_setup(test_more_than_ten, setup),
 		cmocka_unit_test_setup(test_worked, setup),
+		cmocka_unit_test_setup(test_licences, setup),
+		cmocka_unit_test_setup(test_weigh, setup),
 	};
 	int failed;
 

@@ -17,6 +17,7 @@ struct link {
 	struct node_session node; /* first */
 	int found; /* what the look-up returned, on a pool's thread */
 	struct machine_id checker; /* that says hello */
+	struct links_standing standing; /* as the look-up found it */
 	char version[VERSION_SIZE];
 	int64_t banned_until_ms; /* when it was looked up; 0: not */
 	char ban_reason[REASON_SIZE];
@@ -130,6 +131,22 @@ void links_drop(const struct address *checker, const char *reason)
 
 /* ---- hello ---- */
 
+void links_tell_standing(void *arg)
+{
+	const struct links_standing *standing = arg;
+	Wire__ToNode message = WIRE__TO_NODE__INIT;
+	Wire__Standing body = WIRE__STANDING__INIT;
+	int r;
+
+	body.licences = (uint32_t)standing->licences;
+	body.why = (char *)standing->why;
+	message.body_case = WIRE__TO_NODE__BODY_STANDING;
+	message.standing = &body;
+	r = checker_send(&standing->checker, &message);
+	if (r < 0 && r != -ENOTCONN)
+		log_warn("checker.tell", log_fault(r));
+}
+
 static int tx_greet(struct tx *tx, void *arg)
 {
 	int64_t now_ms = clock_now_ms(all.nodes.context->clock);
@@ -143,6 +160,9 @@ static int tx_greet(struct tx *tx, void *arg)
 		return r;
 	link->banned_until_ms = row.banned_until_ms > now_ms ? row.banned_until_ms : 0;
 	snprintf(link->ban_reason, sizeof(link->ban_reason), "%s", row.ban_reason);
+	link->standing.checker = row.checker;
+	link->standing.licences = row.licences;
+	checker_no_licence(&row, link->standing.why);
 	return 0;
 }
 
@@ -162,6 +182,7 @@ static void on_found(void *arg)
 	if (link->node.state == NODE_CHECKING && link->found == 0) {
 		node_adopt(&link->node, link->checker);
 		tell_ban(link);
+		links_tell_standing(&link->standing);
 	} else if (link->found == ROUTE_E_NOT_FOUND) {
 		node_end(&link->node, WIRE_CLOSE_REFUSED,
 			 "this checker is not registered, or was removed: kaisar checker create");

@@ -33,5 +33,14 @@ struct links_record {
 /* To its link, if it has one: one that is away finds it in its tasks. From any thread. */
 void links_tell(const struct address *checker, const struct links_record *record);
 
+/* Whether its licences let it have tasks, and why not. From any thread; nothing where it is not linked. @standing: a
+ * struct links_standing. */
+struct links_standing {
+	struct address checker;
+	int64_t licences;
+	char why[256]; /* "": they do */
+};
+void links_tell_standing(void *standing);
+
 /* GET /v1/checker. */
 extern const struct ws_route links_route;

@@ -1,12 +1,13 @@
 // The network's contracts on a chain of one test, deployed as a person does, and the process that holds the key.
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseEther } from 'viem'
-import { Program } from './network.js'
+import { createWalletClient, http, parseEther } from 'viem'
+import { Program, until } from './network.js'
 
 const deploy = join(dirname(fileURLToPath(import.meta.url)), '../../../contracts/deploy')
 const deployer = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80'
@@ -83,4 +84,49 @@ export async function lyingNetwork(network, change) {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return { url: `http://127.0.0.1:${server.address().port}`, stop: () => { server.closeAllConnections(); server.close() } }
+}
+
+// For Network.licensing: registers a checker of @owner's on the chain, and has licences bought by somebody rich, delegated
+// and accepted, or taken back, until so many are its; waits until they count.
+export async function licensing(chain, addresses) {
+  const { contracts } = JSON.parse(await readFile(addresses, 'utf8'))
+  const at = async (name) => ({
+    address: contracts[name].address, abi: JSON.parse(await readFile(join(deploy, `../abi/${name}.json`), 'utf8')),
+  })
+  const registry = await at('Registry'), sale = await at('Sale'), licence = await at('Licence')
+  const read = (contract, functionName, args = []) => chain.public.readContract({ ...contract, functionName, args })
+  const write = async (wallet, contract, functionName, args, value) => {
+    const hash = await wallet.writeContract({ ...contract, functionName, args, value })
+    const { status } = await chain.public.waitForTransactionReceipt({ hash })
+    if (status !== 'success') throw new Error(`${functionName} failed`)
+  }
+  const buy = async (quantity) => {
+    const zero = `0x${'0'.repeat(40)}`, key = `0x${randomBytes(32).toString('hex')}`
+    const { coinPrice } = await read(sale, 'roundOf', [0n])
+    const order = { key, round: 0n, quantity, token: zero, maximumPrice: coinPrice, referrer: zero, whitelistProof: [] }
+    const last = await read(licence, 'minted')
+    await write(chain.rich, sale, 'buy', [order], coinPrice * BigInt(quantity))
+    return Array.from({ length: quantity }, (_, i) => last + 1n + BigInt(i))
+  }
+  const given = new Map()
+  return async ({ owner, address, dir }, quantity) => {
+    const wallet = createWalletClient({ chain: chain.public.chain, transport: http(chain.url), account: owner.account })
+    await chain.setBalance(owner.address, parseEther('1'))
+    if (!BigInt(await read(registry, 'operatorOf', [address]))) {
+      const made = new Program('checker consent', ['checker', 'consent', '--state', dir, '--owner', owner.address, '--addresses', addresses])
+      if ((await made.ended).code !== 0) throw new Error(made.output)
+      const consent = JSON.parse(made.stdout)
+      await write(wallet, registry, 'register',
+        [2, consent.machine, consent.specification, BigInt(consent.deadline_s), consent.signature, 0n])
+    }
+    const ids = given.get(address) ?? []
+    given.set(address, ids)
+    while (ids.length > quantity) await write(chain.rich, licence, 'undelegate', [ids.pop()])
+    for (const id of ids.length < quantity ? await buy(quantity - ids.length) : []) {
+      await write(chain.rich, licence, 'delegate', [id, address])
+      await write(wallet, licence, 'accept', [id, address])
+      ids.push(id)
+    }
+    await until('the licences to count', async () => (await owner.get(`/v1/checkers/${address}`)).licences === quantity, 60000)
+  }
 }

@@ -182,7 +182,9 @@ export class Network {
     checker.program = program(checker.name, checker.dir)
   }
 
+  // @licences that count; on a network with a chain the test says how (deployment.js: licensing).
   async license(checker, licences) {
+    if (this.licensing) return this.licensing(checker, licences)
     if (!this.operator.token) await this.operator.login()
     await this.operator.call('PUT', `/v1/admin/checkers/${checker.address}`, { licences }, 200)
   }
