@@ -244,7 +244,7 @@ def check_session(s):
         need(s["n_items"] >= 1024 and 1 <= s["double_rounds"] <= 4096 and power(s["walks"], 2, 2**20), "walk")
         need(1 <= s["steps"] <= 4096 and 1 <= s["epochs"] <= 4096 and s["walks"] * s["epochs"] <= 2**26, "walk")
         need(1 <= s["open_walks"] <= 256 and s["open_walks"] * s["steps"] * s["double_rounds"] <= 2**26, "open_walks")
-        need(1 <= s["fill_ms"] <= 600000 and 1 <= s["walk_ms"] <= 600000, "deadlines")
+        need(1 <= s["fill_ms"] <= 3600000 and 1 <= s["walk_ms"] <= 600000, "deadlines")
     else:
         need(not any(s[name] for name in walk), "a walk that is not there")
     if s["flags"] & MATRIX:

@@ -44,6 +44,7 @@ static const struct column session_columns[] = {
 	{ "GOES ON", "session.proof" },
 	{ "PHASE", "session.phase" },
 	{ "SINCE", "session.started_at" },
+	{ "UNTIL", "session.phase_until" },
 	{ "PANEL", "session.panel_size" },
 	{ 0 },
 };
@@ -72,9 +73,10 @@ static json_t *session_of(const json_t *worker, const json_t *device, const json
 		if (is_same(proof, "machine", worker, "machine") &&
 		    is_same(proof, "device", device, "kind") &&
 		    is_same(proof, "gpu", device, "uuid"))
-			return json_pack("{s:O, s:O, s:O, s:O}", "proof",
+			return json_pack("{s:O, s:O, s:O, s:O, s:O}", "proof",
 					 json_object_get(proof, "id"), "phase",
-					 json_object_get(proof, "phase"), "started_at",
+					 json_object_get(proof, "phase"), "phase_until",
+					 json_object_get(proof, "phase_until"), "started_at",
 					 json_object_get(proof, "started_at"), "panel_size",
 					 json_object_get(proof, "panel_size"));
 	return json_null();

@@ -5,7 +5,7 @@
 
 static const char magic[4] = "POPW";
 
-enum { VERSION = 1, DEADLINE_MAX_MS = 600000 };
+enum { VERSION = 1, FILL_MAX_MS = 3600000, DEADLINE_MAX_MS = 600000 };
 
 static void work_pass(struct layout *layout, struct session_work *work)
 {
@@ -116,7 +116,7 @@ static const char *walk_fault(const struct session *session)
 		{ (uint64_t)work->open_walks * work->steps * work->double_rounds <=
 			  SESSION_WALK_COST_MAX,
 		  "open_walks, steps, double_rounds: their product must be 2^26 or less" },
-		{ within(session->fill_ms, 1, DEADLINE_MAX_MS), "fill_ms: must be 1 to 600000" },
+		{ within(session->fill_ms, 1, FILL_MAX_MS), "fill_ms: must be 1 to 3600000" },
 		{ within(session->walk_ms, 1, DEADLINE_MAX_MS), "walk_ms: must be 1 to 600000" },
 	};
 

@@ -83,7 +83,8 @@ struct session {
 	uint16_t class_; /* the claim: a row of class.h, or CLASS_UNKNOWN */
 	uint8_t panel_size; /* 1..SESSION_PANEL_MAX */
 	struct session_work work;
-	uint32_t fill_ms, walk_ms, matrix_ms; /* deadlines, 1..600,000; 0 without that phase */
+	uint32_t fill_ms, walk_ms,
+		matrix_ms; /* deadlines, 1..600,000, filling's 1..3,600,000; 0 without that phase */
 	struct hash panel; /* H of the members' addresses in order */
 	uint8_t signature[SECP_SIGNATURE_SIZE]; /* the network's, over session_digest */
 };

@@ -199,7 +199,9 @@ static const struct change changes[] = {
 	{ OPEN_TILES, 2, 256, NULL },
 	{ OPEN_TILES, 2, 257, "open_tiles" },
 	{ FILL_MS, 4, 0, "fill_ms" },
-	{ FILL_MS, 4, 600000, NULL },
+	{ FILL_MS, 4, 3600000, NULL },
+	{ FILL_MS, 4, 3600001, "fill_ms" },
+	{ WALK_MS, 4, 600000, NULL },
 	{ WALK_MS, 4, 600001, "walk_ms" },
 	{ MATRIX_MS, 4, 0, "matrix_ms" },
 };

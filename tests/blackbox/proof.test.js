@@ -97,8 +97,9 @@ test('the provider sees a session that goes on: which device, where it is, since
     assert.equal(device.waits, null)
     assert.match(device.session.phase, /^[a-z]+$/)
     assert.equal(device.session.panel_size, 3)
+    assert.ok(Date.parse(device.session.phase_until) >= Date.parse(device.session.started_at))
     assert.equal((await tenant.get(`/v1/proofs/${device.session.proof}`)).started_at, device.session.started_at)
-    await until('it in the table', async () => /^MACHINE +DEVICE +UUID +GOES ON +PHASE +SINCE +PANEL$[^]+ host +- +prf-\S+ +[a-z]+ +\S+Z +3$/m.test(await status()), slow)
+    await until('it in the table', async () => /^MACHINE +DEVICE +UUID +GOES ON +PHASE +SINCE +UNTIL +PANEL$[^]+ host +- +prf-\S+ +[a-z]+ +\S+Z +\S+Z +3$/m.test(await status()), slow)
     assert.match(await status(agent.machine), /"session": /)
   } finally {
     await network.license(checkers[2], 0)

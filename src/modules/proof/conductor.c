@@ -43,6 +43,11 @@ const char *conductor_phase(const struct conductor *conductor)
 	return conductor->step == OVER ? conductor->end.phase : step_words[conductor->step];
 }
 
+int64_t conductor_deadline(const struct conductor *conductor)
+{
+	return conductor->step == OVER ? 0 : conductor->deadline_ms;
+}
+
 const struct conductor_end *conductor_end(const struct conductor *conductor)
 {
 	return conductor->step == OVER ? &conductor->end : NULL;

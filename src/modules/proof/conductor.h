@@ -68,6 +68,9 @@ void conductor_free(struct conductor *conductor);
 /* What it waits for, or where it ended, in a word: "fill". */
 const char *conductor_phase(const struct conductor *conductor);
 
+/* When at the latest it has what it waits for; 0: it is over. */
+int64_t conductor_deadline(const struct conductor *conductor);
+
 /* NULL while it goes on. Nothing is sent any more once it is set. */
 const struct conductor_end *conductor_end(const struct conductor *conductor);
 

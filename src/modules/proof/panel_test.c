@@ -300,7 +300,7 @@ static void test_deadlines_follow_the_class(void **state _unused_)
 	device.device = WORKER_DEVICE_HOST;
 	session.device = SESSION_HOST;
 	plan_device(&settings, &device, &session);
-	assert_int_equal(session.fill_ms, 600000);
+	assert_int_equal(session.fill_ms, 60000 + 75 * (40 << 10));
 	assert_int_equal(session.walk_ms, 120000);
 	assert_in_range(session.matrix_ms, 30000, 120000);
 }
@@ -316,6 +316,15 @@ static void test_sets_follow_the_claim(void **state _unused_)
 	plan_device(&settings, &device, &session);
 	assert_int_equal(session.work.n_items, 512 << 20 >> 8);
 	assert_int_equal(session.fill_ms, 60000 + 512 * 75);
+	settings.proof_host_mib = 262144;
+	device.memory_bytes = INT64_C(24) << 30;
+	plan_device(&settings, &device, &session);
+	assert_int_equal(session.fill_ms, 60000 + 12288 * 75);
+	device.memory_bytes = INT64_C(1) << 40;
+	plan_device(&settings, &device, &session);
+	assert_int_equal(session.work.n_items, INT64_C(262144) << 20 >> 8);
+	assert_int_equal(session.fill_ms, 3600000);
+	settings.proof_host_mib = 1024;
 	device.memory_bytes = INT64_C(64) << 30;
 	plan_device(&settings, &device, &session);
 	assert_int_equal(session.work.n_items, 1024 << 20 >> 8);

@@ -7,7 +7,7 @@ enum {
 	FILL_MS = 240000, /* of a model that nobody knows */
 	FILL_KNOWN_MS = 60000,
 	FILL_MIB_MS = 75, /* more of a host: one processor without vectors */
-	FILL_MAX_MS = 600000,
+	FILL_MAX_MS = 3600000, /* who has a larger set has more processors */
 	DISK_DOUBLE_ROUNDS = 16, /* the disk is to be what takes time */
 	DISK_WALKS = 64,
 	PHASE_MS = 120000, /* at most, and of what has no class */

@@ -66,15 +66,16 @@ static json_t *appeals_json(const struct proof_row *row)
 json_t *proof_json(const struct proof_row *row, size_t n_members)
 {
 	return json_pack(
-		"{s:o, s:o, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:I, "
-		"s:I, "
+		"{s:o, s:o, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:o, s:s, s:b, s:b, s:b, "
+		"s:I, s:I, "
 		"s:o, s:o, s:o, s:o}",
 		"id", id_or_null(row->id), "machine", encode_address(&row->machine.address),
 		"device", WORD(device_words, row->device), "gpu", row->uuid, "model", row->model,
 		"class", class_of(row), "kind", WORD(kind_words, row->kind), "attempt",
 		(json_int_t)row->attempt, "state", state_of(row), "reason", row->reason, "phase",
-		row->live ? sessions_phase(row->id) : row->phase, "detail", row->detail, "planted",
-		row->planted && !row->live, "cohort", row->cohort, "disagreement",
+		row->live ? sessions_phase(row->id) : row->phase, "phase_until",
+		encode_time(row->live ? sessions_phase_until(row->id) : 0), "detail", row->detail,
+		"planted", row->planted && !row->live, "cohort", row->cohort, "disagreement",
 		row->disagreement, "panel_wanted", (json_int_t)row->wanted, "panel_size",
 		(json_int_t)n_members, "started_at", encode_time(row->started_ms), "ended_at",
 		encode_time(row->ended_ms), "parent", id_or_null(row->parent), "appeals",

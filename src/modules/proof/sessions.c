@@ -29,6 +29,7 @@ struct live {
 	struct phantom *phantom;
 	const char *phase; /* conductor_phase; for others than the loop */
 	const char *noted; /* the one that the store knows */
+	int64_t until_ms; /* conductor_deadline; likewise */
 };
 
 static struct {
@@ -190,6 +191,18 @@ void sessions_noted(const struct sessions_phase *phases, size_t n)
 	pthread_mutex_unlock(&all.mutex);
 }
 
+int64_t sessions_phase_until(struct proof_id id)
+{
+	int64_t until_ms = 0;
+
+	pthread_mutex_lock(&all.mutex);
+	for (const struct live *live = all.list; live; live = live->next)
+		if (proof_id_equal(live->order.session.id, id))
+			until_ms = live->until_ms;
+	pthread_mutex_unlock(&all.mutex);
+	return until_ms ? clock_now_ms(all.context->clock) + until_ms - mono_ms() : 0;
+}
+
 static int member_of(const struct live *live, const struct address *checker)
 {
 	for (int i = 0; i < live->order.session.panel_size; i++)
@@ -292,6 +305,7 @@ static void set_phase(struct live *live)
 {
 	pthread_mutex_lock(&all.mutex);
 	live->phase = conductor_phase(live->conductor);
+	live->until_ms = conductor_deadline(live->conductor);
 	pthread_mutex_unlock(&all.mutex);
 }
 

@@ -53,6 +53,8 @@ struct sessions_phase {
 };
 size_t sessions_moved(struct sessions_phase *ret_phases, size_t max);
 void sessions_noted(const struct sessions_phase *phases, size_t n);
+/* When it has that at the latest, by the clock of the world; 0: unknown. */
+int64_t sessions_phase_until(struct proof_id id);
 /* Whether a session of @machine with the member @checker goes on. */
 bool sessions_between(const struct address *machine, const struct address *checker);
 
