@@ -568,6 +568,33 @@ static void rent(struct stage *stage)
 	assert_int_equal(store_run(&stage->store, TX_WRITE, tx_rent, &call), 0);
 }
 
+/* A rental of seconds before the disk's first check does not put that off for as long as a check that passed is
+ * put off. */
+static void test_a_disk_that_was_never_checked_is_not_put_off_for_long(void **state)
+{
+	struct stage *stage = *state;
+	const int64_t soon_ms = stage->settings.proof_retry_ms;
+	int64_t before_ms, due_ms;
+
+	stage_until(stage, 2);
+	rent(stage);
+	for (int proved = 0; proved < 2; proved++) {
+		store_exec(&stage->store,
+			   proved ? "UPDATE worker_devices SET state = 1, due_at = 0 "
+				    "WHERE kind = 3"
+				  : "UPDATE worker_devices SET state = 0, due_at = 0, "
+				    "checked_at = 0 WHERE kind = 3");
+		before_ms = clock_now_ms(&clock_system);
+		assert_int_equal(stage_job(stage, schedule_run), 0);
+		due_ms = stage_standing(stage, WORKER_DEVICE_DISK).due_at_ms;
+		assert_true(due_ms >= before_ms + soon_ms);
+		if (proved)
+			assert_true(due_ms >= before_ms + stage->settings.proof_rented_ms);
+		else
+			assert_true(due_ms <= clock_now_ms(&clock_system) + soon_ms);
+	}
+}
+
 /* Who was measured once, and then tells no way to be measured, has no figures to live on. */
 static void test_bandwidth_that_is_not_measured_again_is_none(void **state)
 {
@@ -1143,6 +1170,7 @@ int main(void)
 		STAGE_TEST(test_who_leaves_before_its_openings_fails),
 		STAGE_TEST(test_figures_name_the_session_that_measured_them),
 		STAGE_TEST(test_a_rented_machine_that_fails_is_excused),
+		STAGE_TEST(test_a_disk_that_was_never_checked_is_not_put_off_for_long),
 		STAGE_TEST(test_bandwidth_that_is_not_measured_again_is_none),
 		STAGE_TEST(test_what_a_tenant_can_bring_about_excuses_nothing),
 		STAGE_TEST(test_who_yields_to_a_tenant_stands_as_before),

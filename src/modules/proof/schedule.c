@@ -150,13 +150,18 @@ static int add_machine(struct turn *turn, struct tx *tx, const struct worker_pro
 	return r;
 }
 
-/* A disk that a tenant uses is left alone for a while. */
+/* A disk that a tenant uses is left alone for a while: one that is not proved as long as after a failure, so that
+ * its check comes soon behind the rental. */
 static int defer_disk(struct turn *turn, struct tx *tx, const struct worker_proof_device *device,
 		      int64_t now_ms)
 {
+	const struct settings *settings = turn->context->settings;
 	struct worker_standing standing = device->standing;
 
-	standing.due_at_ms = now_ms + turn->context->settings->proof_rented_ms;
+	standing.due_at_ms = now_ms +
+			     (standing.state == WORKER_PROVED
+				      ? settings->proof_rented_ms
+				      : plan_retry(settings->proof_retry_ms, standing.failures));
 	return worker_standing_set(turn->context, tx, device->machine, device->device, "",
 				   &standing);
 }
