@@ -11,7 +11,7 @@
 enum {
 	BILL_JSON_MAX = 2 << 20,
 	BILL_LEASES_MAX = 64,
-	BILL_EXCUSES_MAX = 4096, /* the network gives 2048 at most, and those that go on */
+	BILL_EXCUSES_MAX = 4096, /* the network gives 2048 at most */
 	BILL_FINDINGS_MAX = 16 * BILL_LEASES_MAX
 };
 

@@ -115,8 +115,8 @@ _must_check_ int billing_excuse_end(const struct context *context, struct tx *tx
 
 /* The same for what is over: @n times within @hour in which a majority of the machine's watchers, as their
  * reports say, could not reach it. Only those parts within the lease that are not excused yet; also where
- * it was closed. @ret_added: excuses. Past BILLING_EXCUSES_MAX of a lease there are no more: its bill must
- * stay readable. BILLING_E_NO_LEASE. */
+ * it was closed. @ret_added: excuses. Past BILLING_EXCUSES_MAX of a lease those two that lie closest together
+ * become one, with what lies between: its bill must stay readable. BILLING_E_NO_LEASE. */
 enum { BILLING_EXCUSES_MAX = 2048 };
 struct billing_time {
 	int64_t from_ms, until_ms;

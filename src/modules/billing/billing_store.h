@@ -94,6 +94,7 @@ struct lease_row {
 
 /* Reads the lease's excuses into the row, which says that there are some. */
 _must_check_ int store_excuses(struct tx *tx, struct lease_row *lease);
+_must_check_ int store_excuse_remove(struct tx *tx, struct lease_id lease, int64_t from_ms);
 _must_check_ int store_excuse_put(struct tx *tx, struct lease_id lease,
 				  const struct excuse_row *excuse);
 

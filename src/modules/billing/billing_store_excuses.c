@@ -23,6 +23,22 @@ int store_excuses(struct tx *tx, struct lease_row *lease)
 			 &lease->excuses, &lease->n_excuses);
 }
 
+static int count_excuses(struct tx *tx, struct lease_id lease)
+{
+	return tx_exec(tx,
+		       "UPDATE billing_leases SET excuses = (SELECT COUNT(*) FROM billing_excuses"
+		       " WHERE lease = $1) WHERE lease = $1",
+		       SQL_PARAMS(sql_blob(lease.bytes, 16)), NULL);
+}
+
+int store_excuse_remove(struct tx *tx, struct lease_id lease, int64_t from_ms)
+{
+	int r = tx_exec(tx, "DELETE FROM billing_excuses WHERE lease = $1 AND from_ms = $2",
+			SQL_PARAMS(sql_blob(lease.bytes, 16), sql_int(from_ms)), NULL);
+
+	return r == 0 ? count_excuses(tx, lease) : r;
+}
+
 int store_excuse_put(struct tx *tx, struct lease_id lease, const struct excuse_row *excuse)
 {
 	int r;
@@ -37,12 +53,7 @@ int store_excuse_put(struct tx *tx, struct lease_id lease, const struct excuse_r
 			   sql_int(excuse->hour), sql_int(excuse->from_ms),
 			   sql_int(excuse->until_ms), sql_blob(excuse->signature, SIGNATURE_SIZE)),
 		NULL);
-	if (r != 0)
-		return r;
-	return tx_exec(tx,
-		       "UPDATE billing_leases SET excuses = (SELECT COUNT(*) FROM billing_excuses"
-		       " WHERE lease = $1) WHERE lease = $1",
-		       SQL_PARAMS(sql_blob(lease.bytes, 16)), NULL);
+	return r == 0 ? count_excuses(tx, lease) : r;
 }
 
 static int read_tenancy(const struct sql_rows *rows, size_t i, void *ret_item)

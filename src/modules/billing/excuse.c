@@ -93,6 +93,58 @@ static int give_back(const struct context *context, struct tx *tx, struct lease_
 	return r != 0 ? r : store_leases_update(tx, (const struct lease_row *[]){ lease }, 1);
 }
 
+/* ---- a bill that can be read ---- */
+
+/* The excuse whose end and the next one's beginning are closest together; the last one: there is no such pair. */
+static size_t closest(const struct lease_row *lease)
+{
+	size_t last = lease->n_excuses - 1, found = last;
+	int64_t least_ms = INT64_MAX;
+
+	for (size_t i = 0; i < last; i++) {
+		const struct excuse_row *next = &lease->excuses[i + 1];
+		int64_t gap_ms = next->from_ms - lease->excuses[i].until_ms;
+
+		if (next->until_ms == 0 || gap_ms >= least_ms)
+			continue;
+		least_ms = gap_ms;
+		found = i;
+	}
+	return found;
+}
+
+static int merge(const struct context *context, struct tx *tx, struct lease_row *lease, size_t at)
+{
+	struct excuse_row *excuse = &lease->excuses[at], *next = excuse + 1;
+	int r;
+
+	excuse->until_ms = next->until_ms;
+	r = sign(context, lease, excuse);
+	if (r == 0)
+		r = store_excuse_remove(tx, lease->lease, next->from_ms);
+	if (r == 0)
+		r = store_excuse_put(tx, lease->lease, excuse);
+	if (r != 0)
+		return r;
+	lease->n_excuses--;
+	memmove(next, next + 1, (lease->n_excuses - at - 1) * sizeof(*next));
+	return tell(context, tx, lease, "rental.excused", excuse);
+}
+
+static int merge_closest(const struct context *context, struct tx *tx, struct lease_row *lease)
+{
+	int r = 0;
+
+	while (r == 0 && lease->n_excuses > BILLING_EXCUSES_MAX) {
+		size_t at = closest(lease);
+
+		if (at + 1 == lease->n_excuses)
+			break;
+		r = merge(context, tx, lease, at);
+	}
+	return r;
+}
+
 int billing_excuse_begin(const struct context *context, struct tx *tx, struct lease_id id,
 			 const uint8_t proof[static 16], int64_t from_ms)
 {
@@ -116,6 +168,8 @@ int billing_excuse_begin(const struct context *context, struct tx *tx, struct le
 		r = store_excuse_put(tx, id, &excuse);
 	if (r == 0)
 		r = store_lease(tx, id, &lease);
+	if (r == 0)
+		r = merge_closest(context, tx, &lease);
 	if (r == 0)
 		r = give_back(context, tx, &lease, &excuse);
 	return r != 0 ? r : tell(context, tx, &lease, "rental.excused", &excuse);
@@ -164,7 +218,7 @@ static int add(struct adding *adding, int64_t from_ms, int64_t until_ms)
 				     .until_ms = until_ms };
 	int r;
 
-	if (until_ms <= from_ms || adding->lease->n_excuses + adding->added >= BILLING_EXCUSES_MAX)
+	if (until_ms <= from_ms)
 		return 0;
 	r = sign(adding->context, adding->lease, &excuse);
 	if (r == 0)
@@ -211,6 +265,8 @@ int billing_excuse_away(const struct context *context, struct tx *tx, struct lea
 		r = add_around(&adding, times[i]);
 	if (r == 0 && adding.added > 0) {
 		r = store_lease(tx, id, &lease);
+		if (r == 0)
+			r = merge_closest(context, tx, &lease);
 		if (r == 0)
 			r = give_back(context, tx, &lease, &adding.last);
 	}

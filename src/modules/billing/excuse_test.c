@@ -282,6 +282,43 @@ static void test_random_times_count_once(void **state)
 	assert_balanced(world);
 }
 
+/* Whoever flaps all the time uses up nothing: his tenant goes on being excused, and gets the shortest of the
+ * times between for nothing, so that the bill can be read. */
+static void test_excuses_never_end(void **state)
+{
+	enum { SHORT = 1000 /* the outage that comes a second after the one before */ };
+	struct world *world = *state;
+	struct billing_lease lease = running(world, 4 * BILLING_EXCUSES_MAX);
+	int64_t seconds = 4 * BILLING_EXCUSES_MAX, last = 4 * BILLING_EXCUSES_MAX - 10;
+
+	for (int64_t i = 0; i < BILLING_EXCUSES_MAX; i += 8) {
+		int64_t times[8][2];
+
+		for (int64_t n = 0; n < 8; n++) {
+			times[n][0] = 3 * (i + n) - (i + n == SHORT);
+			times[n][1] = times[n][0] + 1;
+		}
+		assert_int_equal(excuse_away(world, lease.lease, (const int64_t(*)[2])times, 8), 8);
+	}
+	assert_int_equal(sums(world, lease.lease).seconds, seconds -= BILLING_EXCUSES_MAX);
+	/* What lies between the two closest, one second, is not charged, either. */
+	assert_int_equal(AWAY(world, lease.lease, { last, last + 5 }), 1);
+	assert_int_equal(sums(world, lease.lease).seconds, seconds -= 5 + 1);
+	assert_int_equal(count(world, "SELECT COUNT(*) AS n FROM billing_excuses"),
+			 BILLING_EXCUSES_MAX);
+	assert_int_equal(count(world, "SELECT COUNT(*) AS n FROM billing_excuses WHERE until_ms = "
+				      "from_ms + 3000"),
+			 1);
+	/* A session's, too; it goes on. */
+	begin(world, lease.lease, proof_one, START_MS + (last + 7) * 1000);
+	assert_int_equal(sums(world, lease.lease).seconds, seconds - 3 - 2);
+	assert_int_equal(count(world, "SELECT COUNT(*) AS n FROM billing_excuses"),
+			 BILLING_EXCUSES_MAX);
+	assert_int_equal(count(world, "SELECT excuses AS n FROM billing_leases"),
+			 BILLING_EXCUSES_MAX);
+	assert_balanced(world);
+}
+
 static void test_faults_in_giving_back_leave_all_or_nothing(void **state)
 {
 	static const struct billing_time times[] = { { START_MS + 1000, START_MS + 2000 },
@@ -318,6 +355,7 @@ int excuse_tests(void)
 		WORLD_TEST(test_what_lies_behind_the_end_does_not_count),
 		WORLD_TEST(test_an_empty_excuse_gives_way),
 		WORLD_TEST(test_random_times_count_once),
+		WORLD_TEST(test_excuses_never_end),
 		WORLD_TEST(test_faults_in_giving_back_leave_all_or_nothing),
 		WORLD_TEST(test_faults_leave_all_or_nothing),
 	};
