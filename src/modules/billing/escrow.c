@@ -408,14 +408,28 @@ int escrow_has_taken(struct tx *tx, int64_t block, bool *ret_taken)
 	return r;
 }
 
+/* Whether there is anything to follow: mostly there is nothing, and who writes keeps others from it. */
+static int tx_waits(struct tx *tx, void *arg)
+{
+	struct following *following = arg;
+	struct indexer_log *logs;
+	size_t n;
+	int r = indexer_take(tx, consumer, &chain_contracts()->at[CONTRACT_ESCROW].address, NULL, 1,
+			     &logs, &n);
+
+	following->more = r == 0 && n > 0;
+	return r;
+}
+
 int escrow_follow(const struct context *context, struct arena *arena)
 {
 	struct following following = { .context = context };
-	int r;
+	int r = db_run(context->db, TX_READ, arena, tx_waits, &following);
 
-	do {
-		r = db_run(context->db, TX_WRITE, arena, tx_follow, &following);
+	while (r == 0 && following.more) {
 		arena_reset(arena);
-	} while (r == 0 && following.more);
+		r = db_run(context->db, TX_WRITE, arena, tx_follow, &following);
+	}
+	arena_reset(arena);
 	return r;
 }

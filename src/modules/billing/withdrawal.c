@@ -179,14 +179,27 @@ static int tx_look(struct tx *tx, void *arg)
 	return r;
 }
 
+/* Whether anybody waits for one: nothing is written while nobody does. */
+static int tx_waits(struct tx *tx, void *arg)
+{
+	struct look *look = arg;
+	struct withdrawal_row *list;
+	size_t n;
+	int r = store_withdrawals_asked(tx, look->after, 1, &list, &n);
+
+	look->more = r == 0 && n > 0;
+	return r;
+}
+
 int withdrawals_look(const struct context *context, struct arena *arena)
 {
 	struct look look = { .context = context };
-	int r;
+	int r = db_run(context->db, TX_READ, arena, tx_waits, &look);
 
-	do {
-		r = db_run(context->db, TX_WRITE, arena, tx_look, &look);
+	while (r == 0 && look.more) {
 		arena_reset(arena);
-	} while (r == 0 && look.more);
+		r = db_run(context->db, TX_WRITE, arena, tx_look, &look);
+	}
+	arena_reset(arena);
 	return r;
 }
