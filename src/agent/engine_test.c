@@ -91,8 +91,10 @@ static struct fixture *need_engine(void **state)
 	struct fixture *f = *state;
 
 	/* The suite names an engine; who runs this alone may have none. */
-	if (!getenv("KAISAR_TEST_ENGINE"))
+	if (!getenv("KAISAR_TEST_ENGINE")) {
+		print_message("skipped: KAISAR_TEST_ENGINE names no engine\n");
 		skip();
+	}
 	finish(f, engine_version(f->engine, on_reply, f, &f->call));
 	assert_int_equal(f->status, 200);
 	return f;

@@ -198,8 +198,10 @@ static struct fixture *begin(void **state, const char *script)
 	struct fixture *f = *state;
 
 	/* The suite names an engine; who runs this alone may have none. */
-	if (!getenv("KAISAR_TEST_ENGINE"))
+	if (!getenv("KAISAR_TEST_ENGINE")) {
+		print_message("skipped: KAISAR_TEST_ENGINE names no engine\n");
 		skip();
+	}
 	snprintf(f->script, sizeof(f->script), "%s", script);
 	start(f);
 	until(f, is_up);

@@ -196,8 +196,10 @@ static void strangers_get_no_answer(void **state _unused_)
 	int status;
 	pid_t child;
 
-	if (geteuid() != 0)
-		skip(); /* only root can become somebody else */
+	if (geteuid() != 0) {
+		print_message("skipped: only root can become somebody else\n");
+		skip();
+	}
 	assert_int_equal(chmod(folder, 0711), 0);
 	assert_int_equal(chmod(path, 0666), 0);
 	child = fork();

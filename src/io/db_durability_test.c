@@ -88,9 +88,10 @@ static void test_acknowledged_writes_survive_a_kill(void **state)
 	size_t n;
 	pid_t pid;
 
-	/* A store in memory ends with its process. */
-	if (store->kind == STORE_MEMORY)
+	if (store->kind == STORE_MEMORY) {
+		print_message("skipped: a store in memory ends with its process\n");
 		skip();
+	}
 	store_open(store, store->kind);
 	store_exec(store, "CREATE TABLE thing (id BIGINT PRIMARY KEY)");
 	db_close(store->db);
@@ -133,9 +134,10 @@ static void test_sqlite_syncs_each_commit(void **state)
 {
 	struct store *store = *state;
 
-	/* These settings are of SQLite in a file. */
-	if (store->kind != STORE_FILE)
+	if (store->kind != STORE_FILE) {
+		print_message("skipped: these settings are of SQLite in a file\n");
 		skip();
+	}
 	store_open(store, store->kind);
 	assert_int_equal(store_run(store, TX_WRITE, pragmas_fn, NULL), 0);
 	assert_int_equal(store_run(store, TX_READ, pragmas_fn, NULL), 0);

@@ -263,9 +263,10 @@ static void test_a_lost_batch_is_run_again(void **state)
 	atomic_int finished = 0;
 	struct job *jobs;
 
-	/* Only SQLite gathers many callers in one transaction. */
-	if (store->kind == STORE_POSTGRES)
+	if (store->kind == STORE_POSTGRES) {
+		print_message("skipped: only SQLite gathers many callers in one transaction\n");
 		skip();
+	}
 	jobs = jobs_new(store, &finished);
 	for (int i = 7; i < JOBS; i += 50)
 		jobs[i].before = "ROLLBACK";
@@ -333,9 +334,10 @@ static void test_a_full_queue_takes_nothing(void **state)
 	atomic_int finished = 0;
 	int taken = 0, r;
 
-	/* Only SQLite has a writer with a queue. */
-	if (store->kind == STORE_POSTGRES)
+	if (store->kind == STORE_POSTGRES) {
+		print_message("skipped: only SQLite has a writer with a queue\n");
 		skip();
+	}
 	atomic_store(&gate, false);
 	while ((r = db_submit(store->db, store->arena, gate_fn, count_done, &finished)) == 0)
 		taken++;
