@@ -13,13 +13,15 @@ CREATE TABLE checker_licences (
 CREATE INDEX checker_licences_by_owner ON checker_licences (owner, licence);
 CREATE INDEX checker_licences_by_machine ON checker_licences (machine, licence);
 
--- When a licence counted for a machine: from when its acceptance was known here to when its end was.
+-- When a licence counted for a machine, and whose it was: from when its acceptance was known here to when its end
+-- was. It ends where the licence changes hands.
 -- until_ms: 9223372036854775807 while it does.
 CREATE TABLE checker_stakes (
 	licence BIGINT NOT NULL REFERENCES checker_licences (licence),
 	from_ms BIGINT NOT NULL,
 	until_ms BIGINT NOT NULL CHECK (until_ms > from_ms),
 	machine BYTEA NOT NULL,
+	owner BYTEA NOT NULL,
 	PRIMARY KEY (licence, from_ms)
 );
 CREATE INDEX checker_stakes_by_end ON checker_stakes (until_ms);

@@ -40,7 +40,7 @@ const struct column worker_columns[] = {
 const struct column checker_columns[] = {
 	{ "id", COLUMN_ADDRESS, offsetof(struct epoch_checker, id) },
 	{ "owner", COLUMN_ADDRESS, offsetof(struct epoch_checker, owner) },
-	{ CHECKER(licences), .max = 1000000 },
+	{ CHECKER(licences_milli), .max = 1000000000 },
 	{ CHECKER(valid), .max = 1000000000 },
 	{ CHECKER(wrong), .max = 1000000000 },
 	{ "standing", COLUMN_BANNED, offsetof(struct epoch_checker, banned) },

@@ -16,8 +16,8 @@ static const char records[] =
 	"worker " A40 "2 " A40 "b 7200 0 1000 100 100 16 750 1000 64 ok\n"
 	"delegator " A40 "c 1\ndelegator " A40 "d 2\n"
 	"worker " A40 "3 " A40 "a 7200 7200 1000 100 100 16 750 1000 64 banned\n"
-	"checker " A40 "4 " A40 "a 2 450 50 ok\ndelegator " A40 "c 2\n"
-	"checker " A40 "5 " A40 "a 1 90 0 ok\nend\n";
+	"checker " A40 "4 " A40 "a 2000 450 50 ok\ndelegator " A40 "c 2000\n"
+	"checker " A40 "5 " A40 "a 1000 90 0 ok\nend\n";
 
 static void owners_and_delegators(void **state _unused_)
 {

@@ -155,7 +155,7 @@ static int checkers_pot(const struct epoch *epoch, struct pot *pot, struct arena
 		const struct epoch_checker *checker = &epoch->checkers[i];
 
 		if (!checker->banned)
-			weights[i] = score_checker(checker->valid, checker->licences,
+			weights[i] = score_checker(checker->valid, checker->licences_milli,
 						   score_error_ppm(checker->valid, checker->wrong));
 	}
 	r = pot_share(pot, weights, epoch->n_checkers, arena, ret_parts);

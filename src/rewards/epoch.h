@@ -52,14 +52,14 @@ struct epoch_worker {
 
 struct epoch_checker {
 	struct address id, owner;
-	uint64_t licences, valid, wrong;
+	uint64_t licences_milli, valid, wrong;
 	bool banned;
 	struct epoch_delegators delegators;
 };
 
 struct epoch_delegator {
 	struct address account;
-	struct tokens stake; /* licences, of a checker */
+	struct tokens stake; /* thousandths of licences, of a checker */
 };
 
 struct epoch {

@@ -17,10 +17,10 @@ const char epoch_example[] =
 	"worker 0x0000000000000000000000000000000000000003 "
 	"0x000000000000000000000000000000000000000a 7200 7200 1000 100 100 16 750 1000 64 banned\n"
 	"checker 0x0000000000000000000000000000000000000004 "
-	"0x000000000000000000000000000000000000000a 2 450 50 ok\n"
-	"delegator 0x000000000000000000000000000000000000000c 2\n"
+	"0x000000000000000000000000000000000000000a 2000 450 50 ok\n"
+	"delegator 0x000000000000000000000000000000000000000c 2000\n"
 	"checker 0x0000000000000000000000000000000000000005 "
-	"0x000000000000000000000000000000000000000b 1 90 0 ok\n"
+	"0x000000000000000000000000000000000000000b 1000 90 0 ok\n"
 	"end\n";
 
 const char epoch_example_payouts[] = "capacity 701 0\n"
@@ -103,7 +103,7 @@ static void fill_checkers(struct random *random, struct epoch_fixture *fixture)
 		fixture->checkers[i] = (struct epoch_checker){
 			.id = nth_address(i),
 			.owner = nth_address(i / 3),
-			.licences = below(random, 20),
+			.licences_milli = below(random, 20000),
 			.valid = below(random, 2000),
 			.wrong = below(random, 20),
 			.banned = below(random, 8) == 0,

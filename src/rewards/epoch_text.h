@@ -15,9 +15,9 @@
  *	  GPU_MILLI DISK_GB MEMORY_GB STANDING	checker ID OWNER REWARD FOR_OWNER
  *	delegator ACCOUNT STAKE			delegator ACCOUNT UNITS
  *	...					...
- *	checker ID OWNER LICENCES VALID		end
+ *	checker ID OWNER LICENCES_MILLI VALID	end
  *	  WRONG STANDING
- *	delegator ACCOUNT LICENCES
+ *	delegator ACCOUNT LICENCES_MILLI
  *	end
  *
  * (A record is one line.) A record's delegators follow it; workers come before checkers.

@@ -80,9 +80,9 @@ uint32_t score_error_ppm(uint64_t valid, uint64_t wrong)
 	return judged ? (uint32_t)((unsigned __int128)wrong * SCORE_PPM / judged) : 0;
 }
 
-struct u256 score_checker(uint64_t valid, uint64_t licences, uint32_t error_ppm)
+struct u256 score_checker(uint64_t valid, uint64_t licences_milli, uint32_t error_ppm)
 {
 	assert(error_ppm <= SCORE_PPM);
-	return u256_mul(u256_from((unsigned __int128)valid * licences),
+	return u256_mul(u256_from((unsigned __int128)valid * licences_milli),
 			u256_from(SCORE_PPM - error_ppm));
 }

@@ -37,5 +37,5 @@ enum { SCORE_PPM = 1000000 };
 /* floor(wrong / (valid + wrong)) in parts per million; 0 without any. */
 uint32_t score_error_ppm(uint64_t valid, uint64_t wrong);
 
-/* valid * licences * (1 - error rate), in millionths. */
-struct u256 score_checker(uint64_t valid, uint64_t licences, uint32_t error_ppm);
+/* valid * licences * (1 - error rate), in thousandths of millionths. */
+struct u256 score_checker(uint64_t valid, uint64_t licences_milli, uint32_t error_ppm);

@@ -66,7 +66,8 @@ static void stake_at_most_doubles(void **state _unused_)
 /* The document's: 50 valid, 10 % errors, 2 licences: 50 * 0.9 * 2 = 90. */
 static void checker_of_the_document(void **state _unused_)
 {
-	assert_true(u256_low(score_checker(50, 2, 100000)) == 90 * (unsigned __int128)SCORE_PPM);
+	assert_true(u256_low(score_checker(50, 2000, 100000)) ==
+		    90 * 1000 * (unsigned __int128)SCORE_PPM);
 	assert_int_equal(score_error_ppm(450, 50), 100000);
 	assert_int_equal(score_error_ppm(2, 1), 333333);
 	assert_int_equal(score_error_ppm(0, 3), SCORE_PPM);

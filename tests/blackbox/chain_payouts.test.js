@@ -96,8 +96,13 @@ function machine(epoch, id, owner, hours) {
   ]
 }
 
+// Its account owns the two licences that it has.
 function marks(epoch, id, account, valid) {
   return [
+    ...[1, 2].flatMap((licence) => [
+      ['checker_licences', { licence, owner: account, mint_id: dice.hex(32), unlocked_at: 0, machine: id, accepted: 1 }],
+      ['checker_stakes', { licence, from_ms: 1, until_ms: '9223372036854775807', machine: id, owner: account }],
+    ]),
     ['checkers', { checker: id, account, name: 'c', licences: 2, registered_at: 1, version: '', banned_until: 0, ban_reason: '' }],
     ...Array.from({ length: valid }, (_, i) => ['checker_marks', { checker: id, session: dice.hex(16), at: epoch.epoch * EPOCH_MS + 1 + i, mark: 1, planted: 0, cleared: 0 }]),
   ]
@@ -213,6 +218,9 @@ test('a pot with too little in it is a problem that names the units', async () =
   const said = await until('the problem', async () => /vested: the pot lacks/.test(await problem()) && await problem(), 60000)
   const [, units, contract] = said.match(/fund\(1, (\d+)\) of the distributor (0x[0-9a-fA-F]{40})/)
   const expected = await sums('vested', first)
+  // Who delegated the licences has the commission of it.
+  const records = (await network.person().raw('GET', `/v1/rewards/${first}/records`)).text
+  assert.match(records, new RegExp(`checker ${checker} ${holder} 2000 3 0 ok\ndelegator ${holder} 2000\n`))
   assert.equal(contract, distributor.address)
   assert.deepEqual([...expected], [[holder, 77n * TOKEN]])
   assert.equal(BigInt(units), 77n * TOKEN)

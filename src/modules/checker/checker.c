@@ -322,27 +322,53 @@ int checker_cleared(const struct context *context, struct tx *tx, const struct a
 	return r != 0 ? r : tell_checker(context, tx, &row, session, "cleared");
 }
 
-/* Both are by checker. */
+static int64_t mean_milli(int64_t licence_ms, int64_t time_ms)
+{
+	return (int64_t)((__int128)1000 * licence_ms / time_ms);
+}
+
+/* The checker's stakes are the first @n of @stakes. */
+static void weigh_one(const struct checker_stake *stakes, size_t n, int64_t time_ms,
+		      struct checker_delegator *delegators, struct checker_work *row)
+{
+	int64_t sum_ms = 0;
+
+	row->delegators = delegators;
+	row->n_delegators = 0;
+	for (size_t i = 0; i < n; i++) {
+		int64_t milli = mean_milli(stakes[i].licence_ms, time_ms);
+
+		sum_ms += stakes[i].licence_ms;
+		if (milli > 0)
+			delegators[row->n_delegators++] = (struct checker_delegator){
+				stakes[i].owner, milli
+			};
+	}
+	row->licences_milli = mean_milli(sum_ms, time_ms);
+}
+
 void checker_weigh(const struct checker_stake *stakes, size_t n_stakes, int64_t time_ms,
-		   struct checker_work *rows, size_t n)
+		   struct checker_delegator *delegators, struct checker_work *rows, size_t n)
 {
 	size_t at = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		int64_t sum_ms = 0;
+		size_t first;
 
 		while (at < n_stakes &&
 		       memcmp(&stakes[at].checker, &rows[i].checker, sizeof(rows[i].checker)) < 0)
 			at++;
-		for (; at < n_stakes && address_equal(&stakes[at].checker, &rows[i].checker); at++)
-			sum_ms += stakes[at].licence_ms;
-		rows[i].licences = (sum_ms + time_ms - 1) / time_ms;
+		for (first = at;
+		     at < n_stakes && address_equal(&stakes[at].checker, &rows[i].checker);)
+			at++;
+		weigh_one(stakes + first, at - first, time_ms, delegators + first, &rows[i]);
 	}
 }
 
 int checker_worked(struct tx *tx, int64_t from_ms, int64_t until_ms, struct checker_work **ret_rows,
 		   size_t *ret_n)
 {
+	struct checker_delegator *delegators;
 	struct checker_stake *stakes;
 	size_t n_stakes;
 	int r = checker_store_worked(tx, from_ms, until_ms, ret_rows, ret_n);
@@ -350,9 +376,13 @@ int checker_worked(struct tx *tx, int64_t from_ms, int64_t until_ms, struct chec
 	if (r != 0 || !chain_enabled())
 		return r;
 	r = licence_store_stakes(tx, from_ms, until_ms, &stakes, &n_stakes);
-	if (r == 0)
-		checker_weigh(stakes, n_stakes, until_ms - from_ms, *ret_rows, *ret_n);
-	return r;
+	if (r != 0)
+		return r;
+	delegators = arena_array(tx_arena(tx), n_stakes + 1, sizeof(*delegators));
+	if (!delegators)
+		return -ENOMEM;
+	checker_weigh(stakes, n_stakes, until_ms - from_ms, delegators, *ret_rows, *ret_n);
+	return 0;
 }
 
 /* ---- licences ---- */

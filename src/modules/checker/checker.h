@@ -78,12 +78,21 @@ _must_check_ int checker_marked(const struct context *context, struct tx *tx,
 _must_check_ int checker_cleared(const struct context *context, struct tx *tx,
 				 const struct address *checker, const uint8_t session[static 16]);
 
-/* For an epoch's records: what was done from @from_ms on and before @until_ms. By address. */
+/* Whose licences count for a checker: thousandths, as below. */
+struct checker_delegator {
+	struct address owner;
+	int64_t licences_milli; /* at least 1 */
+};
+
+/* For an epoch's records: what was done from @from_ms on and before @until_ms. By address, delegators by owner. */
 struct checker_work {
 	struct address checker;
 	struct account_id account;
 	int64_t valid, wrong;
-	int64_t licences; /* with a chain: the mean of those that counted over the time, rounded up */
+	/* With a chain: the mean of those that counted over the time, of all and of each owner, rounded down. */
+	int64_t licences_milli;
+	struct checker_delegator *delegators;
+	size_t n_delegators; /* without a chain: 0 */
 	bool banned; /* at the end of the time */
 };
 _must_check_ int checker_worked(struct tx *tx, int64_t from_ms, int64_t until_ms,

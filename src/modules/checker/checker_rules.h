@@ -35,10 +35,11 @@ void checker_no_licence(const struct checker_row *row, char ret_why[static CHECK
 /* Its licences changed: it is told when the transaction is over. */
 _must_check_ int checker_tell(struct tx *tx, const struct address *checker);
 
-/* Each row's licences: the mean over @time_ms, rounded up. Both are by checker. */
+/* Each row's licences and delegators: means over @time_ms. Both are by checker; @delegators has room for @n_stakes,
+ * and rows keep it. */
 struct checker_stake;
 void checker_weigh(const struct checker_stake *stakes, size_t n_stakes, int64_t time_ms,
-		   struct checker_work *rows, size_t n);
+		   struct checker_delegator *delegators, struct checker_work *rows, size_t n);
 
 /* Something became of a licence that was delegated to @machine: its row is written anew, and its account told. Nothing
  * where no checker is registered with it. */

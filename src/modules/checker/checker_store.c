@@ -233,7 +233,7 @@ static int read_work(const struct sql_rows *rows, size_t i, void *ret_item)
 
 	work->valid = rows_int(rows, i, "valid");
 	work->wrong = rows_int(rows, i, "wrong");
-	work->licences = rows_int(rows, i, "licences");
+	work->licences_milli = 1000 * rows_int(rows, i, "licences");
 	work->banned = rows_int(rows, i, "banned") != 0;
 	return r == 0 ? rows_bytes(rows, i, "account", &work->account, sizeof(work->account)) : r;
 }

@@ -81,10 +81,10 @@ int licence_store_counts(struct tx *tx, const struct licence_row *row, int64_t f
 {
 	return no_conflict(
 		tx_exec(tx,
-			"INSERT INTO checker_stakes (licence, from_ms, until_ms, machine)"
-			" VALUES ($1, $2, $3, $4)",
+			"INSERT INTO checker_stakes (licence, from_ms, until_ms, machine, owner)"
+			" VALUES ($1, $2, $3, $4, $5)",
 			SQL_PARAMS(sql_int(row->licence), sql_int(from_ms), sql_int(INT64_MAX),
-				   sql_address(&row->machine)),
+				   sql_address(&row->machine), sql_address(&row->owner)),
 			NULL));
 }
 
@@ -144,7 +144,7 @@ static int read_stake(const struct sql_rows *rows, size_t i, void *ret_item)
 	int r = rows_bytes(rows, i, "machine", &stake->checker, sizeof(stake->checker));
 
 	stake->licence_ms = rows_int(rows, i, "ms");
-	return r;
+	return r == 0 ? rows_bytes(rows, i, "owner", &stake->owner, sizeof(stake->owner)) : r;
 }
 
 static const struct row_reader stake_reader = { sizeof(struct checker_stake), read_stake };
@@ -153,10 +153,10 @@ int licence_store_stakes(struct tx *tx, int64_t from_ms, int64_t until_ms,
 			 struct checker_stake **ret_rows, size_t *ret_n)
 {
 	return tx_select(tx,
-			 "SELECT machine, sum((CASE WHEN until_ms < $2 THEN until_ms"
+			 "SELECT machine, owner, sum((CASE WHEN until_ms < $2 THEN until_ms"
 			 " ELSE $2 END) - (CASE WHEN from_ms > $1 THEN from_ms ELSE $1 END)) AS ms"
 			 " FROM checker_stakes WHERE from_ms < $2 AND until_ms > $1"
-			 " GROUP BY machine ORDER BY machine",
+			 " GROUP BY machine, owner ORDER BY machine, owner",
 			 SQL_PARAMS(sql_int(from_ms), sql_int(until_ms)), &stake_reader, ret_rows,
 			 ret_n);
 }

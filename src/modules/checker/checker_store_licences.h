@@ -48,9 +48,9 @@ _must_check_ int licence_store_owned(struct tx *tx, const struct licence_page *p
 _must_check_ int licence_store_delegated(struct tx *tx, const struct licence_page *page,
 					 struct licence_row **ret_rows, size_t *ret_n);
 
-/* How long licences counted for each machine, summed over the licences; by machine. */
+/* How long an owner's licences counted for a machine, summed over the licences; by machine, then owner. */
 struct checker_stake {
-	struct address checker;
+	struct address checker, owner;
 	int64_t licence_ms;
 };
 _must_check_ int licence_store_stakes(struct tx *tx, int64_t from_ms, int64_t until_ms,

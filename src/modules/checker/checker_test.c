@@ -188,7 +188,8 @@ static void test_worked(void **state)
 	assert_int_equal(worked.n, 1);
 	assert_int_equal(worked.work.valid, 2);
 	assert_int_equal(worked.work.wrong, 1);
-	assert_int_equal(worked.work.licences, 3);
+	assert_int_equal(worked.work.licences_milli, 3000);
+	assert_int_equal(worked.work.n_delegators, 0);
 	assert_false(worked.work.banned);
 }
 
@@ -285,18 +286,29 @@ static void test_licences(void **state)
 
 static void test_weigh(void **state)
 {
-	const struct checker_stake stakes[] = { { account(1).address, 5000 },
-						{ account(2).address, 20001 },
-						{ account(4).address, 1 } };
-	struct checker_work rows[] = { { .checker = account(2).address, .licences = 9 },
-				       { .checker = account(3).address, .licences = 9 },
+	const struct checker_stake stakes[] = { { account(1).address, account(7).address, 50000 },
+						{ account(2).address, account(7).address, 200009 },
+						{ account(2).address, account(8).address, 150009 },
+						{ account(4).address, account(7).address, 99 } };
+	struct checker_work rows[] = { { .checker = account(2).address, .licences_milli = 9 },
+				       { .checker = account(3).address, .licences_milli = 9 },
 				       { .checker = account(4).address } };
+	struct checker_delegator delegators[4];
 
 	(void)state;
-	checker_weigh(stakes, 3, 10000, rows, 3);
-	assert_int_equal(rows[0].licences, 3);
-	assert_int_equal(rows[1].licences, 0);
-	assert_int_equal(rows[2].licences, 1);
+	checker_weigh(stakes, 4, 100000, delegators, rows, 3);
+	/* Of 3.50018: whole thousandths, of each owner and of all. */
+	assert_int_equal(rows[0].licences_milli, 3500);
+	assert_int_equal(rows[0].n_delegators, 2);
+	assert_true(address_equal(&rows[0].delegators[0].owner, &stakes[1].owner));
+	assert_int_equal(rows[0].delegators[0].licences_milli, 2000);
+	assert_true(address_equal(&rows[0].delegators[1].owner, &stakes[2].owner));
+	assert_int_equal(rows[0].delegators[1].licences_milli, 1500);
+	assert_int_equal(rows[1].licences_milli, 0);
+	assert_int_equal(rows[1].n_delegators, 0);
+	/* Lent for a moment, it is next to nothing. */
+	assert_int_equal(rows[2].licences_milli, 0);
+	assert_int_equal(rows[2].n_delegators, 0);
 }
 
 static int setup(void **state)

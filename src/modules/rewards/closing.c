@@ -135,20 +135,26 @@ static int tx_machines(struct tx *tx, void *arg)
 static int tx_checkers(struct tx *tx, void *arg)
 {
 	struct closing *closing = arg;
+	struct epoch *epoch = &closing->epoch;
 	struct checker_work *work;
-	size_t n;
+	size_t n, delegators = 0;
 	int r;
 
 	r = checker_worked(tx, closing->was.from_ms, closing->was.until_ms, &work, &n);
 	if (r != 0)
 		return r;
 	n = size_min(n, EPOCH_CHECKERS_MAX);
-	closing->epoch.checkers = arena_array(tx_arena(tx), n + 1, sizeof(struct epoch_checker));
-	if (!closing->epoch.checkers)
-		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
-		record_checker(&work[i], &closing->epoch.checkers[i]);
-	closing->epoch.n_checkers = n;
+		delegators += work[i].n_delegators;
+	delegators = size_min(delegators, EPOCH_DELEGATORS_MAX);
+	epoch->checkers = arena_array(tx_arena(tx), n + 1, sizeof(*epoch->checkers));
+	epoch->delegators = arena_array(tx_arena(tx), delegators + 1, sizeof(*epoch->delegators));
+	if (!epoch->checkers || !epoch->delegators)
+		return -ENOMEM;
+	epoch->n_delegators = 0;
+	for (size_t i = 0; i < n; i++)
+		record_checker(&work[i], epoch, &epoch->checkers[i]);
+	epoch->n_checkers = n;
 	return 0;
 }
 

@@ -140,15 +140,24 @@ int record_worker(const struct context *context, struct tx *tx, const struct epo
 
 /* ---- checkers ---- */
 
-void record_checker(const struct checker_work *work, struct epoch_checker *ret_record)
+void record_checker(const struct checker_work *work, struct epoch *epoch,
+		    struct epoch_checker *ret_record)
 {
+	size_t n = size_min(work->n_delegators, EPOCH_DELEGATORS_MAX - epoch->n_delegators);
+
 	*ret_record = (struct epoch_checker){
 		.id = work->checker,
 		.owner = work->account.address,
-		.licences = at_least_0(work->licences),
+		.licences_milli = at_least_0(work->licences_milli),
 		.valid = at_least_0(work->valid),
 		.wrong = at_least_0(work->wrong),
 		.banned = work->banned,
+		.delegators = { (uint32_t)epoch->n_delegators, (uint32_t)n },
 	};
 	clamp(checker_columns, ret_record);
+	for (size_t i = 0; i < n; i++)
+		epoch->delegators[epoch->n_delegators++] = (struct epoch_delegator){
+			.account = work->delegators[i].owner,
+			.stake = { at_least_0(work->delegators[i].licences_milli) },
+		};
 }

@@ -18,4 +18,6 @@ _must_check_ int record_worker(const struct context *context, struct tx *tx,
 			       const struct epoch_row *epoch, const struct worker_machine *machine,
 			       struct epoch_worker *ret_record, struct reward_jobtime *ret_jobtime);
 
-void record_checker(const struct checker_work *work, struct epoch_checker *ret_record);
+/* The record's delegators are put behind those of @epoch, whose array has room for them: EPOCH_DELEGATORS_MAX in all. */
+void record_checker(const struct checker_work *work, struct epoch *epoch,
+		    struct epoch_checker *ret_record);

@@ -128,10 +128,10 @@ static void test_what_counts(void **state)
 								  "04") " 0 0 0 0 0 0 0 0 0 ok\n"
 									"checker " ID("02", "07") " " ID(
 										"aa",
-										"07") " 2 9 1 ok\n"
+										"07") " 2000 9 1 ok\n"
 										      "checker " ID("02", "08") " " ID(
 											      "aa",
-											      "08") " 2 9 0 banned\nend\n");
+											      "08") " 2000 9 0 banned\nend\n");
 	free(records);
 	paid = paid_to(world, 1);
 	assert_int_equal(paid.n, 1);

@@ -63,9 +63,9 @@ export function recompute(text) {
     (banned ? 0n : seconds * (terms.max_stake + (stake < terms.max_stake ? stake : terms.max_stake)) * machine(figures))
   const capacity = pot(capacityTotal, workers.map((w) => score(w, w.figures[0])))
   const delivery = pot(deliveryTotal, workers.map((w) => score(w, w.figures[1] * WEIGHT.jobtime)))
-  const checking = pot(terms.checker_total, checkers.map(({ figures: [licences, valid, wrong], banned }) => {
+  const checking = pot(terms.checker_total, checkers.map(({ figures: [licencesMilli, valid, wrong], banned }) => {
     const errorPpm = valid + wrong > 0n ? (wrong * 1000000n) / (valid + wrong) : 0n
-    return banned ? 0n : valid * licences * (1000000n - errorPpm)
+    return banned ? 0n : valid * licencesMilli * (1000000n - errorPpm)
   }))
   return [
     'kaisar epoch payouts 1', `epoch ${terms.epoch}`, `records ${keccak256(Buffer.from(text)).slice(2)}`,
