@@ -103,6 +103,7 @@ static int keep(struct state *state, const char *folder, struct client *client,
 	const char *name = json_string_value(json_object_get(checker, "name"));
 	const char *address = json_string_value(json_object_get(checker, "checker"));
 	const char *status = json_string_value(json_object_get(checker, "status"));
+	const char *why = json_string_value(json_object_get(checker, "why"));
 	struct state_config config = { .node = STATE_CHECKER, .network = place->network };
 	int r;
 
@@ -114,11 +115,8 @@ static int keep(struct state *state, const char *folder, struct client *client,
 	printf("%s\n", address ? address : "");
 	fprintf(stderr, "registered as %s, %s; start with: kaisar checker run --state %s\n",
 		config.name, status ? status : "", folder);
-	if (status && address && strcmp(status, "pending") == 0)
-		fprintf(stderr,
-			"it gets tasks once an operator has licensed it: kaisar admin licence %s "
-			"1\n",
-			address);
+	if (why && *why)
+		fprintf(stderr, "no tasks yet: %s\n", why);
 	return 0;
 }
 
