@@ -128,7 +128,8 @@ static void test_what_counts(void **state)
 								  "04") " 0 0 0 0 0 0 0 0 0 ok\n"
 									"checker " ID("02", "07") " " ID(
 										"aa",
-										"07") " 2000 9 1 ok\n"
+										"07") " 2000 9 1 "
+										      "ok\n"
 										      "checker " ID("02", "08") " " ID(
 											      "aa",
 											      "08") " 2000 9 0 banned\nend\n");
