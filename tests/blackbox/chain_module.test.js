@@ -19,7 +19,7 @@ let dir, chain, liar, addresses, anchor, signer, network
 
 before(async () => {
   dir = await mkdtemp('/tmp/kaisar-chain-')
-  chain = await Chain.start()
+  chain = await Chain.start({ finalAfter: 4 })
   addresses = await deployContracts(chain, dir)
   anchor = JSON.parse(await readFile(addresses, 'utf8')).contracts.Anchor.address
   signer = await Signer.start(chain, addresses, join(dir, 'signer'))
