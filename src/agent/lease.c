@@ -1,6 +1,7 @@
 #include "agent/lease.h"
 
 #include "base/log.h"
+#include "base/text.h"
 
 /* ---- beginnings and ends ---- */
 
@@ -79,25 +80,13 @@ static void record_usage(struct lease *lease)
 	lease->host->on_usage(lease->host->arg, lease);
 }
 
-/* Cut between characters: half of one would be refused on the wire and on disk. */
-static void set_detail(struct lease *lease, const char *detail)
-{
-	size_t len = strnlen(detail, sizeof(lease->detail));
-
-	if (len == sizeof(lease->detail))
-		for (len--; len > 0 && ((unsigned char)detail[len] & 0xc0) == 0x80;)
-			len--;
-	memcpy(lease->detail, detail, len);
-	lease->detail[len] = 0;
-}
-
 void lease_end(struct lease *lease, Wire__Phase phase, const char *reason, const char *detail)
 {
 	if (lease_ended(lease))
 		return;
 	lease->phase = phase;
 	snprintf(lease->reason, sizeof(lease->reason), "%s", reason);
-	set_detail(lease, detail);
+	text_copy(lease->detail, sizeof(lease->detail), detail);
 	if (lease->ended_at_ms == 0)
 		lease->ended_at_ms = clock_now_ms(lease->host->clock);
 	log_info("lease.ended", log_text("lease", lease->name), log_text("reason", reason),

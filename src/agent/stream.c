@@ -1,6 +1,7 @@
 #include "agent/stream.h"
 
 #include "base/log.h"
+#include "base/text.h"
 #include "io/loop.h"
 
 struct streams {
@@ -128,10 +129,8 @@ static void tell_close(struct streams *streams, uint64_t id, const char *reason,
 	char text[WIRE_TEXT_MAX / 4];
 	int r;
 
-	/* The engine's words are cut to what fits; a cut character would be refused. */
-	snprintf(text, sizeof(text), "%s", reason);
-	for (size_t len = strlen(text); len == sizeof(text) - 1 && len > 0 && text[len - 1] & 0x80;)
-		text[--len] = 0;
+	/* The engine's words. */
+	text_copy(text, sizeof(text), reason);
 	close.stream = id;
 	close.reason = text;
 	close.exit_code = exit_code;

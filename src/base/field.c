@@ -5,6 +5,7 @@
 
 #include "base/codec.h"
 #include "base/id.h"
+#include "base/text.h"
 
 enum { PAIR_NAME_MAX = 128, QUERY_FIELDS_MAX = 32 };
 
@@ -18,27 +19,9 @@ struct path {
 	char text[sizeof(((struct field_error *)0)->field)];
 };
 
-/* Names come from outside and may have been cut to fit: half a character at the end would make of
- * the error what is not UTF-8, and cannot be shown. */
-static void drop_half_character(char *text)
-{
-	size_t len = strlen(text), back = 0, whole;
-	unsigned char first;
-
-	while (back < len && back < 3 && ((unsigned char)text[len - back - 1] & 0xc0) == 0x80)
-		back++;
-	if (back == len)
-		return;
-	first = (unsigned char)text[len - back - 1];
-	whole = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : first >= 0xc0 ? 1 : 0;
-	if (back < whole)
-		text[len - back - 1] = 0;
-}
-
 void field_error_set(struct field_error *error, const char *field, const char *rule)
 {
-	snprintf(error->field, sizeof(error->field), "%s", field);
-	drop_half_character(error->field);
+	text_copy(error->field, sizeof(error->field), field);
 	snprintf(error->rule, sizeof(error->rule), "%s", rule);
 }
 
@@ -48,7 +31,7 @@ _printf_(3, 4) static int refuse(struct decoder *d, const struct path *path, con
 	va_list args;
 
 	snprintf(d->error->field, sizeof(d->error->field), "%s", path->text);
-	drop_half_character(d->error->field);
+	text_trim(d->error->field);
 	va_start(args, format);
 	vsnprintf(d->error->rule, sizeof(d->error->rule), format, args);
 	va_end(args);
@@ -459,7 +442,7 @@ static int refuse_unknown(struct decoder *d, const struct path *path, const json
 		if (f->name)
 			continue;
 		at = path_below(path, name);
-		return refuse(d, &at, "is not a field of this request");
+		return refuse(d, &at, "is not a field that is known here");
 	}
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include "base/codec.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "io/loop.h"
 #include "io/ws_client.h"
 #include "link/link.h"
@@ -38,7 +39,7 @@ static void conclude(struct probe *probe, const char *detail)
 	if (probe->over)
 		return;
 	probe->over = true;
-	snprintf(probe->detail, sizeof(probe->detail), "%s", detail);
+	text_copy(probe->detail, sizeof(probe->detail), detail);
 	probe->result.detail = probe->detail;
 	probe->result.answer_ms = (uint32_t)(clock_mono_ms(probe->config.clock) - probe->began_ms);
 	ws_client_close(probe->client, 1000);

@@ -21,7 +21,7 @@ struct test_server {
 void test_server_start(struct test_server *test, struct http_server_config *config);
 void test_server_stop(struct test_server *test);
 
-/* A connected blocking socket with a receive time-out of five seconds. */
+/* A connected blocking socket with a receive time-out of half a minute. */
 int test_connect(uint16_t port);
 void test_send(int fd, const void *bytes, size_t len);
 void test_send_text(int fd, const char *text);

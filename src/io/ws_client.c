@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <uv.h>
 
+#include "base/text.h"
 #include "io/http_write.h"
 #include "io/loop_owned.h"
 #include "io/ws_handshake.h"
@@ -78,7 +79,7 @@ static void end(struct ws_client *client, uint16_t code, const char *detail)
 		return;
 	loop_disown(&client->owned);
 	client->code = code;
-	snprintf(client->detail, sizeof(client->detail), "%s", detail);
+	text_copy(client->detail, sizeof(client->detail), detail);
 	ws_transport_abandon(client->transport);
 	if (client->phase == OPEN)
 		ws_stream_deafen(&client->stream);

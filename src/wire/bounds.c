@@ -1,5 +1,6 @@
 #include "wire/bounds.h"
 
+#include "base/text.h"
 #include "wire/spans.h"
 
 struct bound {
@@ -76,34 +77,6 @@ static const struct bound *bound_find(const ProtobufCMessageDescriptor *message,
 	return NULL;
 }
 
-/* The length of the UTF-8 sequence at @s (RFC 3629: shortest form, no surrogates, at most
- * U+10FFFF), 0 if there is none. A NUL ends the text, so it is never run past. */
-static size_t utf8_sequence(const uint8_t *s)
-{
-	uint8_t low = 0x80, high = 0xbf;
-	size_t len;
-
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] < 0xc2 || s[0] > 0xf4)
-		return 0;
-	len = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-	if (s[0] == 0xe0)
-		low = 0xa0;
-	if (s[0] == 0xed)
-		high = 0x9f;
-	if (s[0] == 0xf0)
-		low = 0x90;
-	if (s[0] == 0xf4)
-		high = 0x8f;
-	if (s[1] < low || s[1] > high)
-		return 0;
-	for (size_t i = 2; i < len; i++)
-		if (s[i] < 0x80 || s[i] > 0xbf)
-			return 0;
-	return len;
-}
-
 static bool text_holds(const struct bound *bound, const char *text)
 {
 	size_t min = bound ? bound->min : 0;
@@ -113,7 +86,7 @@ static bool text_holds(const struct bound *bound, const char *text)
 	if (len < min || len > max)
 		return false;
 	for (size_t i = 0; i < len; i += step) {
-		step = utf8_sequence((const uint8_t *)text + i);
+		step = text_character(text + i, len - i);
 		if (step == 0)
 			return false;
 	}

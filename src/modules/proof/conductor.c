@@ -1,5 +1,6 @@
 #include "modules/proof/conductor_state.h"
 
+#include "base/text.h"
 #include "popw/summons.h"
 
 enum { ARENA_BYTES = 8 << 20 /* two transcripts, and what one is made of */ };
@@ -29,7 +30,7 @@ static void end_because(struct conductor *conductor, enum proof_end end, const c
 	conductor->end.end = end;
 	conductor->end.phase = step_words[conductor->step];
 	if (detail)
-		snprintf(conductor->end.detail, sizeof(conductor->end.detail), "%s", detail);
+		text_copy(conductor->end.detail, sizeof(conductor->end.detail), detail);
 	if (end == END_JUDGED || proof_end_blame(end) == BLAME_PANEL)
 		conductor->end.silent = conductor->asked & ~conductor->given;
 	/* Who committed to no result gave none, either. */

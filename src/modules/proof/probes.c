@@ -4,6 +4,7 @@
 
 #include "api/settings.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "modules/iam/iam.h"
 #include "modules/logging/logging.h"
 #include "modules/proof/plan.h"
@@ -78,6 +79,7 @@ static int stand(const struct context *context, struct tx *tx, const struct prob
 						 standing.failures);
 		snprintf(reason, sizeof(reason), "a test container did not answer: %s",
 			 row->detail);
+		text_trim(reason);
 		standing.reason = reason;
 	}
 	return worker_standing_set(context, tx, row->machine, WORKER_DEVICE_HOST, "", &standing);
@@ -245,7 +247,7 @@ static int tx_live(struct tx *tx, void *arg)
 	return r;
 }
 
-/* @ret_rows: [PROBES_LIVE_MAX]; the texts of those that go on are empty. */
+/* One that cannot be stepped holds up no other. @ret_rows: [PROBES_LIVE_MAX]; the texts of those that go on are empty. */
 static int step_all(const struct context *context, struct arena *arena,
 		    struct probe_row rows[static PROBES_LIVE_MAX], size_t *ret_n)
 {
@@ -253,16 +255,23 @@ static int step_all(const struct context *context, struct arena *arena,
 	size_t n = 0;
 	int r = db_run(context->db, TX_READ, arena, tx_live, &list);
 
-	while (r == 0 && n < PROBES_LIVE_MAX && rows[n].started_ms) {
-		struct step step = { .context = context, .row = rows[n++] };
+	if (r != 0)
+		return r > 0 ? -EIO : r;
+	for (; n < PROBES_LIVE_MAX && rows[n].started_ms; n++) {
+		struct step step = { .context = context, .row = rows[n] };
+		char id[ID_TEXT_SIZE];
 
 		arena_reset(arena);
 		r = db_run(context->db, TX_WRITE, arena, tx_step, &step);
-		if (r == 0 && step.ask)
+		probe_id_text(&rows[n].id, id);
+		if (r != 0)
+			log_error("proof.probe", log_text("probe", id),
+				  log_fault(r > 0 ? -EIO : r));
+		else if (step.ask)
 			ask_all(&step, arena);
 	}
 	*ret_n = n;
-	return r > 0 ? -EIO : r;
+	return 0;
 }
 
 /* ---- answers ---- */
@@ -283,7 +292,7 @@ void probes_on_checker(const struct address *checker, const Wire__ToServer *mess
 				       .gpus = result->gpus,
 				       .answer_ms = result->answer_ms };
 		memcpy(said->probe.bytes, result->probe.data, sizeof(said->probe.bytes));
-		snprintf(said->detail, sizeof(said->detail), "%s", result->detail);
+		text_copy(said->detail, sizeof(said->detail), result->detail);
 	}
 	pthread_mutex_unlock(&all.mutex);
 	job_wake(all.context, "proof_probes");

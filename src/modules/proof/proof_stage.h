@@ -19,6 +19,9 @@ enum { CHECKERS = 4, CROWD_MAX = 12 };
 
 enum manner { HONEST, LYING, MUTE /* never answers */ };
 
+/* What a machine that refuses says again and again. */
+#define STAGE_DETAIL "\xc3\xa9" /* e with an accent: two bytes */
+
 struct stage {
 	struct store store;
 	struct settings settings;

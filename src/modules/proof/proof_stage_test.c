@@ -290,10 +290,13 @@ static void refuse(const struct letter *letter)
 {
 	Wire__ToServer message = WIRE__TO_SERVER__INIT;
 	Wire__ProofEnd end = WIRE__PROOF_END__INIT;
+	char detail[WIRE_TEXT_MAX + 1] = { 0 };
 
+	for (size_t i = 0; i < WIRE_TEXT_MAX; i += strlen(STAGE_DETAIL))
+		memcpy(detail + i, STAGE_DETAIL, strlen(STAGE_DETAIL));
 	end.session = data_of(letter->session.bytes, 16);
 	end.reason = (char *)(uintptr_t)stage->refusal;
-	end.detail = (char *)(uintptr_t) "no such card";
+	end.detail = detail;
 	message.body_case = WIRE__TO_SERVER__BODY_PROOF_END;
 	message.proof_end = &end;
 	workers.on_message(workers.arg, stage->machine, &message);

@@ -191,7 +191,9 @@ static void test_a_refusal_has_its_word(void **state)
 	stage_until(stage, 1);
 	n = stage_proofs(stage, &rows);
 	assert_string_equal(rows[n - 1].reason, "no_device");
-	assert_string_equal(rows[n - 1].detail, "no such card");
+	/* As long as the wire allows; what is kept of it is whole characters. */
+	assert_memory_equal(rows[n - 1].detail, STAGE_DETAIL, strlen(STAGE_DETAIL));
+	assert_int_equal(strlen(rows[n - 1].detail) % strlen(STAGE_DETAIL), 0);
 	assert_int_equal(stage_standing(stage, WORKER_DEVICE_HOST).state, WORKER_FAILED);
 	for (size_t i = 0; i < CHECKERS; i++)
 		assert_int_equal(stage->marks[i][CHECKER_SILENT], 0);

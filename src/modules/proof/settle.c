@@ -3,6 +3,7 @@
 #include "api/settings.h"
 #include "base/keccak.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "modules/billing/billing.h"
 #include "modules/chain/chain.h"
 #include "modules/logging/logging.h"
@@ -174,6 +175,7 @@ static void why(const struct settling *s, char ret_text[static REASON_SIZE])
 			 verdict->measured.walk_kbps, class_name(verdict->earned));
 	else
 		ret_text[0] = '\0';
+	text_trim(ret_text);
 }
 
 static int64_t fill_kbps(const struct settling *s)

@@ -1,33 +1,8 @@
 #include "modules/service/stream_text.h"
 
+#include "base/text.h"
+
 static const char replacement[] = "\xef\xbf\xbd";
-
-/* Bytes of the well-formed UTF-8 sequence at @at (Unicode 15, table 3-7); 0 if there is none. */
-static size_t sequence_len(const uint8_t *at, size_t left)
-{
-	uint8_t low = 0x80, high = 0xbf;
-	size_t len;
-
-	if (at[0] < 0x80)
-		return 1;
-	if (at[0] < 0xc2 || at[0] > 0xf4)
-		return 0;
-	len = at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
-	if (at[0] == 0xe0)
-		low = 0xa0;
-	else if (at[0] == 0xed)
-		high = 0x9f;
-	else if (at[0] == 0xf0)
-		low = 0x90;
-	else if (at[0] == 0xf4)
-		high = 0x8f;
-	if (left < len || at[1] < low || at[1] > high)
-		return 0;
-	for (size_t i = 2; i < len; i++)
-		if ((at[i] & 0xc0) != 0x80)
-			return 0;
-	return len;
-}
 
 /* NULL without memory. */
 static json_t *clean_string(const uint8_t *bytes, size_t len)
@@ -38,7 +13,7 @@ static json_t *clean_string(const uint8_t *bytes, size_t len)
 	if (!clean)
 		return NULL;
 	for (size_t i = 0; i < len;) {
-		size_t n = sequence_len(bytes + i, len - i);
+		size_t n = text_character((const char *)bytes + i, len - i);
 
 		if (n > 0)
 			memcpy(clean + used, bytes + i, n);
