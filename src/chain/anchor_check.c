@@ -178,6 +178,19 @@ static int ask_latest(struct checking *c, struct anchor_latest *ret_latest)
 	return 0;
 }
 
+int anchor_latest_of(struct rpc *rpc, size_t endpoint, const struct anchor_place *place,
+		     const struct address *publisher, struct arena *arena,
+		     struct anchor_latest *ret_latest, const char **ret_why)
+{
+	const struct anchor_claim claim = { .place = *place, .publisher = *publisher };
+	struct checking c = { .rpc = rpc, .endpoint = endpoint, .claim = &claim, .arena = arena };
+	int r = ask_latest(&c, ret_latest);
+
+	if (r > 0)
+		*ret_why = c.why;
+	return r;
+}
+
 /* What the contract holds binds every root: to have another one, or none, is to have another head. */
 static int follow(struct checking *c, const struct anchor_latest *latest)
 {

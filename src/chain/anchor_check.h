@@ -36,6 +36,13 @@ enum anchor_check_outcome {
 	ANCHOR_CHECK_E_UNKNOWN, /* an endpoint does not say */
 };
 
+/* The last of @publisher's roots that is final, as endpoint @endpoint of @rpc has it. Outcome with @ret_why, in @arena:
+ * ANCHOR_CHECK_E_UNKNOWN. -ENOMEM. */
+_must_check_ int anchor_latest_of(struct rpc *rpc, size_t endpoint,
+				  const struct anchor_place *place, const struct address *publisher,
+				  struct arena *arena, struct anchor_latest *ret_latest,
+				  const char **ret_why);
+
 /* Every endpoint of @rpc must bear it out. Outcomes with @ret_why, in @arena. -ENOMEM. */
 _must_check_ int anchor_check(struct rpc *rpc, const struct anchor_claim *claim,
 			      struct arena *arena, struct anchor_found *ret_found,

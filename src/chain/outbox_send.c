@@ -193,13 +193,22 @@ static int refuse(struct turn *turn, struct outbox_row *row, const struct rpc_er
 	return turn_write(turn, row);
 }
 
+/* It does no longer, whether or not it is signed now: the next no is a first one. */
+static int forgive(struct turn *turn, struct outbox_row *row)
+{
+	if (row->refused_ms == 0)
+		return 0;
+	row->refused_ms = 0;
+	row->detail = "";
+	return turn_write(turn, row);
+}
+
 static int sign_first(struct turn *turn, struct outbox_row *row)
 {
 	int r;
 
 	row->nonce = turn->next_nonce;
 	row->has_nonce = true;
-	row->refused_ms = 0;
 	r = turn_sign(turn, row, NULL);
 	if (r == OUTBOX_E_AWAY) {
 		turn->stop = true;
@@ -229,15 +238,17 @@ int turn_queued(struct turn *turn, struct outbox_row *row)
 	if (answers.reverted)
 		return refuse(turn, row, &answers.error);
 	/* What is before it may change what it costs. */
-	row->gas = answers.number / 4 * 5 + 1;
+	row->gas = answers.number < INT64_MAX / 2 ? answers.number / 4 * 5 + 1 : INT64_MAX;
 	if (answers.agreed && row->gas > turn->config->max_gas) {
 		snprintf(answers.error.message, sizeof(answers.error.message),
 			 "it would take %" PRId64 " gas, the limit is %" PRId64, row->gas,
 			 turn->config->max_gas);
 		return refuse(turn, row, &answers.error);
 	}
-	if (answers.agreed)
-		return sign_first(turn, row);
+	if (answers.agreed) {
+		r = forgive(turn, row);
+		return r == 0 ? sign_first(turn, row) : r;
+	}
 	turn->stop = true;
 	if (answers.refusals > 0)
 		problem_of_sending(turn, row, &answers.error);

@@ -94,6 +94,14 @@ static size_t write_head(const struct reward_leaves *leaves, char *text)
 				leaves->round, leaves->through, total);
 }
 
+size_t reward_leaves_size(size_t n, struct u256 total)
+{
+	char units[U256_TEXT_SIZE];
+
+	/* None has more digits than their sum; a space and the newline stand beside them. */
+	return HEAD_MAX + n * (ADDRESS_TEXT_SIZE - 1 + u256_text(total, units) + 2);
+}
+
 int reward_leaves_write(const struct reward_leaves *leaves, char **ret_text, size_t *ret_len)
 {
 	char account[ADDRESS_TEXT_SIZE], units[U256_TEXT_SIZE];

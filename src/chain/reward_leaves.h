@@ -17,7 +17,7 @@
 #include "chain/contracts.h"
 #include "chain/merkle.h"
 
-enum { REWARD_LEAVES_TEXT_MAX = 144 << 20 };
+enum { REWARD_LEAVES_TEXT_MAX = 48 << 20 }; /* what the network sends, and a reader takes */
 
 struct reward_leaf {
 	struct address account;
@@ -45,6 +45,9 @@ void reward_leaf_hash(const struct reward_leaves *leaves, const struct reward_le
 
 /* -EINVAL: none, too many, not by account, each once, or they do not add up to the total; -ENOMEM. */
 _must_check_ int reward_leaves_tree(const struct reward_leaves *leaves, struct merkle **ret_merkle);
+
+/* What the text of @n leaves that add up to @total has at most, in bytes. */
+size_t reward_leaves_size(size_t n, struct u256 total);
 
 /* The caller frees *@ret_text. -ENOMEM. */
 _must_check_ int reward_leaves_write(const struct reward_leaves *leaves, char **ret_text,

@@ -41,6 +41,7 @@ static void one_spelling(void **state _unused_)
 	char *written;
 
 	assert_int_equal(reward_leaves_write(&leaves, &written, &len), 0);
+	assert_true(len <= reward_leaves_size(2, leaves.total));
 	assert_int_equal(len, strlen(text));
 	assert_string_equal(written, text);
 	assert_int_equal(reward_leaves_read(written, len, &read, &line), 0);

@@ -272,12 +272,52 @@ int signer_policy_check(const struct signer_policy *policy, const char *kind,
 
 /* ---- counting ---- */
 
+/* @more is for no day: waiting would not help. */
+static int refuse_for_ever(struct checking *checking, const struct signer_call *call,
+			   const struct u256 *more)
+{
+	char text[U256_TEXT_SIZE], wanted[U256_TEXT_SIZE];
+
+	u256_text(call->token->units_per_day, text);
+	u256_text(*more, wanted);
+	if (call->kind == SIGNER_PROPOSE)
+		return refuse(
+			checking,
+			"kinds.propose.units_per_day: it alone would let %s units more be "
+			"claimed than was ever signed, and %s units are a day's limit, so that "
+			"no day will do: raise the limit, or bring back the counters "
+			"(counters.db) if they were lost",
+			wanted, text);
+	return refuse(checking,
+		      "kinds.%s.tokens: one pair alone would move %s units more than was ever "
+		      "signed, and %s units are a day's limit, so that no day will do: raise "
+		      "units_per_day, or bring back the counters (counters.db) if they were lost",
+		      kinds[call->kind].name, wanted, text);
+}
+
+static int refuse_today(struct checking *checking, const struct signer_call *call)
+{
+	char token[ADDRESS_TEXT_SIZE], text[U256_TEXT_SIZE];
+
+	address_text(&call->token->token, token);
+	u256_text(call->token->units_per_day, text);
+	if (call->kind == SIGNER_PROPOSE)
+		return refuse(
+			checking,
+			"kinds.propose.units_per_day: it would let more than %s units a day be "
+			"claimed; wait for the next day (UTC), or raise the limit",
+			text);
+	return refuse(checking,
+		      "kinds.%s.tokens: it would move more than the %s units of %s a day; wait for "
+		      "the next day (UTC), or raise units_per_day",
+		      kinds[call->kind].name, text, token);
+}
+
 /* Adds what @call moves. @moved never passes the limit, hence neither do the sums overflow. */
 static int count_money(struct checking *checking, const struct signer_call *call,
 		       const struct u256 *before, struct u256 *moved)
 {
 	const struct u256 *limit = &call->token->units_per_day;
-	char token[ADDRESS_TEXT_SIZE], text[U256_TEXT_SIZE];
 
 	for (size_t i = 0; i < call->n_claims; i++) {
 		struct u256 more, left = u256_from(0);
@@ -285,23 +325,12 @@ static int count_money(struct checking *checking, const struct signer_call *call
 		if (u256_compare(&call->claims[i].total, &before[i]) <= 0)
 			continue;
 		more = u256_subtract(call->claims[i].total, before[i]);
+		if (u256_compare(&more, limit) > 0)
+			return refuse_for_ever(checking, call, &more);
 		if (u256_compare(moved, limit) < 0)
 			left = u256_subtract(*limit, *moved);
-		if (u256_compare(&more, &left) > 0) {
-			address_text(&call->token->token, token);
-			u256_text(*limit, text);
-			if (call->kind == SIGNER_PROPOSE)
-				return refuse(checking,
-					      "kinds.propose.units_per_day: it would let more than "
-					      "%s units a day be claimed; wait for the next day "
-					      "(UTC), or raise the limit",
-					      text);
-			return refuse(checking,
-				      "kinds.%s.tokens: it would move more than the %s units of "
-				      "%s a day; wait for the next day (UTC), or raise "
-				      "units_per_day",
-				      kinds[call->kind].name, text, token);
-		}
+		if (u256_compare(&more, &left) > 0)
+			return refuse_today(checking, call);
 		*moved = u256_add(*moved, more);
 	}
 	return 0;

@@ -316,7 +316,16 @@ static void units_that_roots_grow_by(void **state _unused_)
 	counted(&call, 101, &before, &counters);
 	call = proposal(REWARD_LIQUID, 1701, &transaction);
 	before = u256_from(1700);
-	uncounted(&call, 101, &before, &counters, "kinds.propose.units_per_day:");
+	uncounted(
+		&call, 101, &before, &counters,
+		"kinds.propose.units_per_day: it would let more than 1000 units a day be claimed; "
+		"wait for the next day (UTC), or raise the limit");
+	/* What no day has room for is not to be waited for. */
+	call = proposal(REWARD_LIQUID, 2701, &transaction);
+	uncounted(
+		&call, 102, &before, &counters,
+		"kinds.propose.units_per_day: it alone would let 1001 units more be claimed than "
+		"was ever signed, and 1000 units are a day's limit, so that no day will do: raise");
 }
 
 static void units_of_all_pairs_together(void **state _unused_)

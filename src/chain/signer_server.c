@@ -12,7 +12,7 @@
 #include "chain/signer.h"
 #include "chain/signer_wire.h"
 
-enum { ARENA_BYTES = 16 << 20 };
+enum { ARENA_BYTES = 16 << 20, DEAF_MS = 200 /* where the machine has no room for who comes */ };
 
 /* Reads a question, then writes its answer, and begins anew. */
 struct connection {
@@ -30,6 +30,7 @@ struct signer_server {
 	struct sockaddr_un place;
 	int fd;
 	bool bound;
+	int64_t deaf_until_ms; /* nobody is taken before */
 	struct arena *arena; /* one answer */
 	struct connection connections[SIGNER_CONNECTIONS_MAX];
 };
@@ -256,6 +257,27 @@ static struct connection *find_place(struct signer_server *server)
 	return oldest;
 }
 
+/* What is wrong with one who came, or with the machine for now, is no end: who waits is taken later. */
+static int not_accepted(struct signer_server *server, int fault)
+{
+	switch (fault) {
+	case EAGAIN:
+	case EINTR:
+	case ECONNABORTED:
+	case EPROTO:
+		return 0;
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+		server->deaf_until_ms = clock_mono_ms(&clock_system) + DEAF_MS;
+		log_warn("signer.accept", log_text("problem", strerror(fault)));
+		return 0;
+	default:
+		return -fault;
+	}
+}
+
 /* One for each look around, and it is served at once: its question is most likely there. */
 static int accept_one(struct signer_server *server)
 {
@@ -263,7 +285,7 @@ static int accept_one(struct signer_server *server)
 	struct connection *connection;
 
 	if (fd < 0)
-		return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED ? 0 : -errno;
+		return not_accepted(server, errno);
 	if (!is_ours(fd)) {
 		close(fd);
 		return 0;
@@ -278,10 +300,10 @@ static int accept_one(struct signer_server *server)
 
 enum { STOP, LISTEN, FIRST, POLLED = FIRST + SIGNER_CONNECTIONS_MAX };
 
-/* Ends those past their time; how long the next one has. -1: there is none. */
-static int expire(struct signer_server *server)
+/* Ends those past their time; how long until there is something to do by itself. -1: there is nothing. */
+static int expire(struct signer_server *server, int64_t now_ms)
 {
-	int64_t now_ms = clock_mono_ms(&clock_system), next_ms = INT64_MAX;
+	int64_t next_ms = server->deaf_until_ms > now_ms ? server->deaf_until_ms : INT64_MAX;
 
 	for (size_t i = 0; i < SIGNER_CONNECTIONS_MAX; i++) {
 		struct connection *connection = &server->connections[i];
@@ -296,14 +318,15 @@ static int expire(struct signer_server *server)
 
 int signer_server_run(struct signer_server *server, int stop_fd)
 {
-	struct pollfd polled[POLLED] = {
-		[STOP] = { stop_fd, POLLIN, 0 }, [LISTEN] = { server->fd, POLLIN, 0 }
-	};
+	struct pollfd polled[POLLED] = { [STOP] = { stop_fd, POLLIN, 0 } };
 	int r = 0;
 
 	while (r >= 0) {
-		int wait_ms = expire(server);
+		int64_t now_ms = clock_mono_ms(&clock_system);
+		int wait_ms = expire(server, now_ms);
 
+		polled[LISTEN] = (struct pollfd){ now_ms < server->deaf_until_ms ? -1 : server->fd,
+						  POLLIN, 0 };
 		for (size_t i = 0; i < SIGNER_CONNECTIONS_MAX; i++)
 			polled[FIRST + i] = (struct pollfd){ server->connections[i].fd,
 							     server->connections[i].writes ? POLLOUT

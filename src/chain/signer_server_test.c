@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -18,7 +19,7 @@
 #include "chain/signer.h"
 #include "chain/signer_wire.h"
 
-enum { PATIENCE_MS = 20000, STRANGER = 65534 };
+enum { PATIENCE_MS = 20000, STRANGER = 65534, FILES = 256 };
 
 static char folder[32], path[64];
 static struct signer_server *server;
@@ -178,6 +179,33 @@ static void many_who_say_nothing_hold_nobody_up(void **state _unused_)
 		close(silent[i]);
 }
 
+/* Who came while the process had no descriptor left is answered when it has one again. */
+static void what_lacks_for_a_while_ends_nothing(void **state _unused_)
+{
+	const char question[] = { 0, 0, 0, 2, 'h', 'i' };
+	struct sockaddr_un place = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), taken[FILES], n = 0;
+	struct rlimit limit, few;
+	char byte;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	few = limit;
+	few.rlim_cur = FILES;
+	snprintf(place.sun_path, sizeof(place.sun_path), "%s", path);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	while (n < FILES && (taken[n] = dup(fd)) >= 0)
+		n++;
+	assert_int_equal(connect(fd, (const struct sockaddr *)&place, sizeof(place)), 0);
+	say(fd, question, sizeof(question));
+	usleep(300000); /* that it is tried; the outcome does not depend on it */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	while (n > 0)
+		close(taken[--n]);
+	assert_int_equal(hear(fd, &byte, 1), 1);
+	close(fd);
+	is_answered();
+}
+
 static void who_is_slow_is_left(void **state _unused_)
 {
 	const char begun[] = { 0, 0, 0, 9, 'x' };
@@ -275,6 +303,7 @@ int main(void)
 		cmocka_unit_test(questions_in_pieces_and_one_after_another),
 		cmocka_unit_test(what_cannot_be_a_question_ends_the_connection),
 		cmocka_unit_test(many_who_say_nothing_hold_nobody_up),
+		cmocka_unit_test(what_lacks_for_a_while_ends_nothing),
 		cmocka_unit_test(who_is_slow_is_left),
 		cmocka_unit_test(strangers_get_no_answer),
 		cmocka_unit_test(one_at_a_place),

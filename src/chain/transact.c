@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/codec.h"
 #include "chain/coins.h"
+#include "chain/contract_error.h"
 #include "chain/hex.h"
 
 enum { COIN_DECIMALS = 18, AGAIN_MS = 10000, GAS_MAX = 30000000 };
@@ -77,7 +78,7 @@ static int ask_plain(const struct transact *transact, const char *method, json_t
 
 static json_t *own_address(const struct transact *transact)
 {
-	return rpc_of_bytes(secp_key_address(transact->key)->bytes, 20);
+	return rpc_of_bytes(transact->account.bytes, 20);
 }
 
 static int quantity(const json_t *answer, struct u256 *ret_value)
@@ -87,7 +88,7 @@ static int quantity(const json_t *answer, struct u256 *ret_value)
 	return text ? hex_quantity_parse(text, strlen(text), ret_value) : -EINVAL;
 }
 
-/* A number of the key's account: its balance, or a count. */
+/* A number of the account: its balance, or a count. */
 static int ask_own(const struct transact *transact, const char *method, const char *block,
 		   struct u256 *ret_value, char *ret_problem)
 {
@@ -125,9 +126,14 @@ static json_t *call_json(const struct transact *transact, const struct transact_
 static int refused(const struct transact *transact, const struct rpc_error *error,
 		   char *ret_problem)
 {
+	const char *words = contract_error_words(error->message);
 	char own[ADDRESS_TEXT_SIZE];
 
-	address_text(secp_key_address(transact->key), own);
+	address_text(&transact->account, own);
+	if (words) {
+		say(ret_problem, "the contract refuses it: %s", words);
+		return TRANSACT_E_REFUSED;
+	}
 	switch (rpc_error_kind(error)) {
 	case RPC_ERROR_FUNDS:
 		say(ret_problem, "%s has too little coin for this; send it some", own);
@@ -162,6 +168,12 @@ int transact_read(const struct transact *transact, const struct transact_call *c
 	if (r == 0)
 		*ret_bytes = bytes;
 	return r;
+}
+
+int transact_coin(const struct transact *transact, struct u256 *ret_coin,
+		  char ret_problem[static TRANSACT_PROBLEM_SIZE])
+{
+	return ask_own(transact, "eth_getBalance", "latest", ret_coin, ret_problem);
 }
 
 int transact_settled(const struct transact *transact,
@@ -249,7 +261,7 @@ static int check_funds(const struct transact *transact, const struct transaction
 {
 	char has[COINS_TEXT_SIZE], needs[COINS_TEXT_SIZE], own[ADDRESS_TEXT_SIZE];
 	struct u256 balance, cost;
-	int r = ask_own(transact, "eth_getBalance", "latest", &balance, ret_problem);
+	int r = transact_coin(transact, &balance, ret_problem);
 
 	if (r != 0)
 		return r;
@@ -260,7 +272,7 @@ static int check_funds(const struct transact *transact, const struct transaction
 		if (u256_compare(&balance, &cost) >= 0)
 			return 0;
 	}
-	address_text(secp_key_address(transact->key), own);
+	address_text(&transact->account, own);
 	coins_text(balance, COIN_DECIMALS, has);
 	coins_text(cost, COIN_DECIMALS, needs);
 	say(ret_problem,
@@ -464,7 +476,7 @@ int transact_resume(const struct transact *transact, const uint8_t *bytes, size_
 	if (r < 0)
 		return r;
 	if (r > 0 || transaction.chain_id != transact->chain_id ||
-	    !address_equal(&ready.sender, secp_key_address(transact->key)))
+	    !address_equal(&ready.sender, &transact->account))
 		return -EBADMSG;
 	r = ask_receipt(transact, ready.hash, ret_done, ret_problem);
 	if (r != RECEIPT_NONE)

@@ -15,7 +15,8 @@ struct transact {
 	struct rpc *rpc;
 	const struct clock *clock;
 	uint64_t chain_id;
-	const struct secp_key *key;
+	struct address account;
+	const struct secp_key *key; /* the account's; NULL: only to read */
 	struct u256 max_cost; /* in the coin's smallest unit: for one transaction's gas */
 	int64_t wait_ms, poll_ms;
 	/* @bytes are about to leave, durable when it returns; @len 0: nothing is on its way any more. */
@@ -52,6 +53,10 @@ enum transact_outcome {
  * UNAVAILABLE and REFUSED. -ENOMEM. */
 _must_check_ int transact_read(const struct transact *transact, const struct transact_call *call,
 			       struct arena *arena, const uint8_t **ret_bytes, size_t *ret_len,
+			       char ret_problem[static TRANSACT_PROBLEM_SIZE]);
+
+/* What the account has of the chain's coin, in its smallest unit. UNAVAILABLE; -ENOMEM. */
+_must_check_ int transact_coin(const struct transact *transact, struct u256 *ret_coin,
 			       char ret_problem[static TRANSACT_PROBLEM_SIZE]);
 
 /* Waits until no transaction of the key is on its way, for a command that was interrupted may have sent one: what
