@@ -1,14 +1,13 @@
 #include "cmd/payout.h"
 
-#include "base/clock.h"
 #include "chain/coins.h"
 #include "chain/hex.h"
 #include "chain/reward_leaves.h"
-#include "cmd/onchain.h"
+#include "cmd/chain_pot.h"
 
 enum { TOKEN_DECIMALS = 18 };
 
-static const char *tokens_of(struct onchain *onchain, struct u256 units, const char *symbol)
+const char *payout_tokens(struct onchain *onchain, struct u256 units, const char *symbol)
 {
 	char text[COINS_TEXT_SIZE];
 
@@ -16,8 +15,7 @@ static const char *tokens_of(struct onchain *onchain, struct u256 units, const c
 	return arena_printf(onchain->arena, "%s %s", text, symbol);
 }
 
-/* The account that a command is about: --account, or the wallet's. 0 or an exit status. */
-static int read_account(const struct onchain *onchain, struct address *ret_account)
+int payout_who(const struct onchain *onchain, struct address *ret_account)
 {
 	const char *text = options_get(&onchain->options, "account", NULL);
 
@@ -60,27 +58,22 @@ struct claim {
 	struct u256 claimed;
 };
 
-/* The root that a claim is checked against: a pending one whose time has come takes effect with it. */
+/* The root that a claim is checked against: a pending one whose time has come takes effect with it. The time is the
+ * chain's, which the contract goes by. */
 static int read_root(struct claim *claim)
 {
-	const struct abi_value kind = abi_u64(claim->place.kind);
-	uint64_t now_s = (uint64_t)clock_now_ms(&clock_system) / 1000;
-	struct abi_value pot;
-	struct u256 effective;
-	size_t at = 2; /* the active one's first word; the pending one's is four behind it */
-	int r = onchain_read(
-		claim->onchain, &claim->place.distributor, "potOf(uint8)", &kind, 1,
-		"(uint256,uint256,bytes32,uint256,uint64,uint64,bytes32,uint256,uint64,"
-		"uint64)",
-		&pot);
+	const struct chain_root *root;
+	struct chain_pot pot;
+	uint64_t now_s;
+	int r = chain_pot_read(claim->onchain, claim->place.kind, &pot);
 
+	if (r == 0)
+		r = onchain_now(claim->onchain, &now_s);
 	if (r != 0)
 		return r;
-	effective = abi_as_number(&pot.items[9]);
-	if (!u256_is_zero(effective) && u256_low(effective) <= now_s)
-		at = 6;
-	memcpy(claim->root, pot.items[at].word, 32);
-	claim->round = (uint64_t)u256_low(abi_as_number(&pot.items[at + 2]));
+	root = pot.pending.there && pot.pending.effective_s <= now_s ? &pot.pending : &pot.active;
+	memcpy(claim->root, root->root, 32);
+	claim->round = root->round;
 	return 0;
 }
 
@@ -139,7 +132,7 @@ static int send_claim(struct claim *claim, json_t *list)
 {
 	struct onchain *onchain = claim->onchain;
 	const struct u256 amount = u256_subtract(claim->leaf.cumulative, claim->claimed);
-	const char *text = tokens_of(onchain, amount, symbols[claim->place.kind]), *what;
+	const char *text = payout_tokens(onchain, amount, symbols[claim->place.kind]), *what;
 	struct abi_value path[MERKLE_DEPTH_MAX], arguments[4];
 	char account[ADDRESS_TEXT_SIZE];
 	struct transact_done done;
@@ -203,7 +196,7 @@ static int claim_all(struct onchain *onchain)
 	_cleanup_(json_decrefp) json_t *list = json_array();
 	_cleanup_(client_closep) struct client *client = NULL;
 	struct claim claim = { .onchain = onchain };
-	int r = read_account(onchain, &claim.account);
+	int r = payout_who(onchain, &claim.account);
 
 	if (r == 0)
 		r = onchain_contract(onchain, CONTRACT_DISTRIBUTOR, &claim.place.distributor);
@@ -224,7 +217,7 @@ static int claim_all(struct onchain *onchain)
 	return r < 0 ? cli_fault(r, "standard output") : 0;
 }
 
-static int run(const struct option_table *table, int (*command)(struct onchain *), int argc,
+int payout_run(const struct option_table *table, int (*command)(struct onchain *), int argc,
 	       char **argv)
 {
 	struct onchain onchain;
@@ -239,7 +232,7 @@ static int run(const struct option_table *table, int (*command)(struct onchain *
 
 int payout_claim(int argc, char **argv)
 {
-	return run(&claim_table, claim_all, argc, argv);
+	return payout_run(&claim_table, claim_all, argc, argv);
 }
 
 /* ---- unlock ---- */
@@ -342,8 +335,8 @@ static int unlock(struct onchain *onchain)
 			   &rest);
 	if (u256_is_zero(part))
 		return options_refuse(&unlock_table, "AMOUNT: so little gives nothing");
-	given = tokens_of(onchain, amount, "vKAI");
-	payout = tokens_of(onchain, part, "KAI");
+	given = payout_tokens(onchain, amount, "vKAI");
+	payout = payout_tokens(onchain, part, "KAI");
 	if (!given || !payout)
 		return cli_fault(-ENOMEM, "the unlocking");
 	if (options_has(&onchain->options, "yes"))
@@ -356,209 +349,5 @@ static int unlock(struct onchain *onchain)
 
 int payout_unlock(int argc, char **argv)
 {
-	return run(&unlock_table, unlock, argc, argv);
-}
-
-/* ---- grants ---- */
-
-enum { GRANTS_LOOKED_AT = 5000 }; /* the newest of a contract: a question each */
-
-static const struct option_row grants_rows[] = {
-	{ "account", 0, "ACCOUNT", "whose (the wallet's own)" },
-	ONCHAIN_ROWS,
-	{ 0 },
-};
-static const struct option_table grants_table = {
-	.usage = "kaisar rewards grants [OPTIONS]",
-	.about =
-		"KAI that becomes an account's over time: of vKAI that it gave up, and what it was "
-		"granted.",
-	.rows = grants_rows,
-};
-static const struct option_table release_table = {
-	.usage = "kaisar rewards release [OPTIONS]",
-	.about = "Pays out what has become free of an account's grants; anyone may, the account is "
-		 "paid.",
-	.rows = grants_rows,
-};
-
-static const struct {
-	enum contract contract;
-	const char *word;
-} granting[] = { { CONTRACT_VESTED_TOKEN, "unlock" }, { CONTRACT_DISTRIBUTOR, "grant" } };
-
-struct grant {
-	const char *from;
-	struct address contract;
-	struct u256 id, amount, released, releasable;
-	uint64_t until_s;
-};
-
-typedef int grant_fn(struct onchain *onchain, const struct grant *grant, json_t *list);
-
-static int read_grant(struct onchain *onchain, const struct address *account, struct grant *grant,
-		      bool *ret_own)
-{
-	const struct abi_value id = abi_number(grant->id);
-	struct address whose;
-	struct abi_value value;
-	int r = onchain_read(onchain, &grant->contract, "grantOf(uint256)", &id, 1,
-			     "(address,uint64,uint64,uint64,uint256,uint256)", &value);
-
-	if (r != 0)
-		return r;
-	whose = abi_as_address(&value.items[0]);
-	*ret_own = address_equal(&whose, account);
-	if (!*ret_own)
-		return 0;
-	grant->until_s = (uint64_t)u256_low(abi_as_number(&value.items[1])) +
-			 (uint64_t)u256_low(abi_as_number(&value.items[3]));
-	grant->amount = abi_as_number(&value.items[4]);
-	grant->released = abi_as_number(&value.items[5]);
-	return onchain_word(onchain, &grant->contract, "releasable(uint256)", &id, 1,
-			    &grant->releasable);
-}
-
-static int each_grant_of(struct onchain *onchain, size_t which, const struct address *account,
-			 grant_fn *fn, json_t *list)
-{
-	struct grant grant = { .from = granting[which].word };
-	struct u256 count;
-	uint64_t n, first;
-	int r = onchain_contract(onchain, granting[which].contract, &grant.contract);
-
-	if (r == 0)
-		r = onchain_word(onchain, &grant.contract, "grantCount()", NULL, 0, &count);
-	if (r != 0)
-		return r;
-	n = u256_bits(count) > 32 ? UINT32_MAX : (uint64_t)u256_low(count);
-	first = n > GRANTS_LOOKED_AT ? n - GRANTS_LOOKED_AT : 0;
-	for (uint64_t id = first; r == 0 && id < n; id++) {
-		struct arena_mark mark = arena_mark(onchain->arena);
-		bool own = false;
-
-		grant.id = u256_from(id);
-		r = read_grant(onchain, account, &grant, &own);
-		if (r == 0 && own)
-			r = fn(onchain, &grant, list);
-		else
-			arena_rewind(onchain->arena, mark);
-	}
-	return r;
-}
-
-static int each_grant(struct onchain *onchain, grant_fn *fn, json_t *list)
-{
-	struct address account;
-	int r = read_account(onchain, &account);
-
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(granting); i++)
-		r = each_grant_of(onchain, i, &account, fn, list);
-	return r;
-}
-
-static json_t *coins_json(struct u256 units)
-{
-	char text[COINS_TEXT_SIZE];
-
-	coins_text(units, TOKEN_DECIMALS, text);
-	return json_string(text);
-}
-
-static int list_grant(struct onchain *onchain _unused_, const struct grant *grant, json_t *list)
-{
-	char id[U256_TEXT_SIZE], until[CLOCK_TEXT_SIZE];
-
-	u256_text(grant->id, id);
-	clock_text((int64_t)grant->until_s * 1000, until);
-	return json_array_append_new(
-		       list, json_pack("{s:s, s:s, s:o, s:o, s:o, s:s}", "from", grant->from, "id",
-				       id, "amount", coins_json(grant->amount), "released",
-				       coins_json(grant->released), "releasable",
-				       coins_json(grant->releasable), "until", until)) < 0
-		       ? cli_fault(-ENOMEM, "grants")
-		       : 0;
-}
-
-static const struct column grant_columns[] = {
-	{ "FROM", "from" },
-	{ "ID", "id" },
-	{ "KAI", "amount" },
-	{ "RELEASED", "released" },
-	{ "RELEASABLE", "releasable" },
-	{ "ALL FREE", "until" },
-	{ 0 },
-};
-
-static int grants(struct onchain *onchain)
-{
-	_cleanup_(json_decrefp) json_t *list = json_array();
-	int r = each_grant(onchain, list_grant, list);
-
-	if (r != 0)
-		return r;
-	r = table_list(onchain->format, grant_columns, list);
-	return r < 0 ? cli_fault(r, "standard output") : 0;
-}
-
-int payout_grants(int argc, char **argv)
-{
-	return run(&grants_table, grants, argc, argv);
-}
-
-static int release_grant(struct onchain *onchain, const struct grant *grant, json_t *list)
-{
-	const struct abi_value id = abi_number(grant->id);
-	const char *text = tokens_of(onchain, grant->releasable, "KAI"), *what;
-	char number[U256_TEXT_SIZE];
-	struct transact_done done;
-	struct call_data data;
-	json_t *item;
-	int r;
-
-	if (u256_is_zero(grant->releasable))
-		return 0;
-	u256_text(grant->id, number);
-	what = arena_printf(onchain->arena, "release of %s of %s %s", text ? text : "", grant->from,
-			    number);
-	r = text && what ? abi_encode_call("release(uint256)", &id, 1, onchain->arena, &data.bytes,
-					   &data.len)
-			 : -ENOMEM;
-	if (r < 0)
-		return cli_fault(r, "the release");
-	r = onchain_send(onchain, what, &grant->contract, u256_from(0), &data, &done);
-	if (r != 0)
-		return r;
-	item = onchain_done(&done);
-	if (json_object_set_new(item, "id", json_string(number)) < 0 ||
-	    json_object_set_new(item, "from", json_string(grant->from)) < 0 ||
-	    json_array_append(list, item) < 0)
-		r = cli_fault(-ENOMEM, "the release");
-	json_decref(item);
-	return r;
-}
-
-static const struct column release_columns[] = {
-	{ "FROM", "from" },   { "ID", "id" }, { "TRANSACTION", "transaction" },
-	{ "BLOCK", "block" }, { 0 },
-};
-
-static int release(struct onchain *onchain)
-{
-	_cleanup_(json_decrefp) json_t *list = json_array();
-	int r = each_grant(onchain, release_grant, list);
-
-	if (r != 0)
-		return r;
-	if (json_array_size(list) == 0)
-		fprintf(stderr,
-			"kaisar: nothing has become free; `kaisar rewards grants` says when "
-			"it does\n");
-	r = table_list(onchain->format, release_columns, list);
-	return r < 0 ? cli_fault(r, "standard output") : 0;
-}
-
-int payout_release(int argc, char **argv)
-{
-	return run(&release_table, release, argc, argv);
+	return payout_run(&unlock_table, unlock, argc, argv);
 }

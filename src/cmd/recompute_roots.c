@@ -1,20 +1,18 @@
 #include "cmd/recompute_roots.h"
 
-#include "base/clock.h"
-#include "chain/contract_event.h"
 #include "chain/hex.h"
-#include "chain/reward_leaves.h"
-#include "chain/rpc.h"
-#include "cmd/cli.h"
+#include "cmd/recompute_chain.h"
 #include "rewards/credits.h"
 #include "rewards/epoch_text.h"
 
-enum { TIMEOUT_MS = 20000, EPOCHS_MAX = 10000 };
+enum { EPOCHS_MAX = 10000 };
 
 struct check {
 	struct client *client;
-	struct rpc *rpc; /* NULL: the chain is not asked */
+	struct onchain *onchain; /* NULL: the chain is not asked */
 	enum reward_kind kind;
+	uint32_t epoch; /* that it is about */
+	bool gaps; /* epochs that the network does not tell of are said, and no fault */
 	struct reward_leaves before, after; /* under the root before, and under the root */
 	struct reward_leaf *sums; /* what should be there; by account */
 	size_t n;
@@ -121,22 +119,56 @@ static int add_epoch(struct check *check, int64_t number)
 	return r != 0 ? cli_fault(r, "records") : add_credits(check, credits, n);
 }
 
-/* All that are closed behind the root before, up to this one's last. */
+/* The network does not tell of epochs @from to @to: no root would ever pay what they gave. */
+static int miss(const struct check *check, json_int_t from, json_int_t to)
+{
+	if (!check->gaps)
+		return cli_fail(
+			CLI_FAILED,
+			"%s root %" PRIu64 " leaves out epochs %" PRId64 " to %" PRId64
+			", which the network does not list; if it says why (docs/rewards.md, "
+			"While the control plane is away), --gaps lets them be",
+			reward_kind_words[check->kind], check->after.round, (int64_t)from,
+			(int64_t)to);
+	fprintf(stderr, "%s root %" PRIu64 ": there are no epochs %" PRId64 " to %" PRId64 "\n",
+		reward_kind_words[check->kind], check->after.round, (int64_t)from, (int64_t)to);
+	return 0;
+}
+
+/* Each behind the root before, up to this one's last, once; the first root begins with the first there is. @items: the
+ * newest first. */
+static int add_listed(struct check *check, const json_t *items)
+{
+	json_int_t last = (json_int_t)check->after.through, next = -1;
+	int r = 0;
+
+	if (check->before.n)
+		next = (json_int_t)check->before.through + 1;
+	for (size_t i = json_array_size(items); r == 0 && i-- > 0;) {
+		const json_t *item = json_array_get(items, i);
+		json_int_t number = json_integer_value(json_object_get(item, "epoch"));
+
+		if (number < next || number > last)
+			continue;
+		if (next >= 0 && number > next)
+			r = miss(check, next, number - 1);
+		if (r == 0)
+			r = add_epoch(check, number);
+		if (r == 0 && next < 0 && number > (json_int_t)check->epoch)
+			r = miss(check, check->epoch, number - 1);
+		next = number + 1;
+	}
+	if (r == 0 && next <= last)
+		r = miss(check, next < 0 ? check->epoch : next, last);
+	return r;
+}
+
 static int add_epochs(struct check *check)
 {
 	_cleanup_(json_decrefp) json_t *items = NULL;
-	json_int_t after = check->before.n ? (json_int_t)check->before.through : -1;
-	size_t i;
-	json_t *item;
 	int r = client_list(check->client, "/v1/rewards?limit=100", EPOCHS_MAX, &items);
 
-	json_array_foreach(items, i, item) {
-		json_int_t number = json_integer_value(json_object_get(item, "epoch"));
-
-		if (r == 0 && number > after && number <= (json_int_t)check->after.through)
-			r = add_epoch(check, number);
-	}
-	return r;
+	return r == 0 ? add_listed(check, items) : r;
 }
 
 static int take_off(struct check *check, const json_t *corrections)
@@ -196,49 +228,29 @@ static int compare_sums(const struct check *check)
 	return k < after->n ? differs(check, &after->items[k].account) : 0;
 }
 
-/* The event in the block that the network names, at a node that the reader chose. */
-static int ask_chain(struct check *check, const struct reward_leaves *leaves, uint64_t block,
-		     const uint8_t root[32])
+/* What the network says of the root's state is held against the contract's. */
+static int check_place(struct check *check, const struct reward_leaves *leaves, const json_t *row,
+		       const uint8_t root[32], enum root_place *ret_place)
 {
-	_cleanup_(json_decrefp) json_t *params = NULL, *logs = NULL;
-	char at[HEX_QUANTITY_SIZE];
-	uint8_t topic[32], words[2][32], data[96];
-	struct rpc_error error;
-	size_t len = 0;
-	int r;
+	const char *state = json_string_value(json_object_get(row, "state"));
+	int r = recompute_chain_root(check->onchain, leaves, root, ret_place);
 
-	contract_event_topic(EVENT_ROOT_PROPOSED, topic);
-	u256_bytes(u256_from(leaves->kind), words[0]);
-	u256_bytes(u256_from(leaves->round), words[1]);
-	hex_quantity(u256_from(block), at);
-	params = json_pack("[{s:o, s:s, s:s, s:[o, o, o]}]", "address",
-			   rpc_of_bytes(leaves->distributor.bytes, 20), "fromBlock", at, "toBlock",
-			   at, "topics", rpc_of_bytes(topic, 32), rpc_of_bytes(words[0], 32),
-			   rpc_of_bytes(words[1], 32));
-	r = params ? rpc_ask(check->rpc, "eth_getLogs", params, &logs, &error) : -ENOMEM;
-	if (r < 0)
-		return cli_fault(r, "the chain");
-	if (r > 0)
-		return cli_fail(CLI_FAILED,
-				"--rpc: the node does not say what the contract logged");
-	if (json_array_size(logs) > 0)
-		r = rpc_data(
-			json_object_get(json_array_get(logs, json_array_size(logs) - 1), "data"),
-			sizeof(data), data, &len);
-	if (r == 0 && len == sizeof(data) && memcmp(data, root, 32) == 0)
-		return 0;
+	if (r != 0 || *ret_place != ROOT_IS_ABSENT || !state ||
+	    (strcmp(state, "active") != 0 && strcmp(state, "proposed") != 0))
+		return r;
 	return cli_fail(CLI_FAILED,
-			"%s root %" PRIu64 " is not what was proposed to the contract in block "
-			"%" PRIu64,
-			reward_kind_words[check->kind], leaves->round, block);
+			"the network says that %s root %" PRIu64 " is %s, and the "
+			"contract has none of that number",
+			reward_kind_words[check->kind], leaves->round, state);
 }
 
 /* That the leaves make the root that is published, and the chain's. */
-static int check_root(struct check *check, const struct reward_leaves *leaves, const json_t *row)
+static int check_root(struct check *check, const struct reward_leaves *leaves, const json_t *row,
+		      enum root_place *ret_place)
 {
 	_cleanup_(merkle_freep) struct merkle *merkle = NULL;
 	const char *text = json_string_value(json_object_get(row, "root"));
-	const json_t *block = json_object_get(row, "block");
+	json_int_t through = json_integer_value(json_object_get(row, "through"));
 	uint8_t root[32];
 	int r = reward_leaves_tree(leaves, &merkle);
 
@@ -248,22 +260,29 @@ static int check_root(struct check *check, const struct reward_leaves *leaves, c
 	    memcmp(merkle_root(merkle)->bytes, root, 32) != 0)
 		return cli_fail(CLI_FAILED, "%s root %" PRIu64 " is not that of its leaves",
 				reward_kind_words[check->kind], leaves->round);
-	if (!check->rpc || !json_is_integer(block))
-		return 0;
-	return ask_chain(check, leaves, (uint64_t)json_integer_value(block), root);
+	if (through < 0 || (uint64_t)through != leaves->through)
+		return cli_fail(CLI_FAILED,
+				"%s root %" PRIu64 " has another last epoch than its leaves",
+				reward_kind_words[check->kind], leaves->round);
+	return check->onchain ? check_place(check, leaves, row, root, ret_place) : 0;
 }
 
-static int say_good(const struct check *check, const json_t *row)
+static int say_good(const struct check *check, enum root_place place)
 {
-	const char *state = json_string_value(json_object_get(row, "state"));
+	static const char *const words[] = {
+		[ROOT_IS_ABSENT] = "; it is not proposed there",
+		[ROOT_IS_PENDING] = ", and is the one proposed there",
+		[ROOT_IS_ACTIVE] = ", and is the one in effect there",
+		[ROOT_WAS_ACTIVE] = ", and was in effect there",
+	};
 	char contract[ADDRESS_TEXT_SIZE];
 
 	address_text(&check->after.distributor, contract);
-	fprintf(stderr, "%s root %" PRIu64 " (%s) of %s follows from the records%s\n",
-		reward_kind_words[check->kind], check->after.round, state ? state : "?", contract,
-		!check->rpc                                      ? ""
-		: json_is_integer(json_object_get(row, "block")) ? ", and is the one proposed there"
-								 : "; it is not proposed yet");
+	fprintf(stderr,
+		"%s root %" PRIu64 " of %s, through epoch %" PRIu64
+		", follows from the records%s\n",
+		reward_kind_words[check->kind], check->after.round, contract, check->after.through,
+		check->onchain ? words[place] : "");
 	return 0;
 }
 
@@ -276,39 +295,70 @@ static int get_root(struct check *check, int64_t round, json_t **ret_row)
 	return path ? client_get(check->client, path, ret_row) : cli_fault(-ENOMEM, "roots");
 }
 
-static int check_round(struct check *check, int64_t round)
+/* A root is proposed behind one that is in effect only. */
+static int check_before(struct check *check, int64_t round)
 {
-	_cleanup_(json_decrefp) json_t *row = NULL, *before = NULL;
+	_cleanup_(json_decrefp) json_t *row = NULL;
+	enum root_place place = ROOT_IS_ACTIVE;
 	int r = get_root(check, round, &row);
 
 	if (r == 0)
-		r = fetch_leaves(check, round, &check->after);
+		r = fetch_leaves(check, round, &check->before);
 	if (r == 0)
-		r = check_root(check, &check->after, row);
-	if (r == 0 && round > 1)
-		r = get_root(check, round - 1, &before);
-	if (r == 0 && round > 1)
-		r = fetch_leaves(check, round - 1, &check->before);
-	if (r == 0 && round > 1)
-		r = check_root(check, &check->before, before);
-	if (r != 0)
-		return r;
+		r = check_root(check, &check->before, row, &place);
+	if (r == 0 && place != ROOT_IS_ACTIVE && place != ROOT_WAS_ACTIVE)
+		return cli_fail(CLI_FAILED,
+				"%s root %" PRId64 " was never in effect in the contract, and the "
+				"next is made of it",
+				reward_kind_words[check->kind], round);
+	return r;
+}
+
+/* The sums to begin with. */
+static int copy_before(struct check *check)
+{
 	check->sums = malloc((check->before.n + 1) * sizeof(*check->sums));
 	if (!check->sums)
 		return cli_fault(-ENOMEM, "sums");
 	if (check->before.n)
 		memcpy(check->sums, check->before.items, check->before.n * sizeof(*check->sums));
 	check->n = check->before.n;
-	r = add_epochs(check);
+	return 0;
+}
+
+static bool has_epoch(const struct check *check)
+{
+	return check->after.through >= check->epoch &&
+	       (!check->before.n || check->before.through < check->epoch);
+}
+
+static int check_round(struct check *check, int64_t round)
+{
+	_cleanup_(json_decrefp) json_t *row = NULL;
+	enum root_place place = ROOT_IS_ABSENT;
+	int r = get_root(check, round, &row);
+
+	if (r == 0)
+		r = fetch_leaves(check, round, &check->after);
+	if (r == 0)
+		r = check_root(check, &check->after, row, &place);
+	if (r == 0 && round > 1)
+		r = check_before(check, round - 1);
+	if (r == 0 && !has_epoch(check))
+		r = nonsense("list of roots");
+	if (r == 0)
+		r = copy_before(check);
+	if (r == 0)
+		r = add_epochs(check);
 	if (r == 0)
 		r = take_off(check, json_object_get(row, "corrections"));
 	if (r == 0)
 		r = compare_sums(check);
-	return r == 0 ? say_good(check, row) : r;
+	return r == 0 ? say_good(check, place) : r;
 }
 
-/* The first root that has the epoch; 0: none yet. */
-static int find_round(struct check *check, uint32_t epoch, int64_t *ret_round)
+/* The first root that has the epoch (0: none yet), and the last there is. */
+static int find_round(struct check *check, int64_t *ret_round, int64_t *ret_last)
 {
 	_cleanup_(json_decrefp) json_t *items = NULL;
 	const char *path = arena_printf(client_arena(check->client),
@@ -318,51 +368,80 @@ static int find_round(struct check *check, uint32_t epoch, int64_t *ret_round)
 	size_t i;
 	int r = path ? client_list(check->client, path, 0, &items) : cli_fault(-ENOMEM, "roots");
 
-	*ret_round = 0;
-	json_array_foreach(items, i, item)
-		if (json_integer_value(json_object_get(item, "through")) >= (json_int_t)epoch)
-			*ret_round = json_integer_value(json_object_get(item, "round"));
+	*ret_round = *ret_last = 0;
+	json_array_foreach(items, i, item) {
+		json_int_t round = json_integer_value(json_object_get(item, "round"));
+
+		if (json_integer_value(json_object_get(item, "through")) >=
+		    (json_int_t)check->epoch)
+			*ret_round = round;
+		if (round > *ret_last)
+			*ret_last = round;
+	}
 	return r;
 }
 
-static int check_kind(struct client *client, struct rpc *rpc, enum reward_kind kind, uint32_t epoch)
+/* The contract is asked first: what it has, the network told before. */
+static int check_kind(const struct check *all, enum reward_kind kind)
 {
-	_cleanup_(check_done) struct check check = { .client = client, .rpc = rpc, .kind = kind };
-	int64_t round;
-	int r = find_round(&check, epoch, &round);
+	_cleanup_(check_done) struct check check = *all;
+	int64_t round, last;
+	uint64_t known = 0;
+	int r = check.onchain ? recompute_chain_last(check.onchain, kind, &known) : 0;
 
-	if (r == 0 && round == 0)
-		fprintf(stderr, "no %s root has epoch %" PRIu32 " yet\n", reward_kind_words[kind],
-			epoch);
-	return r == 0 && round > 0 ? check_round(&check, round) : r;
+	check.kind = kind;
+	if (r == 0)
+		r = find_round(&check, &round, &last);
+	if (r != 0)
+		return r;
+	if ((uint64_t)last < known)
+		return cli_fail(CLI_FAILED,
+				"the contract has %s root %" PRIu64
+				", and the network's last is %" PRId64,
+				reward_kind_words[kind], known, last);
+	if (round > 0)
+		return check_round(&check, round);
+	fprintf(stderr, "no %s root has epoch %" PRIu32 " yet\n", reward_kind_words[kind],
+		check.epoch);
+	return 0;
 }
 
-int recompute_roots(struct client *client, const char *rpc_url, uint32_t epoch)
+static int pays_on_chain(struct client *client, bool *ret_pays)
 {
 	_cleanup_(json_decrefp) json_t *chain = NULL;
 	struct client_call call = {
 		.method = "GET", .path = "/v1/chain", .anonymous = true, .may_lack = true
 	};
-	struct rpc_config config = { .urls = &rpc_url,
-				     .n_urls = 1,
-				     .agree = 1,
-				     .timeout_ms = TIMEOUT_MS,
-				     .clock = &clock_system };
-	struct rpc *rpc = NULL;
 	int r = client_call(client, &call, &chain);
+
+	*ret_pays = json_is_integer(json_object_get(chain, "chain_id"));
+	return r;
+}
+
+int recompute_roots(struct client *client, const struct options *options, uint32_t epoch)
+{
+	struct check check = { .client = client,
+			       .epoch = epoch,
+			       .gaps = options_has(options, "gaps") };
+	struct onchain onchain;
+	bool pays;
+	int r = pays_on_chain(client, &pays);
 
 	if (r != 0)
 		return r;
-	if (!json_is_integer(json_object_get(chain, "chain_id")))
-		return rpc_url ? cli_fail(CLI_FAILED, "--rpc: the network pays on no chain") : 0;
-	config.chain_id = (uint64_t)json_integer_value(json_object_get(chain, "chain_id"));
-	r = rpc_url ? rpc_new(&config, &rpc) : 0;
-	if (r < 0)
-		return r == -EINVAL ? cli_fail(CLI_USAGE,
-					       "--rpc: '%s' is no http:// or https:// URL", rpc_url)
-				    : cli_fault(r, "--rpc");
+	if (!pays)
+		return options_has(options, "rpc")
+			       ? cli_fail(CLI_FAILED, "--rpc: the network pays on no chain")
+			       : 0;
+	if (options_has(options, "rpc")) {
+		r = onchain_attach(options, &onchain);
+		if (r != 0)
+			return r;
+		check.onchain = &onchain;
+	}
 	for (enum reward_kind kind = 0; r == 0 && kind < REWARD_KINDS_N; kind++)
-		r = check_kind(client, rpc, kind, epoch);
-	rpc_free(rpc);
+		r = check_kind(&check, kind);
+	if (check.onchain)
+		onchain_end(&onchain);
 	return r;
 }

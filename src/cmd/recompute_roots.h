@@ -2,8 +2,10 @@
 #pragma once
 
 #include "cmd/client.h"
+#include "cmd/options.h"
 
-/* For either kind: the sums under the root that has @epoch must be those under the root before it, and what the epochs
- * between give by their records, less the published corrections; they must make the root; and with @rpc, a node of the
- * reader's own choice, the contract must have been proposed both. Says how it is on standard error; an exit status. */
-int recompute_roots(struct client *client, const char *rpc, uint32_t epoch);
+/* For either kind: the sums under the root that has @epoch must be those under the root before it, and what each epoch
+ * between gives by its records, less the published corrections; they must make the root; and with --rpc, a node of the
+ * reader's own choice, and --addresses, both must be the contract's. Epochs that are missing are a fault without
+ * --gaps. Says how it is on standard error; an exit status. */
+int recompute_roots(struct client *client, const struct options *options, uint32_t epoch);

@@ -2,6 +2,7 @@
 #include "cmd/cli.h"
 #include "cmd/commands.h"
 #include "cmd/file.h"
+#include "cmd/grants.h"
 #include "cmd/home.h"
 #include "cmd/payout.h"
 #include "cmd/recompute_roots.h"
@@ -141,6 +142,8 @@ static const struct option_row rows[] = {
 	  "compare with this published table (an EPOCH's: with the network's)" },
 	{ "save", 0, "FILE", "keep the fetched records, to compute again without the network" },
 	{ "rpc", 0, "URL", "a node of the chain, to compare an EPOCH's roots with the contract's" },
+	{ "addresses", 0, "FILE", "where the contracts are, for --rpc (KAISAR_ADDRESSES)" },
+	{ "gaps", 0, NULL, "epochs that the network does not list are no fault" },
 	CLI_URL_ROW,
 	{ 0 },
 };
@@ -214,9 +217,7 @@ static int recompute_epoch(const struct options *options, uint32_t epoch)
 		r = recompute(&records, &payouts);
 	if (r == 0)
 		r = compare(&payouts, &published);
-	return r == 0 && !against
-		       ? recompute_roots(client, options_get(options, "rpc", NULL), epoch)
-		       : r;
+	return r == 0 && !against ? recompute_roots(client, options, epoch) : r;
 }
 
 static int run_recompute(int argc, char **argv)
@@ -229,6 +230,8 @@ static int run_recompute(int argc, char **argv)
 	if (options_read(&table, argc, argv, &options, &status) != 0)
 		return status;
 	word = options.words[0];
+	if (options_has(&options, "addresses") && !options_has(&options, "rpc"))
+		return options_refuse(&table, "--addresses says where --rpc is to look: give both");
 	if (tokens_parse(word, strlen(word), &number) < 0)
 		return options_has(&options, "save")
 			       ? options_refuse(&table,
@@ -418,8 +421,8 @@ int cmd_rewards(int argc, char **argv)
 		{ "show", "what an account earned and can claim, or got in an epoch", run_show },
 		{ "claim", "have what was earned paid by the chain", payout_claim },
 		{ "unlock", "give vKAI up for KAI over time", payout_unlock },
-		{ "grants", "KAI that becomes an account's over time", payout_grants },
-		{ "release", "have what became free paid out", payout_release },
+		{ "grants", "KAI that becomes an account's over time", grants_show },
+		{ "release", "have what became free paid out", grants_release },
 		{ "recompute", "the payouts of an epoch, from its records", run_recompute },
 		{ 0 },
 	};

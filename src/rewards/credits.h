@@ -18,3 +18,8 @@ enum { CREDITS_ARENA_BYTES = 64 << 20 }; /* what the largest epoch takes of @are
 /* By kind and account, ascending, none twice; in @arena. -ENOMEM. */
 _must_check_ int credits_of(const struct epoch *epoch, const struct payouts *payouts,
 			    struct arena *arena, struct epoch_credit **ret_credits, size_t *ret_n);
+
+/* The same from the payouts' text as it was published: what pays for ever, whatever the rules are by now. -EINVAL: it is no
+ * such text; -ENOMEM. */
+_must_check_ int credits_read(const char *text, size_t len, struct arena *arena,
+			      struct epoch_credit **ret_credits, size_t *ret_n);

@@ -50,9 +50,66 @@ static void owners_and_delegators(void **state _unused_)
 	arena_free(arena);
 }
 
+/* The published text gives what the records gave when it was written. */
+static void from_the_text(void **state _unused_)
+{
+	struct epoch_credit *credits, *again;
+	struct epoch_fault fault;
+	struct payouts payouts;
+	struct arena *arena;
+	struct epoch epoch;
+	size_t n, n_again, len;
+	char *text;
+
+	assert_int_equal(arena_new(8 << 20, &arena), 0);
+	assert_int_equal(epoch_read(records, strlen(records), arena, &epoch, &fault), 0);
+	assert_int_equal(epoch_settle(&epoch, arena, &payouts), 0);
+	assert_int_equal(credits_of(&epoch, &payouts, arena, &credits, &n), 0);
+	assert_int_equal(payouts_write(&epoch, &payouts, (const uint8_t[32]){ 1 }, &text, &len), 0);
+	assert_int_equal(credits_read(text, len, arena, &again, &n_again), 0);
+	assert_int_equal(n_again, n);
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(again[i].kind, credits[i].kind);
+		assert_true(address_equal(&again[i].account, &credits[i].account));
+		assert_true(again[i].amount.units == credits[i].amount.units);
+	}
+	free(text);
+	arena_free(arena);
+}
+
+static void no_such_text(void **state _unused_)
+{
+	static const char *const texts[] = {
+		"",
+		"end\n",
+		"kaisar epoch payouts 1\n",
+		"worker " A40 "1 " A40 "a 1 1 2\n",
+		"worker " A40 "1 " A40 "a 1 1 2 3\nend\n",
+		"worker " A40 "1 " A40 "a 1 2\nend\n",
+		"worker " A40 "1 " A40 "g 1 1 2\nend\n",
+		"worker " A40 "1 " A40 "a 1 1 02\nend\n",
+		"delegator " A40 "c 1\nend\n",
+		"worker " A40 "1 " A40 "a 1 1 2\nepoch 7\nend\n",
+		"worker " A40 "1 " A40 "a 1 1 2\n\nend\n",
+		"worker " A40 "1 " A40 "a 1 1 2\nend\nend\n",
+		"kaisar epoch payouts 1\nbonus 7\nend\n",
+	};
+	struct epoch_credit *credits;
+	struct arena *arena;
+	size_t n;
+
+	assert_int_equal(arena_new(1 << 20, &arena), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		if (credits_read(texts[i], strlen(texts[i]), arena, &credits, &n) != -EINVAL)
+			fail_msg("taken: %s", texts[i]);
+	arena_free(arena);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(owners_and_delegators) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(owners_and_delegators),
+					    cmocka_unit_test(from_the_text),
+					    cmocka_unit_test(no_such_text) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

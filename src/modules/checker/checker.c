@@ -91,6 +91,10 @@ void checker_no_licence(const struct checker_row *row, char ret_why[static CHECK
 		snprintf(ret_why, CHECKER_WHY_SIZE,
 			 "no licence; the network's operator gives one: kaisar admin licence %s 1",
 			 checker);
+	else if (row->deregistered)
+		snprintf(ret_why, CHECKER_WHY_SIZE,
+			 "not registered on the chain any more, so that no licence counts; its "
+			 "operator registers it again: kaisar checker register");
 	else if (row->proposed > 0)
 		snprintf(ret_why, CHECKER_WHY_SIZE,
 			 "%" PRId64
@@ -387,6 +391,16 @@ int checker_worked(struct tx *tx, int64_t from_ms, int64_t until_ms, struct chec
 
 /* ---- licences ---- */
 
+/* ROUTE_E_NOT_FOUND: no checker is registered here with it. */
+static int recount(struct tx *tx, const struct address *machine, struct checker_row *ret_row)
+{
+	int r = licence_store_recount(tx, machine);
+
+	if (r == 0)
+		r = checker_store_get(tx, machine, ret_row);
+	return r == 0 ? checker_tell(tx, machine) : r;
+}
+
 int checker_delegated(const struct context *context, struct tx *tx, const struct address *machine,
 		      int64_t licence, enum checker_delegation delegation)
 {
@@ -396,15 +410,23 @@ int checker_delegated(const struct context *context, struct tx *tx, const struct
 		[CHECKER_DELEGATION_ENDED] = "checker.licence_ended",
 	};
 	struct checker_row row;
-	int r = licence_store_recount(tx, machine);
+	int r = recount(tx, machine, &row);
 
-	if (r == 0)
-		r = checker_store_get(tx, machine, &row);
-	if (r == 0)
-		r = checker_tell(tx, machine);
 	if (r != 0)
 		return r == ROUTE_E_NOT_FOUND ? 0 : r;
 	return tell(context, tx, &row, types[delegation],
 		    json_pack("{s:I, s:I, s:I}", "licence", (json_int_t)licence, "licences",
 			      (json_int_t)row.licences, "proposed", (json_int_t)row.proposed));
+}
+
+int checker_registered(const struct context *context, struct tx *tx, const struct address *machine,
+		       bool there)
+{
+	struct checker_row row;
+	int r = recount(tx, machine, &row);
+
+	if (r != 0)
+		return r == ROUTE_E_NOT_FOUND ? 0 : r;
+	return tell(context, tx, &row, there ? "checker.registered" : "checker.deregistered",
+		    json_pack("{s:I}", "licences", (json_int_t)row.licences));
 }

@@ -51,3 +51,6 @@ enum checker_delegation {
 _must_check_ int checker_delegated(const struct context *context, struct tx *tx,
 				   const struct address *machine, int64_t licence,
 				   enum checker_delegation delegation);
+/* The same where the registry on the chain has the machine as a checker again (@there), or not any more. */
+_must_check_ int checker_registered(const struct context *context, struct tx *tx,
+				    const struct address *machine, bool there);

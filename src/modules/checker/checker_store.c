@@ -2,15 +2,16 @@
 
 #include "io/store_values.h"
 
-#define COLUMNS                                                                             \
-	"c.checker AS checker, c.account AS account, c.name AS name, c.licences AS "        \
-	"licences, c.registered_at AS registered_at, c.seen_at AS seen_at, c.version AS "   \
-	"version, c.banned_until AS banned_until, c.ban_reason AS ban_reason, (SELECT "     \
-	"COUNT(*) FROM checker_marks m WHERE m.checker = c.checker AND (m.mark IN (1, 4) "  \
-	"OR m.cleared = 1)) AS valid, (SELECT COUNT(*) FROM checker_marks m WHERE "         \
-	"m.checker = c.checker AND m.mark = 2 AND m.cleared = 0) AS wrong, (SELECT "        \
-	"COUNT(*) FROM checker_licences l WHERE l.machine = c.checker AND l.accepted = 0) " \
-	"AS proposed"
+#define COLUMNS                                                                                   \
+	"c.checker AS checker, c.account AS account, c.name AS name, c.licences AS "              \
+	"licences, c.registered_at AS registered_at, c.seen_at AS seen_at, c.version AS "         \
+	"version, c.banned_until AS banned_until, c.ban_reason AS ban_reason, (SELECT "           \
+	"COUNT(*) FROM checker_marks m WHERE m.checker = c.checker AND (m.mark IN (1, 4) "        \
+	"OR m.cleared = 1)) AS valid, (SELECT COUNT(*) FROM checker_marks m WHERE "               \
+	"m.checker = c.checker AND m.mark = 2 AND m.cleared = 0) AS wrong, (SELECT "              \
+	"COUNT(*) FROM checker_licences l WHERE l.machine = c.checker AND l.accepted = 0) "       \
+	"AS proposed, (SELECT COUNT(*) FROM checker_deregistered d WHERE d.machine = c.checker) " \
+	"AS deregistered"
 
 static int read_row(const struct sql_rows *rows, size_t i, void *ret_item)
 {
@@ -21,6 +22,7 @@ static int read_row(const struct sql_rows *rows, size_t i, void *ret_item)
 		.name = rows_text(rows, i, "name"),
 		.licences = rows_int(rows, i, "licences"),
 		.proposed = rows_int(rows, i, "proposed"),
+		.deregistered = rows_int(rows, i, "deregistered") > 0,
 		.registered_at_ms = rows_int(rows, i, "registered_at"),
 		.seen_at_ms = rows_int(rows, i, "seen_at"),
 		.version = rows_text(rows, i, "version"),

@@ -10,6 +10,7 @@ struct checker_row {
 	struct account_id account;
 	const char *name;
 	int64_t licences, proposed; /* that count for it; and that wait for its operator's yes */
+	bool deregistered; /* on the chain: none counts */
 	int64_t registered_at_ms, seen_at_ms; /* 0: never */
 	const char *version;
 	int64_t banned_until_ms;

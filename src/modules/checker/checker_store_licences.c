@@ -72,9 +72,10 @@ int licence_store_delegate(struct tx *tx, int64_t licence, const struct address 
 
 int licence_store_bought(struct tx *tx, const uint8_t mint_id[static MINT_ID_SIZE], int64_t round)
 {
-	return no_conflict(
-		tx_exec(tx, "INSERT INTO checker_purchases (mint_id, round) VALUES ($1, $2)",
-			SQL_PARAMS(sql_blob(mint_id, MINT_ID_SIZE), sql_int(round)), NULL));
+	return changed_or(ROUTE_E_NOT_FOUND, tx,
+			  "INSERT INTO checker_purchases (mint_id, round) VALUES ($1, $2)"
+			  " ON CONFLICT (mint_id) DO NOTHING",
+			  SQL_PARAMS(sql_blob(mint_id, MINT_ID_SIZE), sql_int(round)));
 }
 
 int licence_store_counts(struct tx *tx, const struct licence_row *row, int64_t from_ms)
@@ -103,11 +104,62 @@ int licence_store_counted(struct tx *tx, int64_t licence, int64_t until_ms)
 		SQL_PARAMS(sql_int(licence), sql_int(until_ms), sql_int(INT64_MAX)), NULL));
 }
 
+int licence_store_deregister(struct tx *tx, const struct address *machine, int64_t at_ms)
+{
+	int r = changed_or(ROUTE_E_NOT_FOUND, tx,
+			   "INSERT INTO checker_deregistered (machine) VALUES ($1)"
+			   " ON CONFLICT (machine) DO NOTHING",
+			   SQL_PARAMS(sql_address(machine)));
+
+	if (r == 0)
+		r = no_conflict(tx_exec(
+			tx,
+			"DELETE FROM checker_stakes WHERE machine = $1"
+			" AND until_ms = $3 AND from_ms >= $2",
+			SQL_PARAMS(sql_address(machine), sql_int(at_ms), sql_int(INT64_MAX)),
+			NULL));
+	if (r != 0)
+		return r;
+	return no_conflict(tx_exec(
+		tx,
+		"UPDATE checker_stakes SET until_ms = $2 WHERE machine = $1"
+		" AND until_ms = $3",
+		SQL_PARAMS(sql_address(machine), sql_int(at_ms), sql_int(INT64_MAX)), NULL));
+}
+
+int licence_store_register(struct tx *tx, const struct address *machine, int64_t at_ms)
+{
+	int r = changed_or(ROUTE_E_NOT_FOUND, tx,
+			   "DELETE FROM checker_deregistered WHERE machine = $1",
+			   SQL_PARAMS(sql_address(machine)));
+
+	if (r != 0)
+		return r;
+	return no_conflict(tx_exec(
+		tx,
+		"INSERT INTO checker_stakes (licence, from_ms, until_ms, machine, owner)"
+		" SELECT licence, CAST($2 AS BIGINT), CAST($3 AS BIGINT), machine, owner"
+		" FROM checker_licences WHERE machine = $1 AND accepted = 1",
+		SQL_PARAMS(sql_address(machine), sql_int(at_ms), sql_int(INT64_MAX)), NULL));
+}
+
+int licence_store_deregistered(struct tx *tx, const struct address *machine, bool *ret_out)
+{
+	struct sql_rows *rows;
+	int r = tx_query(tx, "SELECT 1 AS n FROM checker_deregistered WHERE machine = $1",
+			 SQL_PARAMS(sql_address(machine)), &rows);
+
+	if (r == 0)
+		*ret_out = rows_count(rows) > 0;
+	return r;
+}
+
 int licence_store_recount(struct tx *tx, const struct address *checker)
 {
-#define RECOUNT                                                                 \
-	"UPDATE checkers SET licences = (SELECT COUNT(*) FROM checker_licences" \
-	" l WHERE l.machine = checkers.checker AND l.accepted = 1)"
+#define RECOUNT                                                                   \
+	"UPDATE checkers SET licences = (SELECT COUNT(*) FROM checker_licences"   \
+	" l WHERE l.machine = checkers.checker AND l.accepted = 1 AND NOT EXISTS" \
+	" (SELECT 1 FROM checker_deregistered d WHERE d.machine = l.machine))"
 	if (!checker)
 		return no_conflict(tx_exec(tx, RECOUNT, NULL, 0, NULL));
 	return no_conflict(

@@ -25,6 +25,7 @@ _must_check_ int licence_store_owner(struct tx *tx, int64_t licence, const struc
 /* @machine: NULL for none. */
 _must_check_ int licence_store_delegate(struct tx *tx, int64_t licence,
 					const struct address *machine, bool accepted);
+/* ROUTE_E_NOT_FOUND where it was bought before. */
 _must_check_ int licence_store_bought(struct tx *tx, const uint8_t mint_id[static MINT_ID_SIZE],
 				      int64_t round);
 
@@ -32,6 +33,15 @@ _must_check_ int licence_store_bought(struct tx *tx, const uint8_t mint_id[stati
 _must_check_ int licence_store_counts(struct tx *tx, const struct licence_row *row,
 				      int64_t from_ms);
 _must_check_ int licence_store_counted(struct tx *tx, int64_t licence, int64_t until_ms);
+
+/* Of all accepted ones of a machine that the registry does not have as a checker any more: they end, and begin again when
+ * it is back. ROUTE_E_NOT_FOUND: it was so already. */
+_must_check_ int licence_store_deregister(struct tx *tx, const struct address *machine,
+					  int64_t at_ms);
+_must_check_ int licence_store_register(struct tx *tx, const struct address *machine,
+					int64_t at_ms);
+_must_check_ int licence_store_deregistered(struct tx *tx, const struct address *machine,
+					    bool *ret_out);
 
 /* Writes into the checkers' rows how many licences count for them; @checker NULL: for all. */
 _must_check_ int licence_store_recount(struct tx *tx, const struct address *checker);

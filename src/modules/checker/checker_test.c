@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include "api/settings.h"
+#include "chain/contracts.h"
 #include "io/db_fixture.h"
 #include "io/migrate.h"
 #include "modules/checker/checker_rules.h"
@@ -284,6 +285,79 @@ static void test_licences(void **state)
 	assert_int_equal(counting(), 1);
 }
 
+/* It keeps its licences in the contract, and gets no tasks by them. */
+static void test_deregistered(void **state)
+{
+	const struct address machine = *secp_key_address(key);
+	const struct u256 one = u256_from(1), two = u256_from(2);
+	struct contract_event out = { .kind = EVENT_DEREGISTERED,
+				      .deregistered = { .machine = machine,
+							.kind = MACHINE_CHECKER } };
+	struct contract_event in = { .kind = EVENT_REGISTERED,
+				     .registered = { .machine = machine,
+						     .kind = MACHINE_CHECKER } };
+	struct contract_event accepted = { .kind = EVENT_ACCEPTED,
+					   .accepted = { one, .machine = machine } };
+
+	(void)state;
+	assert_int_equal(run_register(account(1), account(1)), 0);
+	take(in);
+	take((struct contract_event){ .kind = EVENT_MINTED,
+				      .minted = { one, .to = account(7).address } });
+	take((struct contract_event){
+		.kind = EVENT_MINTED,
+		.minted = { two, .mint_id = { 2 }, .to = account(7).address } });
+	take(accepted);
+	assert_int_equal(counting(), 1);
+	fake.ms += 1000;
+	take(out);
+	take(out);
+	assert_int_equal(counting(), 0);
+	assert_int_equal(staked_ms(NOW_MS + 9000), 1000);
+	/* What was accepted before, and is read behind it, does not count either; nor as another kind of machine. */
+	accepted.accepted.id = two;
+	take(accepted);
+	in.registered.kind = MACHINE_WORKER;
+	take(in);
+	assert_int_equal(counting(), 0);
+	fake.ms += 2000;
+	in.registered.kind = MACHINE_CHECKER;
+	take(in);
+	take(in);
+	assert_int_equal(counting(), 2);
+	assert_int_equal(staked_ms(NOW_MS + 4000), 1000 + 2 * 1000);
+	out.deregistered.kind = MACHINE_WORKER;
+	take(out);
+	assert_int_equal(counting(), 2);
+}
+
+/* What no contract of ours says twice is said, and passed: what comes behind it counts. */
+static void test_repeated_licence_events(void **state)
+{
+	const struct address machine = *secp_key_address(key);
+	const struct u256 one = u256_from(1);
+	const struct contract_event purchased = {
+		.kind = EVENT_PURCHASED,
+		.purchased = { .round = u256_from(3), .buyer = account(7).address, .quantity = 2 },
+	};
+	const struct contract_event accepted = { .kind = EVENT_ACCEPTED,
+						 .accepted = { one, .machine = machine } };
+
+	(void)state;
+	assert_int_equal(run_register(account(1), account(1)), 0);
+	take(purchased);
+	take(purchased);
+	assert_int_equal(store_number(&store, "SELECT COUNT(*) AS n FROM checker_purchases"), 2);
+	take((struct contract_event){ .kind = EVENT_MINTED,
+				      .minted = { one, .to = account(7).address } });
+	take(accepted);
+	take(accepted);
+	fake.ms += 1000;
+	take(accepted);
+	assert_int_equal(counting(), 1);
+	assert_int_equal(staked_ms(NOW_MS + 3000), 3000);
+}
+
 static void test_weigh(void **state)
 {
 	const struct checker_stake stakes[] = { { account(1).address, account(7).address, 50000 },
@@ -325,6 +399,7 @@ static int setup(void **state)
 	store_exec(&store, "DELETE FROM checkers");
 	store_exec(&store, "DELETE FROM checker_stakes");
 	store_exec(&store, "DELETE FROM checker_licences");
+	store_exec(&store, "DELETE FROM checker_deregistered");
 	return 0;
 }
 
@@ -337,6 +412,8 @@ static int run(enum store_kind kind)
 		cmocka_unit_test_setup(test_more_than_ten, setup),
 		cmocka_unit_test_setup(test_worked, setup),
 		cmocka_unit_test_setup(test_licences, setup),
+		cmocka_unit_test_setup(test_deregistered, setup),
+		cmocka_unit_test_setup(test_repeated_licence_events, setup),
 		cmocka_unit_test_setup(test_weigh, setup),
 	};
 	int failed;

@@ -65,10 +65,17 @@ static int take_proposed(const struct context *context, struct tx *tx,
 static int take_accepted(const struct context *context, struct tx *tx, struct licence_row *row,
 			 const struct contract_event *event)
 {
-	int r = licence_store_delegate(tx, row->licence, &event->accepted.machine, true);
+	bool out = false;
+	int r;
 
+	if (row->accepted)
+		return unexpected("a licence that counted already was accepted");
+	r = licence_store_delegate(tx, row->licence, &event->accepted.machine, true);
 	row->machine = event->accepted.machine;
 	if (r == 0)
+		r = licence_store_deregistered(tx, &row->machine, &out);
+	/* Of one that is out by what the registry said, it counts when it is back. */
+	if (r == 0 && !out)
 		r = licence_store_counts(tx, row, clock_now_ms(context->clock));
 	return r != 0 ? r
 		      : checker_delegated(context, tx, &row->machine, row->licence,
@@ -86,6 +93,22 @@ static int take_ended(const struct context *context, struct tx *tx, const struct
 		       ? r
 		       : checker_delegated(context, tx, &row->machine, row->licence,
 					   CHECKER_DELEGATION_ENDED);
+}
+
+/* The registry is read apart from the licences, and may be ahead of them or behind: either way it says last what holds. */
+static int take_registration(const struct context *context, struct tx *tx,
+			     const struct address *machine, uint64_t kind, bool there)
+{
+	int64_t now_ms = clock_now_ms(context->clock);
+	int r;
+
+	if (kind != MACHINE_CHECKER)
+		return 0;
+	r = there ? licence_store_register(tx, machine, now_ms)
+		  : licence_store_deregister(tx, machine, now_ms);
+	if (r != 0)
+		return r == ROUTE_E_NOT_FOUND ? 0 : r;
+	return checker_registered(context, tx, machine, there);
 }
 
 /* Sale.sol: a licence's mint id is of the buyer, the order's key, and its place in the order. */
@@ -113,6 +136,8 @@ static int take_purchased(struct tx *tx, const struct contract_event *event)
 			break;
 		keccak256(bytes, len, mint_id);
 		r = licence_store_bought(tx, mint_id, round);
+		if (r == ROUTE_E_NOT_FOUND)
+			r = unexpected("a licence was bought twice");
 	}
 	return r;
 }
@@ -143,6 +168,12 @@ int licences_take(const struct context *context, struct tx *tx, const struct con
 		return take_minted(tx, event);
 	if (event->kind == EVENT_PURCHASED)
 		return take_purchased(tx, event);
+	if (event->kind == EVENT_REGISTERED)
+		return take_registration(context, tx, &event->registered.machine,
+					 event->registered.kind, true);
+	if (event->kind == EVENT_DEREGISTERED)
+		return take_registration(context, tx, &event->deregistered.machine,
+					 event->deregistered.kind, false);
 	if (!to_number(*id_of(event), &licence))
 		return unexpected("a licence with a number that is none");
 	r = licence_store_get(tx, licence, &row);
@@ -170,10 +201,11 @@ struct following {
 
 static int take_log(const struct context *context, struct tx *tx, const struct indexer_log *log)
 {
-	static const enum contract_event_kind heard[] = { EVENT_MINTED,   EVENT_TRANSFERRED,
-							  EVENT_PROPOSED, EVENT_ACCEPTED,
-							  EVENT_REFUSED,  EVENT_UNDELEGATED,
-							  EVENT_PURCHASED };
+	static const enum contract_event_kind heard[] = { EVENT_MINTED,      EVENT_TRANSFERRED,
+							  EVENT_PROPOSED,    EVENT_ACCEPTED,
+							  EVENT_REFUSED,     EVENT_UNDELEGATED,
+							  EVENT_PURCHASED,   EVENT_REGISTERED,
+							  EVENT_DEREGISTERED };
 	struct contract_event event;
 
 	for (size_t i = 0; i < ARRAY_SIZE(heard); i++) {
@@ -235,7 +267,9 @@ int licences_follow(const struct context *context, struct arena *arena)
 	if (!chain_enabled())
 		return 0;
 	r = follow(context, CONTRACT_SALE, arena);
-	return r != 0 ? r : follow(context, CONTRACT_LICENCE, arena);
+	if (r == 0)
+		r = follow(context, CONTRACT_LICENCE, arena);
+	return r != 0 ? r : follow(context, CONTRACT_REGISTRY, arena);
 }
 
 static int tx_recount(struct tx *tx, void *arg _unused_)

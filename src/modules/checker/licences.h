@@ -7,6 +7,7 @@
  *	Accepted     the machine's operator says yes: from here on it counts
  *	Refused      the operator says no
  *	Undelegated  its owner took it back, or it changed hands: from here on it does not
+ *	Deregistered its machine is no checker on the registry any more: it does not, until that is Registered again
  *
  * Each change of what counts is in the checker's row when the transaction is that took the log: who has none left
  * is drawn for nothing new. A machine need not be known here for that. */
@@ -19,7 +20,7 @@
 /* With a chain: what checkers' rows say is what was taken, whatever was set before there was one. */
 _must_check_ int licences_start(const struct context *context);
 
-/* One event of Licence or Sale, in the transaction that moves on behind its log. */
+/* One event of Licence, Sale or Registry, in the transaction that moves on behind its log. */
 _must_check_ int licences_take(const struct context *context, struct tx *tx,
 			       const struct contract_event *event);
 

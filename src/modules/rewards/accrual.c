@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "modules/rewards/payouts.h"
 
-enum { AT_ONCE = 100, ARENA_BYTES = 1 << 20 };
+enum { AT_ONCE = 100, ARENA_BYTES = 1 << 20, ALARM_MS = 10 * 60 * 1000 };
 
 struct accrual {
 	struct epoch_row epoch;
@@ -67,4 +67,24 @@ int accrual_step(const struct context *context)
 		log_info("rewards.credited", log_int("epoch", accrual.epoch.number),
 			 log_int("credits", (int64_t)accrual.n));
 	return r;
+}
+
+int accrual_look(const struct context *context, struct arena *arena,
+		 char ret_problem[static ACCRUAL_PROBLEM_MAX])
+{
+	struct accrual accrual = { 0 };
+	int r = db_run(context->db, TX_READ, arena, tx_find, &accrual);
+
+	ret_problem[0] = '\0';
+	if (r != 0)
+		return r == ROUTE_E_NOT_FOUND ? 0 : r;
+	if (clock_now_ms(context->clock) - accrual.epoch.closed_at_ms < ALARM_MS)
+		return 0;
+	snprintf(ret_problem, ACCRUAL_PROBLEM_MAX,
+		 "epoch %" PRId64 " is closed and not credited, nor are those behind it: the log "
+		 "says why; if it is rewards.payouts_differ, its stored text is not the one that "
+		 "was published: restore its rows of reward_pages (kind 2) from a backup, or from "
+		 "what GET /v1/rewards/%" PRId64 "/payouts gave before",
+		 accrual.epoch.number, accrual.epoch.number);
+	return 0;
 }

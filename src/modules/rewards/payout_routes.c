@@ -1,9 +1,11 @@
 #include "modules/rewards/payout_routes.h"
 
 #include "modules/chain/chain.h"
+#include "modules/rewards/large_text.h"
 #include "modules/rewards/root_trees.h"
 
 enum { PAGE_MAX = 100, CURSOR_MAX = 48, REASON_MAX = 200, LESS_MAX = 100 };
+_Static_assert((int)REWARD_LEAVES_TEXT_MAX == (int)REPLY_PLAIN_MAX, "readers take what is sent");
 
 static json_t *units_json(struct u256 value)
 {
@@ -282,6 +284,9 @@ int payout_leaves(struct request *request, struct tx *tx, struct reply *reply)
 	int r = find_root(request, tx, &row);
 
 	if (r == 0)
+		r = large_text_admit(request->context,
+				     (int64_t)reward_leaves_size((size_t)row.leaves, row.total));
+	if (r == 0)
 		r = roots_leaves(tx, &row, &leaves);
 	if (r != 0)
 		return r;
@@ -289,7 +294,7 @@ int payout_leaves(struct request *request, struct tx *tx, struct reply *reply)
 	free(leaves.items);
 	if (r != 0)
 		return r;
-	reply->plain = len <= REPLY_PLAIN_MAX ? arena_text(request->arena, text, len) : NULL;
+	reply->plain = arena_text(request->arena, text, len);
 	free(text);
 	return reply->plain ? 0 : -ENOMEM;
 }
@@ -305,7 +310,7 @@ int payout_proof(struct request *request, struct tx *tx, struct reply *reply)
 	if (r == 0)
 		r = find_root(request, tx, &row);
 	if (r == 0)
-		r = root_trees_prove(tx, &row, &account, &proof);
+		r = root_trees_prove(tx, &row, &account, request->now_ms, &proof);
 	if (r != 0)
 		return r;
 	path = json_array();

@@ -56,8 +56,7 @@ static int compute(struct publishing *publishing)
 	struct epoch_fault fault;
 	int r;
 
-	r = arena_new(EPOCH_ARENA_BYTES + PAYOUTS_ARENA_BYTES + CREDITS_ARENA_BYTES,
-		      &publishing->arena);
+	r = arena_new(EPOCH_ARENA_BYTES + PAYOUTS_ARENA_BYTES, &publishing->arena);
 	if (r == 0)
 		r = epoch_read(publishing->records, len, publishing->arena, &publishing->epoch,
 			       &fault);
@@ -188,36 +187,69 @@ int payouts_publish(const struct context *context, const struct epoch_row *epoch
 	return r;
 }
 
-/* ---- a closed one, once more ---- */
+/* ---- a closed one's text ---- */
 
-static int check_same(const struct publishing *publishing, const struct epoch_row *epoch)
+struct published {
+	const struct epoch_row *epoch;
+	struct arena *arena; /* of the credits */
+	char *text;
+};
+
+static void published_done(struct published *published)
 {
-	uint8_t hash[32];
+	free(published->text);
+	arena_free(published->arena);
+}
 
-	keccak256(publishing->text, publishing->len, hash);
+static int tx_published(struct tx *tx, void *arg)
+{
+	const struct published *published = arg;
+
+	return rewards_store_text(tx, published->epoch->number, TEXT_PAYOUTS,
+				  &published->epoch->payouts, published->text);
+}
+
+static int load_published(const struct context *context, struct published *published)
+{
+	_cleanup_(arena_freep) struct arena *arena = NULL;
+	int r;
+
+	published->text = malloc((size_t)published->epoch->payouts.bytes + 1);
+	if (!published->text)
+		return -ENOMEM;
+	r = arena_new(READ_ARENA_BYTES, &arena);
+	return r != 0 ? r : db_run(context->db, TX_READ, arena, tx_published, published);
+}
+
+static int read_published(struct published *published, struct epoch_credit **ret_credits,
+			  size_t *ret_n)
+{
+	const struct epoch_row *epoch = published->epoch;
+	size_t len = (size_t)epoch->payouts.bytes;
+	uint8_t hash[32];
+	int r = -EINVAL;
+
+	keccak256(published->text, len, hash);
 	if (memcmp(hash, epoch->payouts.hash, sizeof(hash)) == 0)
-		return 0;
-	log_error("rewards.payouts_differ", log_int("epoch", epoch->number));
-	return -EINVAL;
+		r = credits_read(published->text, len, published->arena, ret_credits, ret_n);
+	if (r == -EINVAL)
+		log_error("rewards.payouts_differ", log_int("epoch", epoch->number));
+	return r;
 }
 
 int payouts_credits(const struct context *context, const struct epoch_row *epoch,
 		    struct epoch_credit **ret_credits, size_t *ret_n)
 {
-	_cleanup_(publishing_done) struct publishing publishing = { .context = context,
-								    .row = *epoch };
+	_cleanup_(published_done) struct published published = { .epoch = epoch };
 	struct epoch_credit *credits, *copy;
 	size_t n;
 	int r;
 
-	r = load(&publishing);
+	r = load_published(context, &published);
 	if (r == 0)
-		r = compute(&publishing);
+		r = arena_new(CREDITS_ARENA_BYTES, &published.arena);
 	if (r == 0)
-		r = check_same(&publishing, epoch);
-	if (r == 0)
-		r = credits_of(&publishing.epoch, &publishing.payouts, publishing.arena, &credits,
-			       &n);
+		r = read_published(&published, &credits, &n);
 	if (r != 0)
 		return r;
 	copy = malloc((n + 1) * sizeof(*copy));

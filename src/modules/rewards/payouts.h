@@ -12,7 +12,7 @@
  * (rewards/epoch_text.h). -EINVAL: the records break a rule, which is logged. */
 _must_check_ int payouts_publish(const struct context *context, const struct epoch_row *epoch);
 
-/* What a closed @epoch's payouts give to accounts, computed from its records once more. The caller frees *@ret_credits.
- * -EINVAL: they are not what was published, which is logged. */
+/* What a closed @epoch's payouts give to accounts, by their published text: rules may have changed since. The caller frees
+ * *@ret_credits. -EINVAL: the stored text is not the one that was published, which is logged. */
 _must_check_ int payouts_credits(const struct context *context, const struct epoch_row *epoch,
 				 struct epoch_credit **ret_credits, size_t *ret_n);

@@ -172,6 +172,19 @@ static int take_log(struct tx *tx, const struct indexer_log *log)
 	return 0;
 }
 
+/* Mostly there is nothing, and who writes keeps others from it. */
+static int tx_look(struct tx *tx, void *arg)
+{
+	bool *more = arg;
+	struct indexer_log *logs;
+	size_t n;
+	int r = indexer_take(tx, consumer, &chain_contracts()->at[CONTRACT_DISTRIBUTOR].address,
+			     NULL, 1, &logs, &n);
+
+	*more = r == 0 && n > 0;
+	return r;
+}
+
 static int tx_follow(struct tx *tx, void *arg)
 {
 	bool *more = arg;
@@ -191,11 +204,12 @@ static int tx_follow(struct tx *tx, void *arg)
 int pots_follow(const struct context *context, struct arena *arena)
 {
 	bool more;
-	int r;
+	int r = db_run(context->db, TX_READ, arena, tx_look, &more);
 
-	do {
-		r = db_run(context->db, TX_WRITE, arena, tx_follow, &more);
+	while (r == 0 && more) {
 		arena_reset(arena);
-	} while (r == 0 && more);
+		r = db_run(context->db, TX_WRITE, arena, tx_follow, &more);
+	}
+	arena_reset(arena);
 	return r;
 }

@@ -12,6 +12,7 @@ enum rewards_outcome {
 	REWARDS_E_NOT_CLOSED = ROUTE_E_MODULE, /* nothing is published yet */
 	REWARDS_E_NO_CHAIN,
 	REWARDS_E_NOT_WITHDRAWN, /* only a withdrawn root is made anew */
+	REWARDS_E_TOO_LARGE, /* a text above REPLY_PLAIN_MAX */
 };
 
 extern const struct module rewards_module;

@@ -29,15 +29,23 @@ static int run_accrual(const struct context *context, struct arena *arena _unuse
 
 static int run_payouts(const struct context *context, struct arena *arena)
 {
-	char problem[ROOTS_PROBLEM_MAX];
+	char roots[ROOTS_PROBLEM_MAX], accrual[ACCRUAL_PROBLEM_MAX];
+	char problem[ROOTS_PROBLEM_MAX + ACCRUAL_PROBLEM_MAX + 2];
 	int r;
 
 	if (!chain_enabled())
 		return 0;
 	r = pots_follow(context, arena);
 	if (r == 0)
-		r = roots_turn(context, arena, problem);
-	return r == 0 ? chain_payouts(context, arena, problem) : r;
+		r = roots_turn(context, arena, roots);
+	if (r == 0)
+		r = accrual_look(context, arena, accrual);
+	arena_reset(arena);
+	if (r != 0)
+		return r;
+	snprintf(problem, sizeof(problem), "%s%s%s", accrual, *accrual && *roots ? "; " : "",
+		 roots);
+	return chain_payouts(context, arena, problem);
 }
 
 const struct job rewards_jobs[] = {

@@ -1,16 +1,11 @@
-#include <stdatomic.h>
-
 #include "base/codec.h"
 #include "modules/rewards/closing.h"
+#include "modules/rewards/large_text.h"
 #include "modules/rewards/payout_routes.h"
 #include "modules/rewards/records.h"
 #include "modules/rewards/root_trees.h"
 
 enum { PAGE_MAX = 100, CURSOR_MAX = 64 };
-
-/* Texts above LARGE_BYTES are sent to all callers together once in LARGE_EVERY_MS: anybody may ask, and
- * each is kept in memory until it is taken. */
-enum { LARGE_BYTES = 1 << 20, LARGE_EVERY_MS = 250 };
 
 static const char *const state_words[] = {
 	[EPOCH_OPEN] = "open",       [EPOCH_WORKERS] = "closing", [EPOCH_CHECKERS] = "closing",
@@ -150,17 +145,6 @@ static int get_epoch(struct request *request, struct tx *tx, struct reply *reply
 
 /* ---- texts ---- */
 
-static bool may_send(const struct context *context, int64_t bytes)
-{
-	static _Atomic(int64_t) next_ms;
-	int64_t now_ms = clock_mono_ms(context->clock), next = atomic_load(&next_ms);
-
-	if (bytes <= LARGE_BYTES)
-		return true;
-	return now_ms >= next &&
-	       atomic_compare_exchange_strong(&next_ms, &next, now_ms + LARGE_EVERY_MS);
-}
-
 static int reply_text(struct request *request, struct tx *tx, struct reply *reply,
 		      enum epoch_text_kind kind)
 {
@@ -175,10 +159,9 @@ static int reply_text(struct request *request, struct tx *tx, struct reply *repl
 	if (r != 0)
 		return r;
 	text = kind == TEXT_RECORDS ? &row.records : &row.payouts;
-	if (text->bytes > REPLY_PLAIN_MAX)
-		return -EFBIG;
-	if (!may_send(request->context, text->bytes))
-		return ROUTE_E_UNAVAILABLE;
+	r = large_text_admit(request->context, text->bytes);
+	if (r != 0)
+		return r;
 	bytes = arena_alloc(request->arena, (size_t)text->bytes + 1);
 	if (!bytes)
 		return -ENOMEM;
@@ -297,6 +280,9 @@ static const struct outcome_row outcomes[] = {
 	{ REWARDS_E_NO_CHAIN, 404, "no-chain", "This network pays no rewards on a chain." },
 	{ REWARDS_E_NOT_WITHDRAWN, 409, "root-not-withdrawn",
 	  "The last root was not withdrawn by the guardian: there is nothing to make anew." },
+	{ REWARDS_E_TOO_LARGE, 507, "text-too-large",
+	  "The text is larger than this server sends, which is 48 MiB; single accounts' proofs are "
+	  "not bounded." },
 	{ 0 },
 };
 

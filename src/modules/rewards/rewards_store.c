@@ -135,6 +135,40 @@ int rewards_store_list(struct tx *tx, int64_t before, size_t max, struct epoch_r
 }
 
 /* Pages count up with every step but the last, so that they and the state tell where an epoch stands. */
+static unsigned __int128 given_out(const struct pot *pot)
+{
+	return pot->allotted.units - pot->unallotted.units;
+}
+
+static int read_given(const struct sql_rows *rows, size_t i, void *ret_item)
+{
+	struct reward_given *ret = ret_item;
+	struct epoch_row row;
+	int r = read_pots(rows, i, &row);
+
+	if (r != 0)
+		return r;
+	*ret = (struct reward_given){
+		.epoch = rows_int(rows, i, "epoch"),
+		.machines = { given_out(&row.capacity) + given_out(&row.delivery) },
+		.checkers = { given_out(&row.checking) },
+	};
+	return 0;
+}
+
+static const struct row_reader given_reader = { sizeof(struct reward_given), read_given };
+
+int rewards_store_given(struct tx *tx, int64_t after, int64_t through, size_t max,
+			struct reward_given **ret_items, size_t *ret_n)
+{
+	return tx_select(tx,
+			 "SELECT epoch, capacity, capacity_left, delivery, delivery_left, checking,"
+			 " checking_left FROM reward_epochs WHERE epoch > $1 AND epoch <= $2 AND "
+			 "credited = 1 ORDER BY epoch LIMIT $3",
+			 SQL_PARAMS(sql_int(after), sql_int(through), sql_int((int64_t)max)),
+			 &given_reader, ret_items, ret_n);
+}
+
 int rewards_store_move(struct tx *tx, const struct epoch_row *was, const struct epoch_row *now)
 {
 	bool closed = now->state == EPOCH_CLOSED;

@@ -39,6 +39,14 @@ _must_check_ int rewards_store_unclosed(struct tx *tx, struct epoch_row *ret_row
 _must_check_ int rewards_store_list(struct tx *tx, int64_t before, size_t max,
 				    struct epoch_row **ret_rows, size_t *ret_n);
 
+/* What credited epochs behind @after, through @through, give: by epoch. */
+struct reward_given {
+	int64_t epoch;
+	struct tokens machines, checkers;
+};
+_must_check_ int rewards_store_given(struct tx *tx, int64_t after, int64_t through, size_t max,
+				     struct reward_given **ret_items, size_t *ret_n);
+
 /* From where it stood (@was) to @now: state, cursor, counts, texts, pots. */
 _must_check_ int rewards_store_move(struct tx *tx, const struct epoch_row *was,
 				    const struct epoch_row *now);

@@ -1,6 +1,7 @@
 #include "modules/rewards/rewards.h"
 
 #include "base/keccak.h"
+#include "modules/rewards/accrual.h"
 #include "modules/rewards/records.h"
 #include "modules/rewards/rewards_world.h"
 #include "rewards/epoch_text.h"
@@ -389,6 +390,63 @@ static void test_a_death_anywhere(void **state)
 }
 
 /* Two that work on the same epoch: the second step changes nothing. */
+/* ---- credits ---- */
+
+static void close_two_machines(struct world *world)
+{
+	static const struct rig rigs[] = {
+		{ 1, WORKER_PROVED, WORKER_PROVED, .hours = 26 },
+		{ 2, WORKER_PROVED, WORKER_PROVED, .hours = 5 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rigs); i++)
+		add_rig(world, &rigs[i]);
+	end_epoch(world);
+	assert_int_equal(settle(world), 0);
+}
+
+/* By other rules the same records come to something else: what was published is what is paid. */
+static void test_credits_are_what_was_published(void **state)
+{
+	struct world *world = *state;
+
+	close_two_machines(world);
+	store_exec(&world->store,
+		   "UPDATE reward_pages SET text = replace(text, ' 86400 ', ' 43200 ')"
+		   " WHERE kind = 1");
+	assert_int_equal(accrual_step(&world->context), 0);
+	assert_int_equal(store_number(&world->store, "SELECT COUNT(*) AS n FROM reward_credits"),
+			 2);
+	assert_int_equal(accrual_step(&world->context), ACCRUAL_IDLE);
+}
+
+static void problem_of(struct world *world, char problem[static ACCRUAL_PROBLEM_MAX])
+{
+	assert_int_equal(accrual_look(&world->context, world->store.arena, problem), 0);
+	arena_reset(world->store.arena);
+}
+
+static void test_credits_that_stop_are_a_problem(void **state)
+{
+	struct world *world = *state;
+	char problem[ACCRUAL_PROBLEM_MAX];
+
+	close_two_machines(world);
+	store_exec(&world->store,
+		   "UPDATE reward_pages SET text = replace(text, '0', '1') WHERE kind = 2");
+	assert_int_equal(accrual_step(&world->context), -EINVAL);
+	world->clock.ms += 600000 - 1;
+	problem_of(world, problem);
+	assert_string_equal(problem, "");
+	world->clock.ms++;
+	problem_of(world, problem);
+	assert_non_null(strstr(problem, "epoch 20000"));
+	assert_non_null(strstr(problem, "reward_pages"));
+	store_exec(&world->store, "UPDATE reward_epochs SET credited = 1 WHERE epoch = 20000");
+	problem_of(world, problem);
+	assert_string_equal(problem, "");
+}
+
 static int twice_fn(struct tx *tx, void *arg)
 {
 	struct epoch_row *rows = arg;
@@ -423,6 +481,8 @@ int main(void)
 		WORLD_TEST(test_epochs_that_passed_unseen),
 		WORLD_TEST(test_a_death_anywhere),
 		WORLD_TEST(test_nothing_twice),
+		WORLD_TEST(test_credits_are_what_was_published),
+		WORLD_TEST(test_credits_that_stop_are_a_problem),
 	};
 
 	return world_run(tests, ARRAY_SIZE(tests));

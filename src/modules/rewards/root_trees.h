@@ -1,5 +1,6 @@
-/* root_trees.h - paths from accounts to roots. The last trees that were asked for are kept; one is made at a time.
- * Thread safe. */
+/* root_trees.h - paths from accounts to roots. The trees of each kind's root in effect and of its proposed one are kept,
+ * so that whoever claims gets a path whatever else is asked for. All others share one place: one of them is kept, and
+ * another is computed OLD_EVERY_MS after the last. Thread safe. */
 #pragma once
 
 #include "modules/rewards/roots.h"
@@ -10,8 +11,11 @@ struct root_proof {
 	size_t n;
 };
 
-/* ROUTE_E_NOT_FOUND: the account is in no leaf; ROUTE_E_UNAVAILABLE: another tree is being made. */
+enum { ROOT_TREES_OLD_EVERY_MS = 10 * 1000 };
+
+/* ROUTE_E_NOT_FOUND: the account is in no leaf; ROUTE_E_UNAVAILABLE: another tree is being made, or was just now. */
 _must_check_ int root_trees_prove(struct tx *tx, const struct root_row *row,
-				  const struct address *account, struct root_proof *ret_proof);
+				  const struct address *account, int64_t now_ms,
+				  struct root_proof *ret_proof);
 
 void root_trees_forget(void);

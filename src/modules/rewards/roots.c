@@ -1,5 +1,6 @@
 #include "modules/rewards/roots.h"
 
+#include "api/settings.h"
 #include "base/log.h"
 #include "chain/coins.h"
 #include "chain/outbox.h"
@@ -8,7 +9,9 @@
 enum {
 	NAME_SIZE = 80,
 	PAGE = 500, /* leaves in a question */
-	RETRY_MS = 60 * 1000, /* after a call that ended without effect */
+	RETRY_MS = 60 * 1000, /* after a call that ended without effect; twice as long after each */
+	RETRY_DOUBLINGS = 6,
+	GIVEN_MAX = 1000, /* epochs in a root with a bound */
 	MARGIN_S = 2, /* our clock may be ahead of the chain's */
 	TOKEN_DECIMALS = 18,
 };
@@ -88,11 +91,17 @@ static int activate(struct turn *turn, struct tx *tx)
 
 /* ---- what is due ---- */
 
-static bool may_retry(const struct turn *turn)
+/* Each call that reverts costs gas, and one of the day's calls. */
+static int64_t retry_ms(int64_t calls)
+{
+	return (int64_t)RETRY_MS << (calls - 1 < RETRY_DOUBLINGS ? calls - 1 : RETRY_DOUBLINGS);
+}
+
+static bool may_retry(const struct turn *turn, int64_t calls)
 {
 	int64_t since_ms = turn->now_ms - turn->last.called_ms;
 
-	return since_ms >= RETRY_MS || since_ms < 0;
+	return since_ms >= retry_ms(calls) || since_ms < 0;
 }
 
 /* Whether the last call named @what is to be made again: the contract did not take it, or (@anew) it took it and nothing
@@ -112,12 +121,13 @@ static int look_at_call(struct turn *turn, struct tx *tx, const char *what, int6
 	if (row.state == OUTBOX_REFUSED || row.state == OUTBOX_REVERTED) {
 		complain(turn,
 			 "the contract did not take %s of root %" PRId64 " (%.150s); it is sent "
-			 "again every minute: see that the distributor's publisher is the signer's "
+			 "again after %" PRId64
+			 " min: see that the distributor's publisher is the signer's "
 			 "key, and the limits of gas",
-			 what, turn->last.round, row.detail);
-		*ret_again = may_retry(turn);
+			 what, turn->last.round, row.detail, retry_ms(call) / RETRY_MS);
+		*ret_again = may_retry(turn, call);
 	} else if (anew && row.state == OUTBOX_FINAL) {
-		*ret_again = may_retry(turn);
+		*ret_again = may_retry(turn, call);
 	}
 	return 0;
 }
@@ -198,14 +208,74 @@ static int look_for_others(struct turn *turn, struct tx *tx, bool *ret_there)
 	return r;
 }
 
+static struct u256 given_of(enum reward_kind kind, const struct reward_given *given)
+{
+	return u256_from(kind == REWARD_LIQUID ? given->machines.units : given->checkers.units);
+}
+
+static void complain_large(struct turn *turn, const struct reward_given *given)
+{
+	struct u256 sum = given_of(turn->kind, given);
+	char text[COINS_TEXT_SIZE], units[U256_TEXT_SIZE];
+
+	coins_text(sum, TOKEN_DECIMALS, text);
+	u256_text(sum, units);
+	complain(
+		turn,
+		"epoch %" PRId64 " alone gives %s KAI, more than chain_root_tokens: raise "
+		"kinds.propose.units_per_day of the signer's policy to %s at the least, then start "
+		"the server with a higher --set chain_root_tokens",
+		given->epoch, text, units);
+}
+
+/* As many epochs as the bound on a root's growth lets in; *@ret_large is the first that gives anything if not even that
+ * one fits, NULL otherwise. */
+static int bound_through(struct turn *turn, struct tx *tx, int64_t after, int64_t *through,
+			 const struct reward_given **ret_large)
+{
+	const struct u256 token = u256_from(UINT64_C(1000000000000000000));
+	int64_t tokens = turn->context->settings->chain_root_tokens;
+	struct u256 most = u256_mul(u256_from((unsigned __int128)tokens), token);
+	struct u256 sum = u256_from(0);
+	struct reward_given *given;
+	size_t n;
+	int r;
+
+	*ret_large = NULL;
+	if (tokens == 0)
+		return 0;
+	r = rewards_store_given(tx, after, *through, GIVEN_MAX, &given, &n);
+	if (r != 0)
+		return r;
+	*through = after;
+	for (size_t i = 0; i < n; i++) {
+		struct u256 more = u256_add(sum, given_of(turn->kind, &given[i]));
+
+		if (u256_compare(&more, &most) > 0) {
+			*ret_large = u256_is_zero(sum) ? &given[i] : NULL;
+			return 0;
+		}
+		sum = more;
+		*through = given[i].epoch;
+	}
+	return 0;
+}
+
 static int look_for_next(struct turn *turn, struct tx *tx)
 {
 	bool replaces = turn->has_last && turn->last.state == ROOT_REPLACED, grew = replaces;
 	int64_t after = turn->has_last ? turn->last.through : -1, through;
+	const struct reward_given *large;
 	int r = rewards_store_credited(tx, &through);
 
 	if (r == ROUTE_E_NOT_FOUND)
 		return 0;
+	if (r == 0)
+		r = bound_through(turn, tx, after, &through, &large);
+	if (r == 0 && large && !replaces) {
+		complain_large(turn, large);
+		return 0;
+	}
 	if (r == 0 && !replaces)
 		r = rewards_store_grew(tx, turn->kind, after, through, &grew);
 	if (r != 0 || !grew)

@@ -3,9 +3,11 @@
  * contract, and put into effect when its delay has passed: one root of a kind at a time, numbered without gaps, each
  * call written with what makes it due. The chain's final events alone say that a step was done (pots.h).
  *
+ * settings->chain_root_tokens bounds by how much a root grows: it then has as many epochs as fit, and the next the rest.
+ *
  * What needs somebody is a problem that names the remedy: a pot with too little in it; a root that the guardian
- * withdrew, which waits until an operator has it made anew; calls that the contract does not take; roots that
- * this store did not make. */
+ * withdrew, which waits until an operator has it made anew; calls that the contract does not take, which are
+ * made again less and less often; an epoch that alone is above the bound; roots that this store did not make. */
 #pragma once
 
 #include "modules/rewards/rewards_store_roots.h"
