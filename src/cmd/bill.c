@@ -4,6 +4,7 @@
 #include "security/secp.h"
 
 enum {
+	VERSION = 2,
 	SIGNATURE_LEN = 2 + 2 * SIGNATURE_SIZE,
 	/* The network's own rule for what it accepts: see modules/billing/README.md. */
 	SKEW_MS = 5000,
@@ -46,6 +47,8 @@ static const struct field excuse_fields[] = {
 static const struct field lease_fields[] = {
 	{ "lease", FIELD_ID, offsetof(struct bill_lease, lease), .required = true,
 	  .prefix = "lse" },
+	{ "placing", FIELD_INT, offsetof(struct bill_lease, placing), .required = true,
+	  .max = INT32_MAX },
 	{ "machine", FIELD_ADDRESS, offsetof(struct bill_lease, machine), .required = true },
 	{ "provider", FIELD_ADDRESS, offsetof(struct bill_lease, provider), .required = true },
 	{ "rate_hour", FIELD_AMOUNT, offsetof(struct bill_lease, rate_hour), .required = true,
@@ -71,34 +74,69 @@ static const struct field lease_fields[] = {
 };
 
 static const struct field bill_fields[] = {
-	{ "version", FIELD_INT, offsetof(struct bill, version), .required = true, .min = 1,
-	  .max = 1 },
+	{ "version", FIELD_INT, offsetof(struct bill, version), .required = true, .min = VERSION,
+	  .max = VERSION },
 	{ "network", FIELD_ADDRESS, offsetof(struct bill, network), .required = true },
 	{ "rental", FIELD_ID, offsetof(struct bill, rental), .required = true, .prefix = "rnt" },
 	{ "tenant", FIELD_ADDRESS, offsetof(struct bill, tenant), .required = true },
+	{ "made_at_ms", FIELD_INT, offsetof(struct bill, made_at_ms), .required = true, .min = 1,
+	  .max = TIME_MAX_MS },
+	{ "placings", FIELD_INT, offsetof(struct bill, placings), .required = true, .min = 1,
+	  .max = INT32_MAX },
 	{ "leases", FIELD_OBJECTS, offsetof(struct bill, leases), .required = true,
 	  .count = BILL_LEASES_MAX, .size = sizeof(struct bill_lease), .fields = lease_fields },
 	{ "total", FIELD_AMOUNT, offsetof(struct bill, total), .required = true, .max = INT64_MAX },
+	{ "signature", SIGNATURE_FIELD(bill, signature), .required = true },
 	{ 0 },
 };
 
-int bill_read(const char *json, size_t len, struct arena *arena, struct bill *ret_bill,
-	      struct field_error *ret_error)
+static int malformed(struct field_error *error, const char *rule)
+{
+	field_error_set(error, "", rule);
+	return BILL_E_MALFORMED;
+}
+
+/* Where the network says that it anchored the lease: verify-bill asks for that itself. */
+static void drop_anchors(const json_t *bill)
+{
+	const json_t *leases = json_object_get(bill, "leases");
+
+	for (size_t i = 0; i < json_array_size(leases); i++)
+		json_object_del(json_array_get(leases, i), "anchor");
+}
+
+static int decode(const json_t *json, struct arena *arena, struct bill *ret_bill,
+		  struct field_error *ret_error)
 {
 	struct bill bill = { 0 };
 	int r;
 
-	if (len > BILL_JSON_MAX) {
-		field_error_set(ret_error, "", "a bill has at most 2 MiB");
-		return BILL_E_MALFORMED;
-	}
-	r = field_decode(json, len, bill_fields, arena, &bill, ret_error);
-	if (r < 0)
-		return r;
-	if (r > 0)
-		return BILL_E_MALFORMED;
-	*ret_bill = bill;
-	return 0;
+	if (!json_is_object(json))
+		return malformed(ret_error, "it is not one JSON object");
+	if (json_integer_value(json_object_get(json, "version")) == 1)
+		return malformed(
+			ret_error,
+			"it is of version 1, which the network did not sign as a whole, so "
+			"that leases could be left out: fetch the bill anew");
+	drop_anchors(json);
+	r = field_decode_object(json, bill_fields, arena, &bill, ret_error);
+	if (r == 0)
+		*ret_bill = bill;
+	return r > 0 ? BILL_E_MALFORMED : r;
+}
+
+int bill_read(const char *json, size_t len, struct arena *arena, struct bill *ret_bill,
+	      struct field_error *ret_error)
+{
+	json_t *object;
+	int r;
+
+	if (len > BILL_JSON_MAX)
+		return malformed(ret_error, "a bill has at most 4 MiB");
+	object = json_loadb(json, len, JSON_REJECT_DUPLICATES, NULL);
+	r = decode(object, arena, ret_bill, ret_error);
+	json_decref(object);
+	return r;
 }
 
 /* ---- checking ---- */
@@ -134,6 +172,14 @@ static const char *keep_address(struct checker *c, const struct address *address
 	char text[ADDRESS_TEXT_SIZE];
 
 	address_text(address, text);
+	return arena_text(c->arena, text, strlen(text));
+}
+
+static const char *keep_rental(struct checker *c, const struct rental_id *rental)
+{
+	char text[ID_TEXT_SIZE];
+
+	rental_id_text(rental, text);
 	return arena_text(c->arena, text, strlen(text));
 }
 
@@ -188,6 +234,8 @@ static int check_usage(struct checker *c, const struct bill_lease *lease, bool *
 	int r;
 
 	*ret_signed = false;
+	if (lease->usage.sequence == 0)
+		return find(c, lease, "usage", "what the receipt signature is over", "none");
 	if (!lease->receipt_signature)
 		return find(c, lease, "receipt signature", keep_address(c, c->network), "none");
 	bill_usage_digest(c->bill, lease, c->network, receipt.usage_digest);
@@ -303,32 +351,111 @@ static int check_lease(struct checker *c, struct bill_lease *lease)
 	r = check_unique(c, lease);
 	if (r == 0)
 		r = check_terms(c, lease, &lease->signed_);
-	if (r == 0 && lease->usage.sequence > 0) {
+	if (r == 0 && (lease->usage.sequence > 0 || lease->receipt_signature))
 		r = check_usage(c, lease, &usage_signed);
-		if (r == 0)
-			r = check_times(c, lease);
-	}
+	if (r == 0 && lease->usage.sequence > 0)
+		r = check_times(c, lease);
 	for (size_t i = 0; r == 0 && i < lease->excuses.n; i++)
 		r = check_excuse(c, lease, (const struct bill_excuse *)lease->excuses.items + i);
 	lease->signed_ = r == 0 && lease->signed_ && usage_signed;
 	return r == 0 ? check_charge(c, lease) : r;
 }
 
-int bill_check(struct bill *bill, const struct address *network, struct arena *arena,
-	       struct bill_findings *ret_findings)
+static bool is_all_of(const struct bill *bill, const struct address *provider)
 {
-	struct checker c = { bill, network ? network : &bill->network, arena, ret_findings };
-	struct amount total = AMOUNT_ZERO;
+	for (size_t i = 0; i < bill->leases.n; i++)
+		if (!address_equal(&bill_leases(bill)[i].provider.address, provider))
+			return false;
+	return bill->leases.n > 0;
+}
+
+/* All of the rental's leases, in their order, or a provider's alone. */
+static int check_placings(struct checker *c, const struct address *provider)
+{
+	const struct bill *bill = c->bill;
+	int64_t last = 0;
 	int r = 0;
 
+	for (size_t i = 0; r == 0 && i < bill->leases.n; i++) {
+		const struct bill_lease *lease = &bill_leases(bill)[i];
+
+		if (lease->placing == 0)
+			continue;
+		if (lease->placing <= last || lease->placing > bill->placings)
+			r = find(c, lease, "placing",
+				 arena_printf(c->arena, "more than %" PRId64 ", at most %" PRId64,
+					      last, bill->placings),
+				 arena_printf(c->arena, "%" PRId64, lease->placing));
+		last = lease->placing;
+	}
+	if (r != 0 || (int64_t)bill->leases.n == bill->placings ||
+	    (bill_is_part(bill) && provider && is_all_of(bill, provider) &&
+	     !address_equal(provider, &bill->tenant.address)))
+		return r;
+	return find(c, NULL, "leases", arena_printf(c->arena, "%" PRId64, bill->placings),
+		    arena_printf(c->arena, "%zu", bill->leases.n));
+}
+
+static int check_whole(struct checker *c)
+{
+	uint8_t digest[SIGN_DIGEST_SIZE];
+	bool holds;
+	int r = bill_whole_digest(c->bill, c->network, digest);
+
+	if (r == -EINVAL)
+		return find(c, NULL, "bill signature", keep_address(c, c->network),
+			    "over signatures that are none");
+	return r < 0 ? r
+		     : require_signer(c, NULL, "bill signature", digest, c->bill->signature,
+				      c->network, &holds);
+}
+
+static bool is_of(const struct bill *bill, const struct address *reader)
+{
+	if (address_equal(&bill->tenant.address, reader))
+		return true;
+	for (size_t i = 0; i < bill->leases.n; i++)
+		if (address_equal(&bill_leases(bill)[i].provider.address, reader))
+			return true;
+	return false;
+}
+
+/* Whoever answers may answer with another's true bill. */
+static int check_whose(struct checker *c, const struct bill_wanted *wanted)
+{
+	const struct bill *bill = c->bill;
+	int r = 0;
+
+	if (!address_equal(c->network, &bill->network))
+		r = find(c, NULL, "network", keep_address(c, c->network),
+			 keep_address(c, &bill->network));
+	if (r == 0 && wanted->rental && !rental_id_equal(*wanted->rental, bill->rental))
+		r = find(c, NULL, "rental", keep_rental(c, wanted->rental),
+			 keep_rental(c, &bill->rental));
+	if (r == 0 && wanted->reader && !is_of(bill, wanted->reader))
+		r = find(c, NULL, "tenant", keep_address(c, wanted->reader),
+			 keep_address(c, &bill->tenant.address));
+	return r;
+}
+
+int bill_check(struct bill *bill, const struct bill_wanted *wanted, struct arena *arena,
+	       struct bill_findings *ret_findings)
+{
+	struct checker c = { bill, wanted->network ? wanted->network : &bill->network, arena,
+			     ret_findings };
+	struct amount total = AMOUNT_ZERO;
+	int r;
+
 	ret_findings->n = 0;
-	if (!address_equal(c.network, &bill->network))
-		r = find(&c, NULL, "network", keep_address(&c, c.network),
-			 keep_address(&c, &bill->network));
+	r = check_whose(&c, wanted);
 	for (size_t i = 0; r == 0 && i < bill->leases.n; i++) {
 		r = check_lease(&c, &bill_leases(bill)[i]);
 		if (r == 0)
 			r = amount_add(total, bill_leases(bill)[i].charged, &total);
 	}
-	return r < 0 ? r : require_amount(&c, NULL, "total", total, bill->total);
+	if (r == 0)
+		r = require_amount(&c, NULL, "total", total, bill->total);
+	if (r == 0)
+		r = check_placings(&c, wanted->provider);
+	return r == 0 ? check_whole(&c) : r;
 }

@@ -9,9 +9,10 @@
 #include "wire/sign.h"
 
 enum {
-	BILL_JSON_MAX = 2 << 20,
+	/* The network gives a rental four leases at most, and each 2048 excuses of some 330 bytes. */
+	BILL_JSON_MAX = 4 << 20,
 	BILL_LEASES_MAX = 64,
-	BILL_EXCUSES_MAX = 4096, /* the network gives 2048 at most */
+	BILL_EXCUSES_MAX = 4096,
 	BILL_FINDINGS_MAX = 16 * BILL_LEASES_MAX
 };
 
@@ -34,6 +35,7 @@ struct bill_excuse {
 
 struct bill_lease {
 	struct lease_id lease;
+	int64_t placing; /* which of the rental's leases it is; 0: placed before they were numbered */
 	struct machine_id machine;
 	struct account_id provider;
 	struct amount rate_hour;
@@ -59,13 +61,16 @@ struct bill {
 	struct address network;
 	struct rental_id rental;
 	struct account_id tenant;
+	int64_t made_at_ms;
+	int64_t placings; /* leases that the rental had had then */
 	struct field_objects leases; /* of struct bill_lease */
 	struct amount total;
+	const char *signature;
 };
 
 enum bill_outcome { BILL_E_MALFORMED = 1 }; /* ret_error names the field and the rule */
 
-/* Texts and leases live in @arena. -ENOMEM. */
+/* Texts and leases live in @arena. What `kaisar bill -o json` adds of where it is on the chain is left out. -ENOMEM. */
 _must_check_ int bill_read(const char *json, size_t len, struct arena *arena, struct bill *ret_bill,
 			   struct field_error *ret_error);
 
@@ -81,9 +86,23 @@ struct bill_findings {
 	size_t n; /* 0: the bill holds */
 };
 
-/* @network: the address that must have signed; NULL: the one that the bill states. -ENOMEM. */
-_must_check_ int bill_check(struct bill *bill, const struct address *network, struct arena *arena,
-			    struct bill_findings *ret_findings);
+/* Whose bill it must be; NULL: whosever it says that it is. */
+struct bill_wanted {
+	const struct address *network; /* that must have signed */
+	const struct rental_id *rental;
+	const struct address *reader; /* the tenant, or a provider of one of the leases */
+	const struct address *provider; /* whose leases alone may be all that is in it */
+};
+
+/* -ENOMEM. */
+_must_check_ int bill_check(struct bill *bill, const struct bill_wanted *wanted,
+			    struct arena *arena, struct bill_findings *ret_findings);
+
+/* It is a provider's: there are leases on others' machines. */
+static inline bool bill_is_part(const struct bill *bill)
+{
+	return (int64_t)bill->leases.n < bill->placings;
+}
 
 static inline struct bill_lease *bill_leases(const struct bill *bill)
 {

@@ -92,16 +92,19 @@ static int put_excuses(const struct bill *bill, const struct bill_lease *lease,
 	return 0;
 }
 
-int bill_record_digest(const struct bill *bill, const struct bill_lease *lease,
-		       uint8_t ret_digest[static SIGN_DIGEST_SIZE])
+/* @all: of what was used and charged, too. */
+static int lease_digest(const struct bill *bill, const struct bill_lease *lease, bool all,
+			uint8_t ret_digest[static SIGN_DIGEST_SIZE])
 {
-	struct record_statement record = { .provider = lease->provider, .billed = true };
+	struct record_statement record = { .placing = lease->placing,
+					   .provider = lease->provider,
+					   .billed = true };
 	int r = 0;
 
 	bill_terms_digest(bill, lease, &bill->network, record.terms_digest);
 	if (!bill_signature(lease->terms_signature, record.terms_signature))
 		return -EINVAL;
-	if (lease->record > 0) {
+	if (all) {
 		record.billed = lease->billed;
 		record.ended_at_ms = lease->ended_at_ms;
 		record.charged = lease->charged;
@@ -113,4 +116,46 @@ int bill_record_digest(const struct bill *bill, const struct bill_lease *lease,
 	if (r == 0)
 		record_digest(&record, ret_digest);
 	return r;
+}
+
+int bill_record_digest(const struct bill *bill, const struct bill_lease *lease,
+		       uint8_t ret_digest[static SIGN_DIGEST_SIZE])
+{
+	return lease_digest(bill, lease, lease->record > 0, ret_digest);
+}
+
+int bill_whole_digest(const struct bill *bill, const struct address *network,
+		      uint8_t ret_digest[static SIGN_DIGEST_SIZE])
+{
+	struct bill_statement statement = {
+		.network = *network,
+		.rental = bill->rental,
+		.tenant = bill->tenant,
+		.made_at_ms = bill->made_at_ms,
+		.placings = bill->placings,
+		.total = bill->total,
+	};
+	uint8_t digest[SIGN_DIGEST_SIZE];
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < bill->leases.n; i++) {
+		r = lease_digest(bill, &bill_leases(bill)[i], true, digest);
+		if (r == 0)
+			bill_add_lease(&statement, bill_leases(bill)[i].record, digest);
+	}
+	if (r == 0)
+		bill_digest(&statement, ret_digest);
+	return r;
+}
+
+void bill_rental_digest(const struct bill *bill, uint8_t ret_digest[static SIGN_DIGEST_SIZE])
+{
+	const struct rental_statement rental = {
+		.network = bill->network,
+		.rental = bill->rental,
+		.tenant = bill->tenant,
+		.placings = bill->placings,
+	};
+
+	rental_digest(&rental, ret_digest);
 }

@@ -15,6 +15,13 @@ struct excuse_statement bill_excuse_statement(const struct bill_lease *lease,
 					      const struct bill_excuse *excuse,
 					      const struct address *network);
 
+/* What @network must have signed of the whole bill. -EINVAL: a signature is none. */
+_must_check_ int bill_whole_digest(const struct bill *bill, const struct address *network,
+				   uint8_t ret_digest[static SIGN_DIGEST_SIZE]);
+
+/* What is recorded of a rental that has ended. */
+void bill_rental_digest(const struct bill *bill, uint8_t ret_digest[static SIGN_DIGEST_SIZE]);
+
 /* The digest of the record lease->record of a bill that holds: all that it states of the lease; of record 0, the
  * placing, what was agreed then. -EINVAL: a signature is none. */
 _must_check_ int bill_record_digest(const struct bill *bill, const struct bill_lease *lease,

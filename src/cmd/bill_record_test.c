@@ -91,14 +91,14 @@ static size_t leaves(struct world *world)
 /* ---- what is recorded ---- */
 
 static struct bill read_bill(struct world *world, const struct billing_lease *lease,
-			     struct arena *arena)
+			     struct arena *arena, size_t n)
 {
 	_cleanup_(freep) char *json = bill_of(world, lease);
 	struct field_error error;
 	struct bill bill;
 
 	assert_int_equal(bill_read(json, strlen(json), arena, &bill, &error), 0);
-	assert_int_equal(bill.leases.n, 1);
+	assert_int_equal(bill.leases.n, n);
 	return bill;
 }
 
@@ -127,7 +127,7 @@ static void assert_recorded(struct world *world, const struct billing_lease *lea
 	struct bill bill;
 
 	assert_int_equal(arena_new(16 << 20, &arena), 0);
-	bill = read_bill(world, lease, arena);
+	bill = read_bill(world, lease, arena, 1);
 	assert_int_equal(bill_leases(&bill)->record, number);
 	assert_int_equal(leaves(world), n);
 	assert_int_equal(bill_record_digest(&bill, bill_leases(&bill), digest), 0);
@@ -192,6 +192,58 @@ static void what_never_ran_is_recorded(void **state)
 	assert_recorded(world, &lease, 1, 2);
 }
 
+static int rental_end_fn(struct tx *tx, struct call *call)
+{
+	return billing_rental_end(&call->world->context, tx, call->lease.rental, call->lease.tenant,
+				  (int64_t)call->n);
+}
+
+/* So that no lease can be left out: the record says how many there were, and so does the bill. */
+static void a_rentals_end_is_recorded_with_its_leases(void **state)
+{
+	struct world *world = *state;
+	struct billing_lease lease = opened(world), second = lease_of(world, 1);
+	struct call call = { world, rental_end_fn, .lease = lease, .n = 2 };
+	uint8_t digest[SIGN_DIGEST_SIZE];
+	_cleanup_(arena_freep) struct arena *arena = NULL;
+	struct wanted wanted;
+	struct bill bill;
+
+	assert_int_equal(close_lease(world, lease.lease, START_MS, false), 0);
+	second.rental = lease.rental;
+	second.placing = 2;
+	assert_int_equal(open_lease(world, &second), 0);
+	assert_int_equal(close_lease(world, second.lease, START_MS, false), 0);
+	assert_int_equal(run(&call, TX_WRITE), 0);
+	assert_int_equal(run(&call, TX_WRITE), 0);
+	assert_int_equal(leaves(world), 5);
+
+	assert_int_equal(arena_new(16 << 20, &arena), 0);
+	bill = read_bill(world, &lease, arena, 2);
+	assert_int_equal(bill.placings, 2);
+	for (int64_t i = 0; i < 2; i++)
+		assert_int_equal(bill_leases(&bill)[i].placing, i + 1);
+	rental_record_id(lease.rental, wanted.id);
+	assert_int_equal(db_run(world->db, TX_READ, arena, leaf_fn, &wanted), 0);
+	assert_int_equal(wanted.r, 0);
+	bill_rental_digest(&bill, digest);
+	assert_memory_equal(wanted.leaf.digest, digest, sizeof(digest));
+	/* Whoever leaves one out has to say that there was one less. */
+	bill.placings = 1;
+	bill_rental_digest(&bill, digest);
+	assert_memory_not_equal(wanted.leaf.digest, digest, sizeof(digest));
+}
+
+/* One that was to be placed, and found no machine. */
+static void a_rental_without_a_lease_has_no_record(void **state)
+{
+	struct world *world = *state;
+	struct call call = { world, rental_end_fn, .lease = lease_of(world, 1) };
+
+	assert_int_equal(run(&call, TX_WRITE), 0);
+	assert_int_equal(leaves(world), 0);
+}
+
 static void a_fault_leaves_no_record(void **state)
 {
 	struct world *world = *state;
@@ -223,7 +275,7 @@ static void without_a_chain_nothing_is_recorded(void **state)
 	lease = opened(world);
 	assert_int_equal(close_lease(world, lease.lease, START_MS + 1000, true), 0);
 	assert_int_equal(arena_new(16 << 20, &arena), 0);
-	bill = read_bill(world, &lease, arena);
+	bill = read_bill(world, &lease, arena, 1);
 	assert_int_equal(bill_leases(&bill)->record, 0);
 	assert_int_equal(leaves(world), 0);
 	assert_int_equal(chain_module.start(&world->context), 0);
@@ -236,6 +288,8 @@ int main(void)
 		CHAIN_TEST(each_state_of_a_closed_bill_is_a_record),
 		CHAIN_TEST(an_excuse_that_changes_no_charge_is_recorded),
 		CHAIN_TEST(what_never_ran_is_recorded),
+		CHAIN_TEST(a_rentals_end_is_recorded_with_its_leases),
+		CHAIN_TEST(a_rental_without_a_lease_has_no_record),
 		CHAIN_TEST(a_fault_leaves_no_record),
 		CHAIN_TEST(without_a_chain_nothing_is_recorded),
 	};

@@ -4,7 +4,7 @@
 
 enum { TAG_SIZE = 16, LAYOUT_MAX = 384 };
 
-/* The bytes to be hashed, in a row. The longest statement (record) takes 352. */
+/* The bytes to be hashed, in a row. The longest statement (record) takes 360. */
 struct layout {
 	uint8_t bytes[LAYOUT_MAX];
 	size_t len;
@@ -166,11 +166,12 @@ void record_excuse(struct record_statement *record, const struct excuse_statemen
 void record_digest(const struct record_statement *record,
 		   uint8_t ret_digest[static SIGN_DIGEST_SIZE])
 {
-	struct layout layout = layout_start("kaisar-record-1");
+	struct layout layout = layout_start("kaisar-record-2");
 	uint8_t billed = record->billed ? 1 : 0;
 
 	put(&layout, record->terms_digest, sizeof(record->terms_digest));
 	put(&layout, record->terms_signature, sizeof(record->terms_signature));
+	put_integer(&layout, (uint64_t)record->placing);
 	put_address(&layout, &record->provider.address);
 	put(&layout, &billed, sizeof(billed));
 	put_integer(&layout, (uint64_t)record->ended_at_ms);
@@ -191,4 +192,49 @@ void record_id(struct lease_id lease, int64_t number, uint8_t ret_id[static SIGN
 	put_integer(&layout, 0);
 	put_integer(&layout, (uint64_t)number);
 	memcpy(ret_id, layout.bytes, SIGN_DIGEST_SIZE);
+}
+
+void rental_digest(const struct rental_statement *rental,
+		   uint8_t ret_digest[static SIGN_DIGEST_SIZE])
+{
+	struct layout layout = layout_start("kaisar-rental-1");
+
+	put_address(&layout, &rental->network);
+	put(&layout, rental->rental.bytes, sizeof(rental->rental.bytes));
+	put_address(&layout, &rental->tenant.address);
+	put_integer(&layout, (uint64_t)rental->placings);
+	keccak256(layout.bytes, layout.len, ret_digest);
+}
+
+void rental_record_id(struct rental_id rental, uint8_t ret_id[static SIGN_DIGEST_SIZE])
+{
+	memset(ret_id, 0, SIGN_DIGEST_SIZE);
+	memcpy(ret_id, rental.bytes, sizeof(rental.bytes));
+}
+
+void bill_add_lease(struct bill_statement *bill, int64_t number,
+		    const uint8_t digest[static SIGN_DIGEST_SIZE])
+{
+	struct layout layout = { .len = 0 };
+
+	put(&layout, bill->leases, sizeof(bill->leases));
+	put_integer(&layout, (uint64_t)number);
+	put(&layout, digest, SIGN_DIGEST_SIZE);
+	keccak256(layout.bytes, layout.len, bill->leases);
+	bill->n_leases++;
+}
+
+void bill_digest(const struct bill_statement *bill, uint8_t ret_digest[static SIGN_DIGEST_SIZE])
+{
+	struct layout layout = layout_start("kaisar-bill-1");
+
+	put_address(&layout, &bill->network);
+	put(&layout, bill->rental.bytes, sizeof(bill->rental.bytes));
+	put_address(&layout, &bill->tenant.address);
+	put_integer(&layout, (uint64_t)bill->made_at_ms);
+	put_integer(&layout, (uint64_t)bill->placings);
+	put_integer(&layout, (uint64_t)bill->n_leases);
+	put(&layout, bill->leases, sizeof(bill->leases));
+	put_integer(&layout, (uint64_t)bill->total.micro);
+	keccak256(layout.bytes, layout.len, ret_digest);
 }

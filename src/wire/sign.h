@@ -95,10 +95,11 @@ struct excuse_statement {
 	int64_t until_ms;
 };
 
-/* "kaisar-record-1": signed by nobody; all that the bill of a lease states at some time, as the network anchors it. */
+/* "kaisar-record-2": signed by nobody; all that the bill of a lease states at some time, as the network anchors it. */
 struct record_statement {
 	uint8_t terms_digest[SIGN_DIGEST_SIZE];
 	uint8_t terms_signature[SIGNATURE_SIZE];
+	int64_t placing; /* which of its rental's leases it is, from 1; 0: placed before they were numbered */
 	struct account_id provider;
 	bool billed; /* one byte */
 	int64_t ended_at_ms; /* 0: it goes on */
@@ -108,6 +109,26 @@ struct record_statement {
 	uint8_t receipt_signature[SIGNATURE_SIZE];
 	struct amount charged, unpaid;
 	uint8_t excuses[SIGN_DIGEST_SIZE]; /* zeros, before record_excuse */
+};
+
+/* "kaisar-rental-1": signed by nobody; that a rental has ended, and after how many leases, as the network anchors it. */
+struct rental_statement {
+	struct address network;
+	struct rental_id rental;
+	struct account_id tenant;
+	int64_t placings;
+};
+
+/* "kaisar-bill-1": by the network, over a whole bill as it was given out. */
+struct bill_statement {
+	struct address network;
+	struct rental_id rental;
+	struct account_id tenant;
+	int64_t made_at_ms;
+	int64_t placings; /* leases that the rental has had */
+	int64_t n_leases; /* of which in the bill */
+	uint8_t leases[SIGN_DIGEST_SIZE]; /* zeros, before bill_add_lease */
+	struct amount total;
 };
 
 void hello_digest(const struct hello_statement *hello, uint8_t ret_digest[static SIGN_DIGEST_SIZE]);
@@ -133,3 +154,15 @@ void record_digest(const struct record_statement *record,
 
 /* What a lease's record is called: the lease, then its number, 16 bytes big-endian. Number 0 is the placing. */
 void record_id(struct lease_id lease, int64_t number, uint8_t ret_id[static SIGN_DIGEST_SIZE]);
+
+void rental_digest(const struct rental_statement *rental,
+		   uint8_t ret_digest[static SIGN_DIGEST_SIZE]);
+
+/* What the record of a rental's end is called: the rental, then 16 zeros. */
+void rental_record_id(struct rental_id rental, uint8_t ret_id[static SIGN_DIGEST_SIZE]);
+
+/* The bill's next lease: counted, and @leases becomes Keccak-256 of what it was, the number of the lease's last record
+ * and the digest of the record that the bill states: of one that goes on, too, with what it has used so far. */
+void bill_add_lease(struct bill_statement *bill, int64_t number,
+		    const uint8_t digest[static SIGN_DIGEST_SIZE]);
+void bill_digest(const struct bill_statement *bill, uint8_t ret_digest[static SIGN_DIGEST_SIZE]);

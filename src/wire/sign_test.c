@@ -161,6 +161,7 @@ static void test_excuse(void **state)
 static void test_record(void **state)
 {
 	struct record_statement record = {
+		.placing = 2,
 		.provider = { address_of(4) },
 		.billed = true,
 		.ended_at_ms = 1763834753000,
@@ -191,10 +192,38 @@ static void test_record(void **state)
 	memset(signature, 12, sizeof(signature));
 	record_excuse(&record, &excuse, signature);
 	record_digest(&record, digest);
-	assert_digest(digest, "c98b15e70244043a1d5a41383fa9120f3380dd5acf6a0924c91ca931543f92f3");
+	assert_digest(digest, "144c82bfa53e50747bde31951aa26cf0ed69f4f5fa3962a015076637129da7a8");
 	record_id(excuse.lease, 258, digest);
 	assert_digest(digest, "06060606060606060606060606060606"
 			      "00000000000000000000000000000102");
+}
+
+static void test_rental_and_bill(void **state)
+{
+	struct rental_statement rental = { .network = address_of(1),
+					   .tenant = { address_of(3) },
+					   .placings = 3 };
+	struct bill_statement bill = { .network = address_of(1),
+				       .tenant = { address_of(3) },
+				       .made_at_ms = 1763834753000,
+				       .placings = 3,
+				       .total = { 1250000 } };
+	uint8_t digest[SIGN_DIGEST_SIZE], lease[SIGN_DIGEST_SIZE];
+
+	(void)state;
+	memset(rental.rental.bytes, 2, sizeof(rental.rental.bytes));
+	rental_digest(&rental, digest);
+	assert_digest(digest, "a37b1589f853040dd9429794b6407510f82a364410a0c173367a61fce5cea4bc");
+	rental_record_id(rental.rental, digest);
+	assert_digest(digest, "02020202020202020202020202020202"
+			      "00000000000000000000000000000000");
+	bill.rental = rental.rental;
+	memset(lease, 5, sizeof(lease));
+	bill_add_lease(&bill, 1, lease);
+	memset(lease, 6, sizeof(lease));
+	bill_add_lease(&bill, 0, lease);
+	bill_digest(&bill, digest);
+	assert_digest(digest, "55f154a67b1571229292532c26d08e3fc9a4727a0f9c170561734e988e79ecb5");
 }
 
 int main(void)
@@ -204,7 +233,7 @@ int main(void)
 		cmocka_unit_test(test_terms),   cmocka_unit_test(test_usage_and_receipt),
 		cmocka_unit_test(test_poll),    cmocka_unit_test(test_uptime),
 		cmocka_unit_test(test_checker), cmocka_unit_test(test_excuse),
-		cmocka_unit_test(test_record),
+		cmocka_unit_test(test_record),  cmocka_unit_test(test_rental_and_bill),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

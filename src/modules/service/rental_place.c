@@ -37,6 +37,7 @@ static int open_lease(const struct context *context, struct tx *tx, const struct
 	struct billing_lease opened = {
 		.rental = rental->id,
 		.lease = lease,
+		.placing = rental->attempts + 1,
 		.tenant = rental->tenant,
 		.machine = placement->machine,
 		.provider = placement->provider,
@@ -48,6 +49,8 @@ static int open_lease(const struct context *context, struct tx *tx, const struct
 		r = billing_lease_open(context, tx, &opened);
 	if (r == BILLING_E_INSUFFICIENT)
 		return SERVICE_E_BALANCE;
+	if (r == BILLING_E_LEAVING)
+		return SERVICE_E_LEAVING;
 	return r > 0 ? -EIO : r;
 }
 
@@ -80,7 +83,8 @@ static int undo(const struct context *context, struct tx *tx, struct lease_id le
 {
 	int r = worker_lease_remove(context, tx, lease);
 
-	if (r == 0 && outcome != SERVICE_E_BALANCE)
+	/* Those two come before the lease's account is opened. */
+	if (r == 0 && outcome != SERVICE_E_BALANCE && outcome != SERVICE_E_LEAVING)
 		r = billing_lease_close(context, tx, lease, clock_now_ms(context->clock), false);
 	if (r != 0)
 		return r < 0 ? r : -EIO;
@@ -95,7 +99,6 @@ static void placed_on(struct rental *rental, struct lease_id lease,
 	rental->lease = lease;
 	rental->machine = placement->machine;
 	rental->rate_hour = placement->rate_hour;
-	rental->attempts++;
 	rental->placed_ms = now_ms;
 	rental->n_ports = order_ports(order, rental->ports);
 }
@@ -118,6 +121,8 @@ int rental_place(const struct context *context, struct tx *tx, struct rental *re
 	if (r != 0)
 		return r == WORKER_E_NO_CAPACITY ? SERVICE_E_NO_CAPACITY : r < 0 ? r : -EIO;
 	r = open_lease(context, tx, rental, order, lease, &placement);
+	if (r == 0)
+		rental->attempts++;
 	/* Before the lease starts, so that the machine hears of the end first. */
 	if (r == 0 && placement.displaces)
 		r = rental_yield(context, tx, placement.displaced);

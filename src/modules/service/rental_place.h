@@ -7,8 +7,8 @@
 
 /* Takes a machine that was not tried before for @rental, opens the lease's account and tells the
  * machine what to run. Fills in the placement in @rental, which the caller writes.
- * A probe that was on the machine ends. SERVICE_E_NO_CAPACITY, SERVICE_E_BALANCE: @rental is as it was
- * and nothing is held. */
+ * A probe that was on the machine ends. SERVICE_E_NO_CAPACITY, SERVICE_E_BALANCE, SERVICE_E_LEAVING: @rental
+ * is as it was and nothing is held. */
 _must_check_ int rental_place(const struct context *context, struct tx *tx, struct rental *rental,
 			      const struct order *order);
 

@@ -11,6 +11,8 @@ static const struct rental_reason_row rows[RENTAL_REASONS] = {
 				       "The balance did not cover it any longer." },
 	[RENTAL_TERM_ENDED] = { "term_ended", "tenant", true, false, false,
 				"The ordered term is over." },
+	[RENTAL_LEFT_ESCROW] = { "left_escrow", "tenant", true, false, false,
+				 "The tenant asked the escrow contract to leave." },
 	[RENTAL_IMAGE_NOT_FOUND] = { "image_not_found", "tenant", false, false, true,
 				     "No registry has the image, or not for this machine." },
 	[RENTAL_PULL_FAILED] = { "pull_failed", "provider", false, true, true,

@@ -103,6 +103,8 @@ static int end(const struct context *context, struct tx *tx, struct rental *rent
 
 	if (rental->placed)
 		r = billing_lease_close(context, tx, rental->lease, verdict->ended_ms, billed);
+	if (r == 0)
+		r = billing_rental_end(context, tx, rental->id, rental->tenant, rental->attempts);
 	if (r == 0 && rental->placed)
 		r = worker_lease_want(context, tx, rental->lease, WORKER_STOP);
 	if (r == 0 && rental->placed)

@@ -11,8 +11,8 @@
 enum { RENTALS_LIVE_MAX = 100 };
 
 /* Places @order for @tenant at once: the commit holds the rental, its lease and what its machine is
- * to run. SERVICE_E_TOO_MANY, SERVICE_E_BALANCE, SERVICE_E_NO_CAPACITY (@ret_why, in the arena, says
- * why); after an outcome the transaction is to be rolled back. */
+ * to run. SERVICE_E_TOO_MANY, SERVICE_E_BALANCE, SERVICE_E_LEAVING, SERVICE_E_NO_CAPACITY (@ret_why,
+ * in the arena, says why); after an outcome the transaction is to be rolled back. */
 _must_check_ int rental_create(const struct context *context, struct tx *tx,
 			       struct account_id tenant, const struct order *order,
 			       struct rental_id *ret_id, const char **ret_why);

@@ -159,7 +159,7 @@ static void no_verdict_is_illegal(void **state _unused_)
 		"", "image_not_found", "pull_failed", "engine_down", "out_of_memory", "nonsense"
 	};
 	static const enum rental_reason stops[] = { RENTAL_REASON_NONE, RENTAL_STOPPED_BY_TENANT,
-						    RENTAL_BALANCE_EXHAUSTED };
+						    RENTAL_LEFT_ESCROW };
 	static const int64_t ages_ms[] = { 0, 20000, 700000, 100000000 };
 
 	for (unsigned int i = 0; i < 8 * 7 * 6 * 3 * 4 * 2 * 2 * 2; i++) {

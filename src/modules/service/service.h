@@ -11,6 +11,7 @@ enum service_outcome {
 	SERVICE_E_STATE = ROUTE_E_MODULE, /* not in this state */
 	SERVICE_E_NO_CAPACITY,
 	SERVICE_E_BALANCE,
+	SERVICE_E_LEAVING, /* the tenant asked the escrow contract to leave */
 	SERVICE_E_TOO_MANY,
 	SERVICE_E_TEMPLATE, /* unknown template */
 	SERVICE_E_NOT_RUNNING,

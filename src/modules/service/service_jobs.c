@@ -30,23 +30,37 @@ static int mark(struct tx *tx, struct turn *turn, enum rental_reason stop)
 	return r;
 }
 
+/* Ended with the tenant's money: none of it is left, or it leaves. */
+static int gather_stops(struct tx *tx, struct turn *turn,
+			int (*take)(struct tx *tx, size_t max, struct rental_id *ret_rentals,
+				    size_t *ret_n),
+			enum rental_reason reason, size_t *most)
+{
+	int r = take(tx, BATCH, turn->ids, &turn->n);
+
+	if (r == 0)
+		r = mark(tx, turn, reason);
+	if (r == 0 && turn->n > *most)
+		*most = turn->n;
+	return r;
+}
+
 /* Turns hints into the store's truth: taken off their lists and due, in one transaction. */
 static int gather(struct tx *tx, void *arg)
 {
 	struct turn *turn = arg;
-	size_t changes;
+	size_t most;
 	int r = worker_changes_take(tx, BATCH, turn->ids, &turn->n);
 
 	if (r == 0)
 		r = mark(tx, turn, RENTAL_REASON_NONE);
-	if (r != 0)
-		return r;
-	changes = turn->n;
-	r = billing_exhausted_take(tx, BATCH, turn->ids, &turn->n);
+	most = turn->n;
+	/* The first reason stays. */
 	if (r == 0)
-		r = mark(tx, turn, RENTAL_BALANCE_EXHAUSTED);
-	if (r == 0 && changes > turn->n)
-		turn->n = changes;
+		r = gather_stops(tx, turn, billing_leaving_take, RENTAL_LEFT_ESCROW, &most);
+	if (r == 0)
+		r = gather_stops(tx, turn, billing_exhausted_take, RENTAL_BALANCE_EXHAUSTED, &most);
+	turn->n = most;
 	return r;
 }
 

@@ -383,7 +383,11 @@ static const struct outcome_row outcomes[] = {
 	{ SERVICE_E_NO_CAPACITY, 409, "no-capacity",
 	  "No machine fits this order now: relax what the detail counts, or try later." },
 	{ SERVICE_E_BALANCE, 402, "insufficient-balance",
-	  "The balance does not cover the first hour of this rental: add credit." },
+	  "The balance does not cover the first hour of this rental: deposit (`kaisar deposit`, "
+	  "where the network has a chain), or have the operator credit you." },
+	{ SERVICE_E_LEAVING, 409, "leaving-the-escrow",
+	  "The account asked the escrow contract to leave, so nothing that it rents could be paid: "
+	  "`kaisar escrow stay` cancels that, and counts when it is final." },
 	{ SERVICE_E_TOO_MANY, 409, "too-many-rentals",
 	  "The account has as many live rentals as it may: stop one first." },
 	{ SERVICE_E_TEMPLATE, 422, "unknown-template",

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include "modules/billing/leaver.h"
 #include "modules/service/service.h"
 
 static const struct world_report pulling = { WORKER_PHASE_PULLING, "", 0 };
@@ -148,6 +149,9 @@ static void three_machines_are_tried_and_nothing_is_billed(void **state)
 	assert_state(world, id, RENTAL_FAILED, RENTAL_PULL_FAILED);
 	assert_int_equal(
 		world_count(world, "SELECT COUNT(DISTINCT machine) AS n FROM rental_attempts"), 3);
+	assert_int_equal(world_count(world, "SELECT COUNT(DISTINCT place) AS n FROM billing_leases "
+					    "WHERE place BETWEEN 1 AND 3"),
+			 3);
 	assert_int_equal(world_available(world), 10000000);
 	world_check(world);
 }
@@ -225,6 +229,57 @@ static void silence_after_the_run_loses_it(void **state)
 	assert_int_equal(world_available(world), 10000000 - 20000);
 	/* A machine that comes back is told to stop what it may still run. */
 	assert_int_equal(world_count(world, "SELECT want AS n FROM worker_leases"), WORKER_STOP);
+	world_check(world);
+}
+
+static int leave_fn(struct tx *tx, void *arg)
+{
+	struct world *world = arg;
+
+	return leaver_asked(&world->context, tx, "log:1", world->tenant, INT64_MAX);
+}
+
+static int stay_fn(struct tx *tx, void *arg)
+{
+	struct world *world = arg;
+
+	return leaver_cancelled(&world->context, tx, "log:2", world->tenant);
+}
+
+/* What it would use could not be settled any more. */
+static void who_leaves_the_escrow_is_stopped(void **state)
+{
+	struct world *world = *state;
+	struct rental_id id;
+
+	world_credit(world, 10000000, "first");
+	assert_int_equal(world_order(world, 0, &id), 0);
+	says(world, id, running);
+	assert_int_equal(world_tx(world, TX_WRITE, leave_fn, world), 0);
+	world_turn(world);
+	assert_state(world, id, RENTAL_STOPPING, RENTAL_REASON_NONE);
+	says(world, id, stopped);
+	assert_state(world, id, RENTAL_STOPPED, RENTAL_LEFT_ESCROW);
+	assert_int_equal(world_order(world, 0, NULL), SERVICE_E_LEAVING);
+	assert_int_equal(world_count(world, "SELECT COUNT(*) AS n FROM rentals"), 1);
+	world_check(world);
+	assert_int_equal(world_tx(world, TX_WRITE, stay_fn, world), 0);
+	assert_int_equal(world_order(world, 0, &id), 0);
+	world_check(world);
+}
+
+/* Its machine does not begin in time, and no other attempt can be paid. */
+static void who_leaves_the_escrow_is_not_placed_again(void **state)
+{
+	struct world *world = *state;
+	struct rental_id id;
+
+	world_credit(world, 10000000, "first");
+	assert_int_equal(world_order(world, 0, &id), 0);
+	assert_int_equal(world_tx(world, TX_WRITE, leave_fn, world), 0);
+	world_turn(world);
+	assert_state(world, id, RENTAL_STOPPED, RENTAL_LEFT_ESCROW);
+	assert_int_equal(world_available(world), 10000000);
 	world_check(world);
 }
 
@@ -610,6 +665,8 @@ int main(void)
 		WORLD_TEST(silence_before_the_run_moves_it),
 		WORLD_TEST(a_machine_that_never_begins_is_left),
 		WORLD_TEST(silence_after_the_run_loses_it),
+		WORLD_TEST(who_leaves_the_escrow_is_stopped),
+		WORLD_TEST(who_leaves_the_escrow_is_not_placed_again),
 		WORLD_TEST(an_empty_balance_stops_and_keeps_it),
 		WORLD_TEST(a_term_stops_it),
 		WORLD_TEST(a_machine_that_does_not_stop_is_not_paid_for_it),
