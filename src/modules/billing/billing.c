@@ -1,7 +1,7 @@
 #include "modules/billing/billing.h"
 
 #include "api/settings.h"
-#include "modules/billing/billing_store.h"
+#include "modules/billing/billing_store_escrow.h"
 #include "modules/billing/ledger.h"
 #include "modules/billing/metering.h"
 #include "modules/billing/record.h"
@@ -107,6 +107,7 @@ int billing_lease_open(const struct context *context, struct tx *tx,
 	struct lease_row row = {
 		.lease = lease->lease,
 		.rental = lease->rental,
+		.placing = lease->placing,
 		.tenant = lease->tenant,
 		.provider = lease->provider,
 		.machine = lease->machine,
@@ -118,11 +119,15 @@ int billing_lease_open(const struct context *context, struct tx *tx,
 	};
 	struct store_purse purse = { .tenant = lease->tenant };
 	struct metering_cover before, after;
+	int64_t exit_at_ms;
 	size_t n = 1;
 	int r;
 
 	if (!is_within(lease->rate_hour, 0) || !is_within(lease->hold, 0))
 		return BILLING_E_LIMIT;
+	r = store_leaving(tx, lease->tenant, &exit_at_ms);
+	if (r != ROUTE_E_NOT_FOUND)
+		return r == 0 ? BILLING_E_LEAVING : r;
 	r = store_purses(tx, &purse, &n);
 	if (r == 0)
 		r = metering_cover_of(&purse, &before);
@@ -166,6 +171,27 @@ static int settle(const struct context *context, struct tx *tx, struct lease_row
 	return r < 0 ? r : ledger_post_sure(context, tx, postings, n);
 }
 
+static int release(const struct context *context, struct tx *tx, struct lease_row *lease)
+{
+	const struct ledger_posting posting = own_move(lease, "release", "given back",
+						       (struct amount){ -lease->held.micro });
+	int r = ledger_post_sure(context, tx, &posting, 1);
+
+	lease->held = AMOUNT_ZERO;
+	return r != 0 ? r : store_leases_update(tx, (const struct lease_row *[]){ lease }, 1);
+}
+
+int billing_holds_release(const struct context *context, struct tx *tx, struct account_id tenant)
+{
+	struct lease_row *leases;
+	size_t n;
+	int r = store_leases_held(tx, tenant, &leases, &n);
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = release(context, tx, &leases[i]);
+	return r;
+}
+
 int billing_lease_close(const struct context *context, struct tx *tx, struct lease_id id,
 			int64_t ended_at_ms, bool billed)
 {
@@ -182,6 +208,19 @@ int billing_lease_close(const struct context *context, struct tx *tx, struct lea
 	if (r == 0)
 		r = lease_record(context, tx, &lease);
 	return r != 0 ? r : store_leases_update(tx, (const struct lease_row *[]){ &lease }, 1);
+}
+
+int billing_rental_end(const struct context *context, struct tx *tx, struct rental_id rental,
+		       struct account_id tenant, int64_t placings)
+{
+	const struct rental_statement statement = {
+		.network = context->settings->network,
+		.rental = rental,
+		.tenant = tenant,
+		.placings = placings,
+	};
+
+	return placings > 0 ? rental_record(context, tx, &statement) : 0;
 }
 
 int billing_lease_sums(struct tx *tx, struct lease_id id, struct billing_lease_sums *ret_sums)
@@ -202,6 +241,11 @@ int billing_lease_sums(struct tx *tx, struct lease_id id, struct billing_lease_s
 int billing_exhausted_take(struct tx *tx, size_t max, struct rental_id *ret_rentals, size_t *ret_n)
 {
 	return store_exhausted_take(tx, max, ret_rentals, ret_n);
+}
+
+int billing_leaving_take(struct tx *tx, size_t max, struct rental_id *ret_rentals, size_t *ret_n)
+{
+	return store_leaving_rentals_take(tx, max, ret_rentals, ret_n);
 }
 
 int billing_check(struct tx *tx, const char **ret_problem)

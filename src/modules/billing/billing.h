@@ -26,6 +26,7 @@ enum billing_outcome {
 	BILLING_E_TOO_MUCH, /* more than may be withdrawn */
 	BILLING_E_WITHDRAWING, /* another withdrawal goes on */
 	BILLING_E_NO_CHAIN, /* hence no contract with deposits */
+	BILLING_E_LEAVING, /* the tenant asked the escrow contract to leave */
 	BILLING_E_KEY, /* the key was used for another account or amount */
 };
 
@@ -47,6 +48,7 @@ _must_check_ int billing_available(struct tx *tx, struct account_id account,
 struct billing_lease {
 	struct rental_id rental;
 	struct lease_id lease;
+	int64_t placing; /* which of the rental's leases it is, from 1 */
 	struct account_id tenant;
 	struct machine_id machine;
 	struct account_id provider;
@@ -54,7 +56,7 @@ struct billing_lease {
 	struct amount hold; /* set aside now; released at the close where not used */
 };
 
-/* BILLING_E_INSUFFICIENT: nothing was changed. BILLING_E_LIMIT: rate or hold is negative or past a
+/* BILLING_E_INSUFFICIENT, BILLING_E_LEAVING: nothing was changed. BILLING_E_LIMIT: rate or hold is negative or past a
  * million. -EEXIST: opened before. */
 _must_check_ int billing_lease_open(const struct context *context, struct tx *tx,
 				    const struct billing_lease *lease);
@@ -99,6 +101,11 @@ _must_check_ int billing_usage(const struct context *context, struct tx *tx,
  * not use it; no record is taken then. BILLING_E_NO_LEASE. */
 _must_check_ int billing_lease_close(const struct context *context, struct tx *tx,
 				     struct lease_id lease, int64_t ended_at_ms, bool billed);
+
+/* The rental has ended after @placings leases, all closed: recorded, so that none can be left out of its bill. */
+_must_check_ int billing_rental_end(const struct context *context, struct tx *tx,
+				    struct rental_id rental, struct account_id tenant,
+				    int64_t placings);
 
 /* From @from_ms on the lease is not billed: a majority of checkers found the machine unusable in the
  * session @proof. The next records charge for the seconds outside of its excuses only; what was charged
@@ -158,6 +165,14 @@ _must_check_ int billing_lease_sums(struct tx *tx, struct lease_id lease,
  * this transaction. */
 _must_check_ int billing_exhausted_take(struct tx *tx, size_t max, struct rental_id *ret_rentals,
 					size_t *ret_n);
+
+/* The same for rentals whose tenant asked the escrow contract to leave: what they still use could not be settled. */
+_must_check_ int billing_leaving_take(struct tx *tx, size_t max, struct rental_id *ret_rentals,
+				      size_t *ret_n);
+
+/* Nothing is held for @tenant's open leases any more: it is balance, from which they are paid. */
+_must_check_ int billing_holds_release(const struct context *context, struct tx *tx,
+				       struct account_id tenant);
 
 /* Sums: every posting to zero, every balance to its entries. Outcome: a static text says what is
  * wrong, NULL when all is well. For `kaisar admin ledger-check` and tests. */

@@ -1,11 +1,14 @@
 #include "api/settings.h"
 #include "base/codec.h"
 #include "modules/billing/billing_jobs.h"
+#include "modules/billing/billing_store_escrow.h"
 #include "modules/billing/escrow_routes.h"
 #include "modules/billing/billing_store_settlement.h"
 #include "modules/billing/metering.h"
+#include "modules/billing/record.h"
 #include "modules/logging/logging.h"
 #include "modules/billing/owed.h"
+#include "security/secp.h"
 
 static json_t *json_rental(const struct rental_id *rental)
 {
@@ -46,23 +49,29 @@ static int find_earned(struct tx *tx, struct account_id account, struct amount e
 static int get_balance(struct request *request, struct tx *tx, struct reply *reply)
 {
 	struct ledger_balances balances;
-	struct amount owed;
+	struct amount owed, withdrawable = AMOUNT_ZERO;
 	struct earned earned;
+	int64_t leaves_ms = 0;
 	int r;
 
-	r = ledger_balances(tx, request->caller.account, &balances);
+	r = store_leaving(tx, request->caller.account, &leaves_ms);
+	if (r == 0 || r == ROUTE_E_NOT_FOUND)
+		r = ledger_balances(tx, request->caller.account, &balances);
 	if (r == 0)
 		r = find_earned(tx, request->caller.account, balances.earned, &earned);
 	if (r == 0)
 		r = owed_to(tx, request->caller.account, &owed);
 	if (r != 0)
 		return r;
+	if (leaves_ms == 0)
+		withdrawable = ledger_coins(&balances);
 	return reply_with(
 		reply, 200,
-		json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "available",
+		json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "available",
 			  encode_amount(balances.available), "held", encode_amount(balances.held),
 			  "points", encode_amount(balances.points), "withdrawable",
-			  encode_amount(ledger_coins(&balances)), "earned",
+			  encode_amount(withdrawable), "leaves_at",
+			  leaves_ms ? encode_time(leaves_ms) : json_null(), "earned",
 			  encode_amount(balances.earned), "paid", encode_amount(earned.paid), "due",
 			  encode_amount(earned.due), "collectable", encode_amount(owed)));
 }
@@ -183,9 +192,9 @@ static json_t *json_excuses(const struct lease_row *lease)
 static json_t *json_bill_lease(const struct lease_row *lease, struct amount unpaid)
 {
 	return json_pack(
-		"{s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
-		"lease", json_lease(&lease->lease), "machine",
-		encode_address(&lease->machine.address), "provider",
+		"{s:o, s:I, s:o, s:o, s:o, s:I, s:I, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
+		"lease", json_lease(&lease->lease), "placing", (json_int_t)lease->placing,
+		"machine", encode_address(&lease->machine.address), "provider",
 		encode_address(&lease->provider.address), "rate_hour",
 		encode_amount(lease->rate_hour), "fee_basis_points",
 		(json_int_t)lease->fee_basis_points, "placed_at_ms",
@@ -206,44 +215,78 @@ static bool may_see(const struct caller *caller, const struct lease_row *lease)
 	       account_equal(caller->account, lease->provider);
 }
 
-static int add_bill_lease(json_t *list, const struct lease_row *lease, struct amount *total)
+static int add_bill_lease(const struct context *context, const struct lease_row *lease,
+			  json_t *list, struct bill_statement *bill)
 {
-	struct amount cost, unpaid;
+	uint8_t digest[SIGN_DIGEST_SIZE];
+	struct amount unpaid;
 	int r;
 
-	r = metering_cost(lease, &cost);
+	r = metering_due(lease, &unpaid);
 	if (r == 0)
-		r = amount_sub(cost, lease->charged, &unpaid);
+		r = amount_add(bill->total, lease->charged, &bill->total);
 	if (r == 0)
-		r = amount_add(*total, lease->charged, total);
+		r = lease_record_digest(context, lease, digest);
 	if (r < 0)
 		return r;
+	bill_add_lease(bill, lease->records, digest);
 	return json_array_append_new(list, json_bill_lease(lease, unpaid)) < 0 ? -ENOMEM : 0;
+}
+
+/* As a whole, so that no lease can be left out of it. */
+static int sign_bill(const struct context *context, const struct bill_statement *bill,
+		     uint8_t ret_signature[static SIGNATURE_SIZE])
+{
+	uint8_t digest[SIGN_DIGEST_SIZE];
+
+	bill_digest(bill, digest);
+	return secp_sign(context->settings->network_key, digest, ret_signature);
+}
+
+/* Takes @leases over. */
+static int reply_bill(const struct context *context, const struct bill_statement *bill,
+		      json_t *leases, struct reply *reply)
+{
+	uint8_t signature[SIGNATURE_SIZE];
+	int r = sign_bill(context, bill, signature);
+
+	if (r < 0) {
+		json_decref(leases);
+		return r;
+	}
+	return reply_with(
+		reply, 200,
+		json_pack("{s:i, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o}", "version", 2, "network",
+			  encode_address(&bill->network), "rental", json_rental(&bill->rental),
+			  "tenant", encode_address(&bill->tenant.address), "made_at_ms",
+			  (json_int_t)bill->made_at_ms, "placings", (json_int_t)bill->placings,
+			  "leases", leases, "total", encode_amount(bill->total), "signature",
+			  encode_bytes(signature, SIGNATURE_SIZE)));
 }
 
 /* What `kaisar verify-bill` checks without us. */
 static int answer_bill(const struct request *request, const struct lease_row *leases, size_t n,
 		       struct reply *reply)
 {
+	const struct context *context = request->context;
+	struct bill_statement bill = { .network = context->settings->network,
+				       .made_at_ms = clock_now_ms(context->clock),
+				       .placings = (int64_t)n };
 	json_t *list = json_array();
-	struct amount total = AMOUNT_ZERO;
 	int r = list ? 0 : -ENOMEM;
 
 	for (size_t i = 0; r == 0 && i < n; i++)
 		if (may_see(&request->caller, &leases[i]))
-			r = add_bill_lease(list, &leases[i], &total);
-	if (r == 0 && json_array_size(list) == 0)
+			r = add_bill_lease(context, &leases[i], list, &bill);
+	if (r == 0 && bill.n_leases == 0)
 		r = ROUTE_E_NOT_FOUND;
 	if (r != 0) {
 		json_decref(list);
 		return r;
 	}
-	return reply_with(reply, 200,
-			  json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "version", 1, "network",
-				    encode_address(&request->context->settings->network), "rental",
-				    json_rental(&leases[0].rental), "tenant",
-				    encode_address(&leases[0].tenant.address), "leases", list,
-				    "total", encode_amount(total)));
+	bill.rental = leases[0].rental;
+	bill.tenant = leases[0].tenant;
+	return reply_bill(context, &bill, list, reply);
 }
 
 static int get_bill(struct request *request, struct tx *tx, struct reply *reply)
@@ -453,7 +496,8 @@ static const struct route routes[] = {
 
 static const struct outcome_row outcomes[] = {
 	{ BILLING_E_INSUFFICIENT, 402, "insufficient-balance",
-	  "The available balance does not cover it: add credit, or choose a lower rate." },
+	  "The available balance does not cover it: deposit or have the operator credit "
+	  "you, or choose a lower rate." },
 	{ BILLING_E_NO_LEASE, 404, "no-such-lease", "There is no such lease." },
 	{ BILLING_E_CLOSED, 409, "lease-closed",
 	  "The lease was closed before this usage record's time." },
@@ -470,6 +514,8 @@ static const struct outcome_row outcomes[] = {
 	  "Another withdrawal goes on: wait until it has ended." },
 	{ BILLING_E_NO_CHAIN, 404, "no-chain",
 	  "This network has no chain, hence no deposits: ask its operator." },
+	{ BILLING_E_LEAVING, 409, "leaving-the-escrow",
+	  "The account asked the escrow contract to leave: `kaisar escrow stay` cancels that." },
 	{ BILLING_E_KEY, 409, "credit-key-reused",
 	  "This key was used for another account or amount: choose a new one." },
 	{ 0 },

@@ -68,6 +68,7 @@ struct excuse_row {
 struct lease_row {
 	struct lease_id lease;
 	struct rental_id rental;
+	int64_t placing; /* 0: placed before leases were numbered */
 	struct account_id tenant, provider;
 	struct machine_id machine;
 	struct amount rate_hour;
@@ -121,6 +122,10 @@ _must_check_ int store_leases_among(struct tx *tx, const struct lease_id *ids, s
 /* Everything but the terms. */
 _must_check_ int store_leases_update(struct tx *tx, const struct lease_row *const *leases,
 				     size_t n);
+
+/* Of open leases of @tenant for which something is held; in the transaction's arena. */
+_must_check_ int store_leases_held(struct tx *tx, struct account_id tenant,
+				   struct lease_row **ret_leases, size_t *ret_n);
 
 /* Oldest first, in the transaction's arena. */
 _must_check_ int store_leases_of_rental(struct tx *tx, struct rental_id rental,

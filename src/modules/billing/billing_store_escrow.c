@@ -65,15 +65,23 @@ int store_deposits(struct tx *tx, struct account_id tenant, const struct deposit
 
 /* ---- withdrawals ---- */
 
+static struct sql_value sql_transaction(const struct withdrawal_row *withdrawal)
+{
+	return withdrawal->has_transaction ? sql_blob(withdrawal->transaction, 32) : sql_null();
+}
+
 int store_withdrawal_add(struct tx *tx, const struct withdrawal_row *withdrawal)
 {
 	return tx_exec(
 		tx,
 		"INSERT INTO billing_withdrawals (id, tenant, amount, total, state, "
-		"asked_at_ms, ended_at_ms, detail) VALUES ($1, $2, $3, $4, 0, $5, 0, '')",
+		"asked_at_ms, ended_at_ms, chain_transaction, detail) "
+		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
 		SQL_PARAMS(sql_blob(withdrawal->id.bytes, 16), sql_account(&withdrawal->tenant),
 			   sql_int(withdrawal->amount.micro), sql_int(withdrawal->total.micro),
-			   sql_int(withdrawal->asked_at_ms)),
+			   sql_int(withdrawal->state), sql_int(withdrawal->asked_at_ms),
+			   sql_int(withdrawal->ended_at_ms), sql_transaction(withdrawal),
+			   sql_text(withdrawal->detail)),
 		NULL);
 }
 
@@ -81,13 +89,11 @@ int store_withdrawal_update(struct tx *tx, const struct withdrawal_row *withdraw
 {
 	return changed_or(-EIO, tx,
 			  "UPDATE billing_withdrawals SET state = $2, ended_at_ms = $3, "
-			  "chain_transaction = $4, detail = $5 WHERE id = $1",
+			  "chain_transaction = $4, detail = $5, amount = $6 WHERE id = $1",
 			  SQL_PARAMS(sql_blob(withdrawal->id.bytes, 16), sql_int(withdrawal->state),
-				     sql_int(withdrawal->ended_at_ms),
-				     withdrawal->has_transaction
-					     ? sql_blob(withdrawal->transaction, 32)
-					     : sql_null(),
-				     sql_text(withdrawal->detail)));
+				     sql_int(withdrawal->ended_at_ms), sql_transaction(withdrawal),
+				     sql_text(withdrawal->detail),
+				     sql_int(withdrawal->amount.micro)));
 }
 
 int store_withdrawn(struct tx *tx, struct account_id tenant, struct amount *ret_total)
@@ -174,15 +180,12 @@ int store_withdrawals(struct tx *tx, struct account_id tenant, const struct with
 
 /* ---- who leaves ---- */
 
-int store_leaving_add(struct tx *tx, struct account_id tenant, struct amount amount, int64_t at_ms,
-		      int64_t exit_at_ms)
+int store_leaving_add(struct tx *tx, struct account_id tenant, int64_t at_ms, int64_t exit_at_ms)
 {
 	return tx_exec(tx,
 		       "INSERT INTO billing_leaving (tenant, amount, at_ms, exit_at_ms) "
-		       "VALUES ($1, $2, $3, $4)",
-		       SQL_PARAMS(sql_account(&tenant), sql_int(amount.micro), sql_int(at_ms),
-				  sql_int(exit_at_ms)),
-		       NULL);
+		       "VALUES ($1, 0, $2, $3)",
+		       SQL_PARAMS(sql_account(&tenant), sql_int(at_ms), sql_int(exit_at_ms)), NULL);
 }
 
 int store_leaving_take(struct tx *tx, struct account_id tenant, struct amount *ret_amount)
@@ -196,4 +199,59 @@ int store_leaving_take(struct tx *tx, struct account_id tenant, struct amount *r
 	ret_amount->micro = rows_count(rows) ? rows_int(rows, 0, "amount") : 0;
 	return tx_exec(tx, "DELETE FROM billing_leaving WHERE tenant = $1",
 		       SQL_PARAMS(sql_account(&tenant)), NULL);
+}
+
+int store_leaving(struct tx *tx, struct account_id tenant, int64_t *ret_exit_at_ms)
+{
+	struct sql_rows *rows;
+	int r = tx_query(tx, "SELECT exit_at_ms FROM billing_leaving WHERE tenant = $1",
+			 SQL_PARAMS(sql_account(&tenant)), &rows);
+
+	if (r != 0)
+		return no_conflict(r);
+	if (rows_count(rows) == 0)
+		return ROUTE_E_NOT_FOUND;
+	*ret_exit_at_ms = rows_int(rows, 0, "exit_at_ms");
+	return 0;
+}
+
+int store_leaving_rentals_add(struct tx *tx, struct account_id tenant, int64_t at_ms)
+{
+	return no_conflict(tx_exec(tx,
+				   "INSERT INTO billing_leaving_rentals (rental, at_ms) "
+				   "SELECT DISTINCT rental, CAST($2 AS BIGINT) FROM billing_leases "
+				   "WHERE tenant = $1 AND closed_at_ms = 0 "
+				   "ON CONFLICT (rental) DO NOTHING",
+				   SQL_PARAMS(sql_account(&tenant), sql_int(at_ms)), NULL));
+}
+
+int store_leaving_rentals_drop(struct tx *tx, struct account_id tenant)
+{
+	return no_conflict(tx_exec(tx,
+				   "DELETE FROM billing_leaving_rentals WHERE rental IN "
+				   "(SELECT rental FROM billing_leases WHERE tenant = $1)",
+				   SQL_PARAMS(sql_account(&tenant)), NULL));
+}
+
+int store_leaving_rentals_take(struct tx *tx, size_t max, struct rental_id *ret_rentals,
+			       size_t *ret_n)
+{
+	struct sql_rows *rows;
+	size_t n;
+	int r = tx_query(
+		tx, "SELECT rental FROM billing_leaving_rentals ORDER BY at_ms, rental LIMIT $1",
+		SQL_PARAMS(sql_int((int64_t)max)), &rows);
+
+	if (r != 0)
+		return no_conflict(r);
+	n = rows_count(rows);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		r = rows_bytes(rows, i, "rental", ret_rentals[i].bytes, 16);
+		if (r == 0)
+			r = tx_exec(tx, "DELETE FROM billing_leaving_rentals WHERE rental = $1",
+				    SQL_PARAMS(sql_blob(ret_rentals[i].bytes, 16)), NULL);
+	}
+	if (r == 0)
+		*ret_n = n;
+	return r;
 }

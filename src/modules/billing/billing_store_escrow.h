@@ -39,7 +39,7 @@ struct withdrawal_row {
 
 /* SQL_E_CONFLICT: another one of the tenant is asked. */
 _must_check_ int store_withdrawal_add(struct tx *tx, const struct withdrawal_row *withdrawal);
-/* State, end, transaction and detail. */
+/* Amount, state, end, transaction and detail. */
 _must_check_ int store_withdrawal_update(struct tx *tx, const struct withdrawal_row *withdrawal);
 
 /* All that was or is being given back to the tenant. */
@@ -60,9 +60,19 @@ _must_check_ int store_withdrawals(struct tx *tx, struct account_id tenant,
 				   const struct withdrawal_id *before, size_t limit,
 				   struct withdrawal_row **ret_withdrawals, size_t *ret_n);
 
-/* Who asked the contract to leave, what that took from the balance, and when it can. SQL_E_CONFLICT: is there. */
-_must_check_ int store_leaving_add(struct tx *tx, struct account_id tenant, struct amount amount,
-				   int64_t at_ms, int64_t exit_at_ms);
-/* Takes the row away; zero where there is none. */
+/* Who asked the contract to leave, and when it can. SQL_E_CONFLICT: is there. */
+_must_check_ int store_leaving_add(struct tx *tx, struct account_id tenant, int64_t at_ms,
+				   int64_t exit_at_ms);
+/* Takes the row away. @ret_amount: what the request took off the balance, as long as requests did that; zero where
+ * there is no row. */
 _must_check_ int store_leaving_take(struct tx *tx, struct account_id tenant,
 				    struct amount *ret_amount);
+
+/* ROUTE_E_NOT_FOUND: @tenant did not ask to leave. */
+_must_check_ int store_leaving(struct tx *tx, struct account_id tenant, int64_t *ret_exit_at_ms);
+
+/* Lists the rentals of @tenant's open leases; takes them off; at most @max that are listed, taken off. */
+_must_check_ int store_leaving_rentals_add(struct tx *tx, struct account_id tenant, int64_t at_ms);
+_must_check_ int store_leaving_rentals_drop(struct tx *tx, struct account_id tenant);
+_must_check_ int store_leaving_rentals_take(struct tx *tx, size_t max,
+					    struct rental_id *ret_rentals, size_t *ret_n);

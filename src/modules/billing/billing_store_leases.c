@@ -14,15 +14,15 @@ int store_lease_add(struct tx *tx, const struct lease_row *lease)
 		"INSERT INTO billing_leases (lease, rental, tenant, machine, provider, "
 		"rate_hour, fee_basis_points, placed_at_ms, terms_signature, held, "
 		"sequence, started_at_ms, until_ms, seconds, final, charged, fee, "
-		"exhausted, closed_at_ms, ended_at_ms, billed) VALUES "
-		"($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)",
+		"exhausted, closed_at_ms, ended_at_ms, billed, place) VALUES "
+		"($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, $11)",
 		SQL_PARAMS(sql_blob(lease->lease.bytes, 16), sql_blob(lease->rental.bytes, 16),
 			   sql_address(&lease->tenant.address),
 			   sql_address(&lease->machine.address),
 			   sql_address(&lease->provider.address), sql_int(lease->rate_hour.micro),
 			   sql_int(lease->fee_basis_points), sql_int(lease->placed_at_ms),
 			   sql_blob(lease->terms_signature, SIGNATURE_SIZE),
-			   sql_int(lease->held.micro)),
+			   sql_int(lease->held.micro), sql_int(lease->placing)),
 		NULL);
 }
 
@@ -108,6 +108,7 @@ static int read_lease(struct tx *tx, const struct sql_rows *rows, size_t row,
 	ret_lease->ended_at_ms = rows_int(rows, row, "ended_at_ms");
 	ret_lease->billed = rows_int(rows, row, "billed");
 	ret_lease->records = rows_int(rows, row, "records");
+	ret_lease->placing = rows_int(rows, row, "place");
 	ret_lease->excuses = NULL;
 	ret_lease->n_excuses = 0;
 	r = read_lease_bytes(rows, row, ret_lease);
@@ -138,7 +139,7 @@ static int read_leases(struct tx *tx, const struct sql_rows *rows, struct lease_
 	"SELECT lease, rental, tenant, machine, provider, rate_hour, fee_basis_points, "     \
 	"placed_at_ms, terms_signature, held, sequence, started_at_ms, until_ms, seconds, "  \
 	"final, usage_signature, receipt_signature, charged, fee, exhausted, closed_at_ms, " \
-	"ended_at_ms, billed, records, excuses FROM billing_leases "
+	"ended_at_ms, billed, records, place, excuses FROM billing_leases "
 
 int store_lease(struct tx *tx, struct lease_id id, struct lease_row *ret_lease)
 {
@@ -202,6 +203,18 @@ int store_leases_of_rental(struct tx *tx, struct rental_id rental, struct lease_
 
 	r = tx_query(tx, SELECT_LEASES "WHERE rental = $1 ORDER BY lease",
 		     SQL_PARAMS(sql_blob(rental.bytes, 16)), &rows);
+	return r != 0 ? r : read_leases(tx, rows, ret_leases, ret_n);
+}
+
+int store_leases_held(struct tx *tx, struct account_id tenant, struct lease_row **ret_leases,
+		      size_t *ret_n)
+{
+	struct sql_rows *rows;
+	int r = tx_query(tx,
+			 SELECT_LEASES "WHERE tenant = $1 AND closed_at_ms = 0 AND held > 0 "
+				       "ORDER BY lease",
+			 SQL_PARAMS(sql_address(&tenant.address)), &rows);
+
 	return r != 0 ? r : read_leases(tx, rows, ret_leases, ret_n);
 }
 

@@ -298,6 +298,20 @@ int store_settlement_sums(struct tx *tx, struct account_id treasury,
 	return 0;
 }
 
+int store_settlements_stuck(struct tx *tx, int64_t now_ms, struct amount *ret_due)
+{
+	struct sql_rows *rows;
+	int r = tx_query(tx,
+			 "SELECT CAST(COALESCE(SUM(s.charged - s.settled), 0) AS BIGINT) AS due "
+			 "FROM billing_settlements s JOIN billing_leaving v ON v.tenant = s.payer "
+			 "WHERE s.charged > s.settled AND v.exit_at_ms < $1",
+			 SQL_PARAMS(sql_int(now_ms)), &rows);
+
+	if (r == 0)
+		ret_due->micro = rows_int(rows, 0, "due");
+	return no_conflict(r);
+}
+
 int store_escaped(struct tx *tx, struct account_id tenant, struct amount *ret_amount)
 {
 	struct sql_rows *rows;
@@ -327,7 +341,7 @@ int store_calls(struct tx *tx, const char *series, struct calls_row *ret_row)
 
 	if (r != 0)
 		return no_conflict(r);
-	*ret_row = (struct calls_row){ .series = series, .problem = "" };
+	*ret_row = (struct calls_row){ .series = series, .problem = "", .waits = "" };
 	if (rows_count(rows) == 0)
 		return 0;
 	ret_row->number = rows_int(rows, 0, "number");
@@ -335,6 +349,7 @@ int store_calls(struct tx *tx, const char *series, struct calls_row *ret_row)
 	ret_row->made_ms = rows_int(rows, 0, "made_ms");
 	ret_row->items = rows_int(rows, 0, "items");
 	ret_row->problem = rows_text(rows, 0, "problem");
+	ret_row->waits = rows_text(rows, 0, "waits");
 	return 0;
 }
 
@@ -342,12 +357,13 @@ int store_calls_put(struct tx *tx, const struct calls_row *row)
 {
 	return no_conflict(tx_exec(
 		tx,
-		"INSERT INTO billing_calls (series, number, open, made_ms, items, problem) "
-		"VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (series) DO UPDATE SET "
+		"INSERT INTO billing_calls (series, number, open, made_ms, items, problem, waits) "
+		"VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (series) DO UPDATE SET "
 		"number = excluded.number, open = excluded.open, made_ms = excluded.made_ms, "
-		"items = excluded.items, problem = excluded.problem",
+		"items = excluded.items, problem = excluded.problem, waits = excluded.waits",
 		SQL_PARAMS(sql_text(row->series), sql_int(row->number), sql_int(row->open),
-			   sql_int(row->made_ms), sql_int(row->items), sql_text(row->problem)),
+			   sql_int(row->made_ms), sql_int(row->items), sql_text(row->problem),
+			   sql_text(row->waits)),
 		NULL));
 }
 
@@ -412,10 +428,12 @@ int store_conversion_add(struct tx *tx, const struct conversion_row *it)
 		NULL));
 }
 
-int store_conversion_state(struct tx *tx, const struct conversion_row *it)
+int store_conversion_end(struct tx *tx, const struct conversion_row *it, int64_t now_ms)
 {
-	return changed_or(-EIO, tx, "UPDATE billing_conversions SET state = $2 WHERE deposit = $1",
-			  SQL_PARAMS(sql_blob(it->deposit.bytes, 16), sql_int(it->state)));
+	return changed_or(
+		-EIO, tx,
+		"UPDATE billing_conversions SET state = $2, ended_ms = $3 WHERE deposit = $1",
+		SQL_PARAMS(sql_blob(it->deposit.bytes, 16), sql_int(it->state), sql_int(now_ms)));
 }
 
 int store_deposit_credit(struct tx *tx, struct deposit_id deposit, struct amount credited,
@@ -446,12 +464,17 @@ static int read_conversion(const struct sql_rows *rows, size_t row, void *ret_it
 static const struct row_reader conversion_reader = { sizeof(struct conversion_row),
 						     read_conversion };
 
-int store_conversions_waiting(struct tx *tx, size_t max, struct conversion_row **ret_conversions,
-			      size_t *ret_n)
+int store_conversions_since(struct tx *tx, int64_t since_ms, struct amount *ret_sum)
 {
-	return no_conflict(tx_select(
-		tx, "SELECT * FROM billing_conversions WHERE state = 0 ORDER BY deposit LIMIT $1",
-		SQL_PARAMS(sql_int((int64_t)max)), &conversion_reader, ret_conversions, ret_n));
+	struct sql_rows *rows;
+	int r = tx_query(tx,
+			 "SELECT CAST(COALESCE(SUM(credit), 0) AS BIGINT) AS credit "
+			 "FROM billing_conversions WHERE state = 1 AND ended_ms >= $1",
+			 SQL_PARAMS(sql_int(since_ms)), &rows);
+
+	if (r == 0)
+		ret_sum->micro = rows_int(rows, 0, "credit");
+	return no_conflict(r);
 }
 
 int store_conversions_of(struct tx *tx, struct account_id tenant,
@@ -498,4 +521,58 @@ int store_conversion(struct tx *tx, struct deposit_id deposit,
 			  &n);
 
 	return first(r, conversions, n, ret_conversion);
+}
+
+/* ---- who deposits it ---- */
+
+static int read_converter(const struct sql_rows *rows, size_t row, void *ret_item)
+{
+	struct converter_row *it = ret_item;
+	int r = rows_bytes(rows, row, "tenant", &it->tenant, 20);
+
+	it->tried_ms = rows_int(rows, row, "tried_ms");
+	it->leaves = rows_int(rows, row, "leaves");
+	return r == 0 ? rows_u256(rows, row, "total", &it->total) : r;
+}
+
+static const struct row_reader converter_reader = { sizeof(struct converter_row), read_converter };
+
+int store_converter(struct tx *tx, struct account_id tenant, struct converter_row *ret_converter)
+{
+	struct converter_row *rows;
+	size_t n;
+	int r = tx_select(tx, "SELECT * FROM billing_converters WHERE tenant = $1",
+			  SQL_PARAMS(sql_account(&tenant)), &converter_reader, &rows, &n);
+
+	if (r == 0)
+		*ret_converter = n ? rows[0] : (struct converter_row){ .tenant = tenant };
+	return no_conflict(r);
+}
+
+int store_converter_put(struct tx *tx, const struct converter_row *it)
+{
+	struct u256_words total;
+
+	return no_conflict(tx_exec(
+		tx,
+		"INSERT INTO billing_converters (tenant, total, tried_ms, leaves) "
+		"VALUES ($1, $2, $3, $4) ON CONFLICT (tenant) DO UPDATE SET "
+		"total = excluded.total, tried_ms = excluded.tried_ms, leaves = excluded.leaves",
+		SQL_PARAMS(sql_account(&it->tenant), sql_u256(it->total, &total),
+			   sql_int(it->tried_ms), sql_int(it->leaves)),
+		NULL));
+}
+
+/* Who was never tried has no row yet. */
+int store_converters_waiting(struct tx *tx, size_t max, struct converter_row **ret_converters,
+			     size_t *ret_n)
+{
+	return no_conflict(tx_select(
+		tx,
+		"SELECT c.tenant AS tenant, COALESCE(v.total, '0') AS total, "
+		"COALESCE(v.tried_ms, 0) AS tried_ms, COALESCE(v.leaves, 0) AS leaves "
+		"FROM (SELECT DISTINCT tenant FROM billing_conversions WHERE state = 0) c "
+		"LEFT JOIN billing_converters v ON v.tenant = c.tenant "
+		"WHERE COALESCE(v.leaves, 0) = 0 ORDER BY tried_ms, c.tenant LIMIT $1",
+		SQL_PARAMS(sql_int((int64_t)max)), &converter_reader, ret_converters, ret_n));
 }

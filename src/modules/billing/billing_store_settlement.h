@@ -79,6 +79,9 @@ struct settlement_sums {
 _must_check_ int store_settlement_sums(struct tx *tx, struct account_id treasury,
 				       struct settlement_sums *ret_sums);
 
+/* Due from tenants who may leave the contract since before @now_ms. */
+_must_check_ int store_settlements_stuck(struct tx *tx, int64_t now_ms, struct amount *ret_due);
+
 /* What a tenant who left owes, and the network pays. */
 _must_check_ int store_escaped(struct tx *tx, struct account_id tenant, struct amount *ret_amount);
 _must_check_ int store_escaped_put(struct tx *tx, struct account_id tenant, struct amount amount);
@@ -92,6 +95,7 @@ struct calls_row {
 	int64_t made_ms;
 	int64_t items; /* at most, in the next one; 0: as many as fit */
 	const char *problem; /* of the last one; "" */
+	const char *waits; /* what limits keep back of the next one; "" */
 };
 _must_check_ int store_calls(struct tx *tx, const char *series, struct calls_row *ret_row);
 _must_check_ int store_calls_put(struct tx *tx, const struct calls_row *row);
@@ -115,19 +119,34 @@ struct conversion_row {
 
 /* A conflict is a fault. */
 _must_check_ int store_conversion_add(struct tx *tx, const struct conversion_row *conversion);
-_must_check_ int store_conversion_state(struct tx *tx, const struct conversion_row *conversion);
+/* Its state, which is an end, from now on. */
+_must_check_ int store_conversion_end(struct tx *tx, const struct conversion_row *conversion,
+				      int64_t now_ms);
 /* Credits the deposit, or says why not. */
 _must_check_ int store_deposit_credit(struct tx *tx, struct deposit_id deposit,
 				      struct amount credited, const char *detail);
 
-/* At most @max that wait, the oldest first. */
-_must_check_ int store_conversions_waiting(struct tx *tx, size_t max,
-					   struct conversion_row **ret_conversions, size_t *ret_n);
-/* The tenant's that wait; and of those that did not leave the one with the highest total: ROUTE_E_NOT_FOUND. */
+/* The points that were credited since then. */
+_must_check_ int store_conversions_since(struct tx *tx, int64_t since_ms, struct amount *ret_sum);
+/* The tenant's that wait, the oldest first; and of those that did not leave the one with the highest total: ROUTE_E_NOT_FOUND. */
 _must_check_ int store_conversions_of(struct tx *tx, struct account_id tenant,
 				      struct conversion_row **ret_conversions, size_t *ret_n);
 _must_check_ int store_conversion_last(struct tx *tx, struct account_id tenant,
 				       struct conversion_row *ret_conversion);
+/* Of a tenant: what the contract ever paid the treasury, when a call last could have named it, and whether it
+ * asked to leave. Zeros but for the name where there is none. */
+struct converter_row {
+	struct account_id tenant;
+	struct u256 total; /* of KAI's smallest unit */
+	int64_t tried_ms;
+	bool leaves;
+};
+_must_check_ int store_converter(struct tx *tx, struct account_id tenant,
+				 struct converter_row *ret_converter);
+_must_check_ int store_converter_put(struct tx *tx, const struct converter_row *converter);
+/* At most @max who have deposits that wait and do not leave; those first that were not tried for longest. */
+_must_check_ int store_converters_waiting(struct tx *tx, size_t max,
+					  struct converter_row **ret_converters, size_t *ret_n);
 /* Of a deposit. ROUTE_E_NOT_FOUND. */
 _must_check_ int store_conversion(struct tx *tx, struct deposit_id deposit,
 				  struct conversion_row *ret_conversion);

@@ -430,5 +430,6 @@ int main(void)
 	failed += excuse_tests();
 	failed += routes_tests();
 	failed += settlement_tests();
+	failed += leaver_tests();
 	return failed;
 }

@@ -298,6 +298,7 @@ struct account_id account_of(uint8_t byte)
 struct billing_lease lease_of(struct world *world, uint8_t tenant)
 {
 	struct billing_lease lease = {
+		.placing = 1,
 		.tenant = account_of(tenant),
 		.machine = { *secp_key_address(world->machine) },
 		.provider = world->provider,
@@ -333,9 +334,12 @@ static int drop_fn(struct tx *tx, void *arg)
 }
 
 static const char *const tables[] = {
-	"billing_excuses", "billing_postings",    "billing_entries",  "billing_balances",
-	"billing_leases",  "billing_exhausted",   "billing_treasury", "billing_tally",
-	"billing_pairs",   "billing_settlements", "billing_escaped"
+	"billing_excuses",         "billing_postings",    "billing_entries",
+	"billing_balances",        "billing_leases",      "billing_exhausted",
+	"billing_treasury",        "billing_tally",       "billing_pairs",
+	"billing_settlements",     "billing_escaped",     "billing_leaving",
+	"billing_leaving_rentals", "billing_withdrawals", "billing_conversions",
+	"billing_converters",      "billing_deposits"
 };
 
 int world_open(void **state)

@@ -102,3 +102,4 @@ int usage_tests(void);
 int excuse_tests(void);
 int routes_tests(void);
 int settlement_tests(void);
+int leaver_tests(void);

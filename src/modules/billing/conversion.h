@@ -3,7 +3,7 @@
  * What is used of a deposit goes to the treasury by a settlement in the contract, and is credited when that is final. So
  * points are given for KAI that the network has; who leaves before keeps the KAI and gets none. The price is that of the
  * moment in which the deposit became final. Used is the least that makes the credit, a whole number of micro-units; the
- * rest stays in the contract, the tenant's. */
+ * rest stays in the contract, the tenant's. What is above a day's points is not taken at all. */
 #pragma once
 
 #include "chain/contracts.h"
@@ -26,6 +26,22 @@ _must_check_ int conversion_take(const struct context *context, struct tx *tx,
 _must_check_ int conversion_leave(const struct context *context, struct tx *tx,
 				  struct account_id tenant);
 
-/* What the next call says of those that wait: of @max tenants at most. */
-_must_check_ int conversion_gather(struct tx *tx, struct account_id treasury, size_t max,
-				   struct settlement **ret_items, size_t *ret_n);
+/* The tenant asked the contract to leave with its KAI (nothing more is taken of it), or takes that back. */
+_must_check_ int conversion_leaving(struct tx *tx, struct account_id tenant, bool leaves);
+
+/* What the next call says of those that wait, tenant by tenant, those first that were not looked at for longest. A
+ * deposit is said whole or not at all: within what the contract lets pass of KAI, within the day's points
+ * (kai_day_micro), and within what the network's own deposit holds beyond what it owes and the points that are out. */
+struct conversion_call {
+	struct account_id treasury;
+	int64_t now_ms;
+	struct u256 left; /* of KAI */
+	bool marks; /* who was looked at, in a TX_WRITE */
+	size_t max; /* tenants */
+	/* Set: */
+	struct settlement *items;
+	size_t n;
+	const char *waits; /* what limits keep back, for people; "" */
+};
+_must_check_ int conversion_gather(const struct context *context, struct tx *tx,
+				   struct conversion_call *call);

@@ -6,6 +6,7 @@
 #include "chain/contracts.h"
 #include "modules/billing/conversion.h"
 #include "modules/billing/deposit.h"
+#include "modules/billing/leaver.h"
 #include "modules/billing/settle.h"
 #include "modules/billing/withdrawal.h"
 #include "modules/chain/chain.h"
@@ -19,6 +20,11 @@ const struct address *escrow_stablecoin(const struct context *context)
 	const struct chain_settings *chain = context->settings->chain;
 
 	return chain ? &chain->stablecoin : NULL;
+}
+
+static bool is_kai(const struct address *token)
+{
+	return address_equal(token, &chain_contracts()->at[CONTRACT_TOKEN].address);
 }
 
 /* Where it is not the ledger's: more than a balance can be. */
@@ -103,151 +109,60 @@ int escrow_pending(struct tx *tx, struct account_id tenant, struct deposit_row *
 
 /* ---- who leaves ---- */
 
-static struct ledger_posting leaving_of(const char *kind, const struct indexer_log *log)
+/* The network takes its own deposit back. */
+static int take_fund_exited(const struct context *context, struct tx *tx,
+			    const struct indexer_log *log, struct u256 gone)
 {
-	struct ledger_posting posting = { .kind = kind };
+	struct ledger_posting posting = { .kind = "exited" };
+	struct amount given;
 	char place[96];
 
-	log_place(log, place);
-	snprintf(posting.key, sizeof(posting.key), "%s:%s", kind, place);
-	snprintf(posting.memo, sizeof(posting.memo), "the contract's %s", kind);
-	return posting;
-}
-
-/* So much less in the balance, and in the contract; above zero. */
-static int post_leaving(const struct context *context, struct tx *tx, const char *kind,
-			const struct indexer_log *log, struct account_id tenant,
-			struct amount amount)
-{
-	struct ledger_posting posting = leaving_of(kind, log);
-
-	if (amount.micro == 0)
+	if (!to_micro(gone, &given) || given.micro == 0)
 		return 0;
-	ledger_entry(&posting, tenant, LEDGER_AVAILABLE, (struct amount){ -amount.micro });
-	ledger_entry_network(&posting, LEDGER_ESCROW, amount);
+	log_place(log, place);
+	snprintf(posting.key, sizeof(posting.key), "exited:%.88s", place);
+	snprintf(posting.memo, sizeof(posting.memo), "the contract's exited");
+	ledger_entry_network(&posting, LEDGER_FUND, (struct amount){ -given.micro });
+	ledger_entry_network(&posting, LEDGER_ESCROW, given);
 	return ledger_post_sure(context, tx, &posting, 1);
-}
-
-static int coins_of(struct tx *tx, struct account_id tenant, struct amount *ret_coins)
-{
-	struct ledger_balances balances;
-	int r = ledger_balances(tx, tenant, &balances);
-
-	if (r == 0)
-		*ret_coins = ledger_coins(&balances);
-	return r;
 }
 
 static int take_exit_requested(const struct context *context, struct tx *tx,
-			       const struct indexer_log *log, struct account_id tenant,
-			       uint64_t exit_at_s)
+			       const struct indexer_log *log, const struct contract_event *event)
 {
-	const int64_t exit_at_ms = exit_at_s < INT64_MAX / 1000 ? (int64_t)exit_at_s * 1000
-								: INT64_MAX;
-	struct amount coins;
-	int r = coins_of(tx, tenant, &coins);
+	const uint64_t at_s = event->exit_requested.at_s;
+	const int64_t at_ms = at_s < INT64_MAX / 1000 ? (int64_t)at_s * 1000 : INT64_MAX;
+	char place[96];
 
-	if (r == 0)
-		r = store_leaving_add(tx, tenant, coins, clock_now_ms(context->clock), exit_at_ms);
-	if (r == SQL_E_CONFLICT)
-		return unexpected(log, "who leaves asks to leave");
-	return r != 0 ? r : post_leaving(context, tx, "exit-requested", log, tenant, coins);
+	if (!address_equal(&event->exit_requested.token, escrow_stablecoin(context)))
+		return 0;
+	log_place(log, place);
+	return leaver_asked(context, tx, place, (struct account_id){ event->exit_requested.tenant },
+			    at_ms);
 }
 
 static int take_exit_cancelled(const struct context *context, struct tx *tx,
-			       const struct indexer_log *log, struct account_id tenant)
+			       const struct indexer_log *log, const struct contract_event *event)
 {
-	struct amount taken;
-	int r = store_leaving_take(tx, tenant, &taken);
+	char place[96];
 
-	return r != 0 ? r
-		      : post_leaving(context, tx, "exit-cancelled", log, tenant,
-				     (struct amount){ -taken.micro });
-}
-
-/* What the contract no longer has, though the ledger counted on it: what is held, which becomes points for as long as
- * it is; and what was spent and is not settled, tallied or not. */
-struct lost {
-	struct amount held, settled, tallied;
-};
-
-static int find_lost(struct tx *tx, struct account_id tenant, struct lost *ret_lost)
-{
-	struct ledger_balances balances;
-	struct amount untallied, before, sum;
-	int r = ledger_balances(tx, tenant, &balances);
-
-	if (r == 0)
-		r = settle_leave(tx, tenant, &ret_lost->settled);
-	if (r == 0)
-		r = store_untallied(tx, tenant, &untallied);
-	/* Of those some were lost by leaving before. */
-	if (r == 0)
-		r = store_escaped(tx, tenant, &before);
-	if (r == 0)
-		r = amount_sub(untallied, before, &sum);
-	if (r == 0)
-		r = store_escaped_put(tx, tenant, untallied);
-	if (r != 0)
-		return r;
-	ret_lost->tallied = sum;
-	ret_lost->held = (struct amount){ balances.available.micro + balances.held.micro -
-					  balances.points.micro - ledger_coins(&balances).micro };
-	return 0;
-}
-
-static int post_exited(const struct context *context, struct tx *tx, const struct indexer_log *log,
-		       struct account_id tenant, struct amount coins, const struct lost *lost)
-{
-	struct ledger_posting posting = leaving_of("exited", log);
-	int64_t loss = lost->held.micro + lost->settled.micro + lost->tallied.micro;
-
-	if (coins.micro == 0 && loss == 0)
+	if (!address_equal(&event->exit_cancelled.token, escrow_stablecoin(context)))
 		return 0;
-	ledger_entry(&posting, tenant, LEDGER_AVAILABLE, (struct amount){ -coins.micro });
-	ledger_entry_network(&posting, LEDGER_FEES, (struct amount){ -loss });
-	ledger_entry_network(&posting, LEDGER_ESCROW, (struct amount){ coins.micro + loss });
-	ledger_entry_points(&posting, tenant, lost->held);
-	return ledger_post_sure(context, tx, &posting, 1);
+	log_place(log, place);
+	return leaver_cancelled(context, tx, place,
+				(struct account_id){ event->exit_cancelled.tenant });
 }
 
 static int take_exited(const struct context *context, struct tx *tx, const struct indexer_log *log,
 		       struct account_id tenant, struct u256 gone)
 {
-	struct amount taken, coins, asked, given;
-	struct lost lost = { 0 };
-	int r;
+	struct amount given;
+	char place[96];
 
 	if (!to_micro(gone, &given))
 		return unexpected(log, "more than there is left the contract");
-	r = store_leaving_take(tx, tenant, &taken);
-	if (r == 0)
-		r = coins_of(tx, tenant, &coins);
-	if (r == 0)
-		r = withdrawal_overtaken(context, tx, tenant, &asked);
-	if (r == 0)
-		r = find_lost(tx, tenant, &lost);
-	if (r != 0)
-		return r;
-	/* Deposits that were not credited are beyond it. */
-	if (given.micro < taken.micro + coins.micro + asked.micro + lost.held.micro +
-				  lost.settled.micro + lost.tallied.micro)
-		(void)unexpected(log, "less than the ledger knows left the contract");
-	return post_exited(context, tx, log, tenant, coins, &lost);
-}
-
-/* The network takes its own deposit back. */
-static int take_fund_exited(const struct context *context, struct tx *tx,
-			    const struct indexer_log *log, struct u256 gone)
-{
-	struct ledger_posting posting = leaving_of("exited", log);
-	struct amount given;
-
-	if (!to_micro(gone, &given) || given.micro == 0)
-		return 0;
-	ledger_entry_network(&posting, LEDGER_FUND, (struct amount){ -given.micro });
-	ledger_entry_network(&posting, LEDGER_ESCROW, given);
-	return ledger_post_sure(context, tx, &posting, 1);
+	log_place(log, place);
+	return leaver_exited(context, tx, place, tenant, given);
 }
 
 /* ---- events ---- */
@@ -255,13 +170,18 @@ static int take_fund_exited(const struct context *context, struct tx *tx,
 static int take_returned(const struct context *context, struct tx *tx,
 			 const struct indexer_log *log, const struct contract_event *event)
 {
-	struct amount total;
-	int r = ROUTE_E_NOT_FOUND;
+	struct withdrawal_event returned = { .tenant = { event->returned.tenant },
+					     .transaction = log->transaction };
+	int r;
 
-	if (to_micro(event->returned.total, &total))
-		r = withdrawal_returned(context, tx, (struct account_id){ event->returned.tenant },
-					total, log->transaction);
-	return r == ROUTE_E_NOT_FOUND ? unexpected(log, "gave back what nobody asked for") : r;
+	if (!to_micro(event->returned.amount, &returned.amount) ||
+	    !to_micro(event->returned.total, &returned.total))
+		return unexpected(log, "gave back more than there is");
+	r = withdrawal_returned(context, tx, &returned);
+	if (r != ROUTE_E_NOT_FOUND)
+		return r;
+	r = unexpected(log, "gave back what nobody asked for");
+	return r == 0 ? withdrawal_unasked(context, tx, &returned) : r;
 }
 
 static int take_charged(const struct context *context, struct tx *tx, const struct indexer_log *log,
@@ -271,7 +191,7 @@ static int take_charged(const struct context *context, struct tx *tx, const stru
 				    .payee = { event->charged.provider } };
 	char place[96];
 
-	if (address_equal(&event->charged.token, &chain_contracts()->at[CONTRACT_TOKEN].address))
+	if (is_kai(&event->charged.token))
 		return conversion_take(context, tx, paid.payer, event->charged.total);
 	if (!address_equal(&event->charged.token, escrow_stablecoin(context)))
 		return 0;
@@ -299,7 +219,7 @@ static int take_any_exited(const struct context *context, struct tx *tx,
 	struct account_id treasury;
 	int r;
 
-	if (address_equal(&event->exited.token, &chain_contracts()->at[CONTRACT_TOKEN].address))
+	if (is_kai(&event->exited.token))
 		return conversion_leave(context, tx, tenant);
 	if (!address_equal(&event->exited.token, escrow_stablecoin(context)))
 		return 0;
@@ -324,16 +244,15 @@ int escrow_take(const struct context *context, struct tx *tx, const struct index
 			return 0;
 		return take_returned(context, tx, log, event);
 	case EVENT_EXIT_REQUESTED:
-		if (!address_equal(&event->exit_requested.token, stablecoin))
-			return 0;
-		return take_exit_requested(context, tx, log,
-					   (struct account_id){ event->exit_requested.tenant },
-					   event->exit_requested.at_s);
+		if (is_kai(&event->exit_requested.token))
+			return conversion_leaving(
+				tx, (struct account_id){ event->exit_requested.tenant }, true);
+		return take_exit_requested(context, tx, log, event);
 	case EVENT_EXIT_CANCELLED:
-		if (!address_equal(&event->exit_cancelled.token, stablecoin))
-			return 0;
-		return take_exit_cancelled(context, tx, log,
-					   (struct account_id){ event->exit_cancelled.tenant });
+		if (is_kai(&event->exit_cancelled.token))
+			return conversion_leaving(
+				tx, (struct account_id){ event->exit_cancelled.tenant }, false);
+		return take_exit_cancelled(context, tx, log, event);
 	case EVENT_EXITED:
 		return take_any_exited(context, tx, log, event);
 	case EVENT_CHARGED:
@@ -398,11 +317,16 @@ static int tx_follow(struct tx *tx, void *arg)
 
 int escrow_has_taken(struct tx *tx, int64_t block, bool *ret_taken)
 {
+	const struct address *escrow = &chain_contracts()->at[CONTRACT_ESCROW].address;
 	struct indexer_log *logs;
+	int64_t reached;
 	size_t n;
-	int r = indexer_take(tx, consumer, &chain_contracts()->at[CONTRACT_ESCROW].address, NULL, 1,
-			     &logs, &n);
+	int r = indexer_reached(tx, escrow, &reached);
 
+	*ret_taken = false;
+	if (r != 0 || reached < block)
+		return r;
+	r = indexer_take(tx, consumer, escrow, NULL, 1, &logs, &n);
 	if (r == 0)
 		*ret_taken = n == 0 || logs[0].block > block;
 	return r;

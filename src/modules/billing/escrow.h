@@ -5,11 +5,7 @@
  *	Charged	       somebody was paid (settle.h), or the treasury has KAI
  *	Unpaid	       somebody was not
  *	Returned       ends a withdrawal (withdrawal.h)
- *	ExitRequested  the tenant needs nobody's consent to leave with what is unsettled: from then on none of it
- *		       can be spent. What is held for leases still pays for them.
- *	ExitCancelled  it is balance again
- *	Exited         the rest of it is gone, too. What the contract gave beyond that is the network's loss: what was
- *		       spent but not settled in time, and what is still held, which from then on are points
+ *	ExitRequested, ExitCancelled, Exited	the tenant leaves (leaver.h)
  */
 #pragma once
 
@@ -27,7 +23,7 @@ _must_check_ int escrow_take(const struct context *context, struct tx *tx,
 /* Takes what there is, on a network with a chain. Outside of a transaction. */
 _must_check_ int escrow_follow(const struct context *context, struct arena *arena);
 
-/* Whether all logs of blocks up to @block that are recorded are taken. */
+/* Whether all logs of blocks up to @block are recorded and taken: what a call in it did is in the ledger. */
 _must_check_ int escrow_has_taken(struct tx *tx, int64_t block, bool *ret_taken);
 
 /* Deposits to @tenant that are not final yet, as far as can be seen. Rows without id and credit. */

@@ -1,5 +1,6 @@
 #include "modules/billing/escrow_routes.h"
 
+#include "api/settings.h"
 #include "modules/billing/conversion.h"
 #include "modules/billing/escrow.h"
 #include "modules/billing/withdrawal.h"
@@ -204,12 +205,25 @@ static int audit_withdrawal(struct request *request, struct tx *tx,
 	return audit_record(request->context, tx, &entry);
 }
 
+static int refuse_above(struct reply *reply, struct amount most)
+{
+	char text[AMOUNT_TEXT_SIZE], rule[sizeof(reply->error.rule)];
+
+	amount_text(most, text);
+	snprintf(rule, sizeof(rule), "must be at most %s: withdraw the rest with another", text);
+	return reply_refuse(reply, "amount", rule);
+}
+
 int post_withdrawal(struct request *request, struct tx *tx, struct reply *reply)
 {
 	const struct withdrawal_body *body = request->body;
+	const struct amount most = { request->context->settings->withdrawal_most_micro };
 	struct withdrawal_row withdrawal;
 	int r;
 
+	/* The signer would never sign it, and it would hold up everybody's. */
+	if (amount_compare(body->amount, most) > 0)
+		return refuse_above(reply, most);
 	r = withdrawal_ask(request->context, tx, request->caller.account, body->amount,
 			   &withdrawal);
 	if (r == 0)

@@ -145,36 +145,6 @@ static int merge_closest(const struct context *context, struct tx *tx, struct le
 	return r;
 }
 
-int billing_excuse_begin(const struct context *context, struct tx *tx, struct lease_id id,
-			 const uint8_t proof[static 16], int64_t from_ms)
-{
-	struct excuse_row excuse = { .from_ms = from_ms };
-	struct lease_row lease;
-	int r;
-
-	memcpy(excuse.proof, proof, sizeof(excuse.proof));
-	r = store_lease(tx, id, &lease);
-	if (r != 0 || open_excuse(&lease) || (lease.closed_at_ms && lease.ended_at_ms <= from_ms))
-		return r;
-	/* No moment is excused twice. */
-	if (lease.n_excuses > 0 && lease.excuses[lease.n_excuses - 1].until_ms > from_ms)
-		excuse.from_ms = lease.excuses[lease.n_excuses - 1].until_ms;
-	if (lease.closed_at_ms && lease.ended_at_ms <= excuse.from_ms)
-		return 0;
-	if (lease.closed_at_ms)
-		excuse.until_ms = lease.ended_at_ms;
-	r = sign(context, &lease, &excuse);
-	if (r == 0)
-		r = store_excuse_put(tx, id, &excuse);
-	if (r == 0)
-		r = store_lease(tx, id, &lease);
-	if (r == 0)
-		r = merge_closest(context, tx, &lease);
-	if (r == 0)
-		r = give_back(context, tx, &lease, &excuse);
-	return r != 0 ? r : tell(context, tx, &lease, "rental.excused", &excuse);
-}
-
 int metering_end_excuse(const struct context *context, struct tx *tx, struct lease_row *lease,
 			int64_t until_ms)
 {
@@ -206,20 +176,20 @@ struct adding {
 	const struct context *context;
 	struct tx *tx;
 	const struct lease_row *lease; /* with the excuses that there were */
-	int64_t hour;
+	struct excuse_row like; /* their reason */
 	size_t added;
 	struct excuse_row last;
 };
 
 static int add(struct adding *adding, int64_t from_ms, int64_t until_ms)
 {
-	struct excuse_row excuse = { .hour = adding->hour,
-				     .from_ms = from_ms,
-				     .until_ms = until_ms };
+	struct excuse_row excuse = adding->like;
 	int r;
 
 	if (until_ms <= from_ms)
 		return 0;
+	excuse.from_ms = from_ms;
+	excuse.until_ms = until_ms;
 	r = sign(adding->context, adding->lease, &excuse);
 	if (r == 0)
 		r = store_excuse_put(adding->tx, adding->lease->lease, &excuse);
@@ -253,11 +223,47 @@ static int add_around(struct adding *adding, struct billing_time time)
 	return r != 0 ? r : add(adding, time.from_ms, time.until_ms);
 }
 
+int billing_excuse_begin(const struct context *context, struct tx *tx, struct lease_id id,
+			 const uint8_t proof[static 16], int64_t from_ms)
+{
+	struct excuse_row excuse = { .from_ms = from_ms };
+	struct lease_row lease;
+	struct adding adding = { context, tx, &lease, .added = 0 };
+	int r;
+
+	memcpy(excuse.proof, proof, sizeof(excuse.proof));
+	adding.like = excuse;
+	r = store_lease(tx, id, &lease);
+	if (r != 0 || open_excuse(&lease) || (lease.closed_at_ms && lease.ended_at_ms <= from_ms))
+		return r;
+	/* No moment is excused twice: what lies between those that there are, and what follows the last. */
+	if (lease.n_excuses > 0 && lease.excuses[lease.n_excuses - 1].until_ms > from_ms) {
+		excuse.from_ms = lease.excuses[lease.n_excuses - 1].until_ms;
+		r = add_around(&adding, (struct billing_time){ from_ms, excuse.from_ms });
+	}
+	if (r == 0 && !(lease.closed_at_ms && lease.ended_at_ms <= excuse.from_ms)) {
+		if (lease.closed_at_ms)
+			excuse.until_ms = lease.ended_at_ms;
+		r = sign(context, &lease, &excuse);
+		if (r == 0)
+			r = store_excuse_put(tx, id, &excuse);
+		if (r == 0)
+			r = tell(context, tx, &lease, "rental.excused", &excuse);
+		adding.added++;
+	}
+	if (r != 0 || adding.added == 0)
+		return r;
+	r = store_lease(tx, id, &lease);
+	if (r == 0)
+		r = merge_closest(context, tx, &lease);
+	return r == 0 ? give_back(context, tx, &lease, &excuse) : r;
+}
+
 int billing_excuse_away(const struct context *context, struct tx *tx, struct lease_id id,
 			int64_t hour, const struct billing_time *times, size_t n, size_t *ret_added)
 {
 	struct lease_row lease;
-	struct adding adding = { context, tx, &lease, hour, 0, { .hour = hour } };
+	struct adding adding = { context, tx, &lease, .like.hour = hour };
 	int r;
 
 	r = store_lease(tx, id, &lease);

@@ -227,6 +227,20 @@ static void test_only_what_is_not_excused_yet(void **state)
 	assert_balanced(world);
 }
 
+/* A failed session's time began before the hours that were excused meanwhile. */
+static void test_what_is_before_an_excuse_counts_too(void **state)
+{
+	struct world *world = *state;
+	struct billing_lease lease = running(world, 100);
+
+	assert_int_equal(AWAY(world, lease.lease, { 30, 40 }, { 50, 60 }), 2);
+	begin(world, lease.lease, proof_one, START_MS + 20000);
+	assert_int_equal(sums(world, lease.lease).seconds, 20);
+	end(world, lease.lease, START_MS + 90000);
+	assert_int_equal(report_until(world, &lease, 2, 110), (20 + 20) * 1000);
+	assert_balanced(world);
+}
+
 /* The stop was asked for before, and the machine went on: the end comes first, and only what lies before it
  * counts. A verdict on what lies behind is none. */
 static void test_what_lies_behind_the_end_does_not_count(void **state)
@@ -352,6 +366,7 @@ int excuse_tests(void)
 		WORLD_TEST(test_what_is_reported_later_is_not_charged_either),
 		WORLD_TEST(test_a_closed_lease_is_excused_too),
 		WORLD_TEST(test_only_what_is_not_excused_yet),
+		WORLD_TEST(test_what_is_before_an_excuse_counts_too),
 		WORLD_TEST(test_what_lies_behind_the_end_does_not_count),
 		WORLD_TEST(test_an_empty_excuse_gives_way),
 		WORLD_TEST(test_random_times_count_once),

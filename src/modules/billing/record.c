@@ -64,15 +64,16 @@ static void put_usage(const struct context *context, const struct lease_row *lea
 	memcpy(record->receipt_signature, lease->receipt_signature, SIGNATURE_SIZE);
 }
 
-static int add(const struct context *context, struct tx *tx, const struct lease_row *lease)
+int lease_record_digest(const struct context *context, const struct lease_row *lease,
+			uint8_t ret_digest[static SIGN_DIGEST_SIZE])
 {
 	struct record_statement record = {
+		.placing = lease->placing,
 		.provider = lease->provider,
 		.billed = lease->billed,
 		.ended_at_ms = lease->closed_at_ms ? lease->ended_at_ms : 0,
 		.charged = lease->charged,
 	};
-	uint8_t id[SIGN_DIGEST_SIZE], digest[SIGN_DIGEST_SIZE];
 	int r = metering_due(lease, &record.unpaid);
 
 	if (r < 0)
@@ -87,8 +88,18 @@ static int add(const struct context *context, struct tx *tx, const struct lease_
 
 		record_excuse(&record, &excuse, lease->excuses[i].signature);
 	}
+	record_digest(&record, ret_digest);
+	return 0;
+}
+
+static int add(const struct context *context, struct tx *tx, const struct lease_row *lease)
+{
+	uint8_t id[SIGN_DIGEST_SIZE], digest[SIGN_DIGEST_SIZE];
+	int r = lease_record_digest(context, lease, digest);
+
+	if (r < 0)
+		return r;
 	record_id(lease->lease, lease->records, id);
-	record_digest(&record, digest);
 	return chain_leaf(context, tx, ANCHOR_USAGE, id, digest);
 }
 
@@ -104,4 +115,16 @@ int lease_record(const struct context *context, struct tx *tx, struct lease_row 
 		return 0;
 	lease->records++;
 	return add(context, tx, lease);
+}
+
+int rental_record(const struct context *context, struct tx *tx,
+		  const struct rental_statement *rental)
+{
+	uint8_t id[SIGN_DIGEST_SIZE], digest[SIGN_DIGEST_SIZE];
+
+	if (!chain_enabled())
+		return 0;
+	rental_record_id(rental->rental, id);
+	rental_digest(rental, digest);
+	return chain_leaf(context, tx, ANCHOR_USAGE, id, digest);
 }

@@ -8,12 +8,21 @@
 
 #include "modules/billing/billing_store.h"
 
+/* A rental has one more, of its end: how many leases it had. */
+_must_check_ int rental_record(const struct context *context, struct tx *tx,
+			       const struct rental_statement *rental);
+
 void lease_terms_digest(const struct context *context, const struct lease_row *lease,
 			uint8_t ret_digest[static SIGN_DIGEST_SIZE]);
 void lease_usage_digest(const struct context *context, const struct lease_row *lease,
 			uint8_t ret_digest[static SIGN_DIGEST_SIZE]);
 struct excuse_statement lease_excuse(const struct context *context, const struct lease_row *lease,
 				     const struct excuse_row *excuse);
+
+/* All that the lease's bill states now: what is recorded of it, but for one that goes on, of which only the placing is.
+ * -ERANGE. */
+_must_check_ int lease_record_digest(const struct context *context, const struct lease_row *lease,
+				     uint8_t ret_digest[static SIGN_DIGEST_SIZE]);
 
 /* Of a new lease. */
 _must_check_ int lease_record_placing(const struct context *context, struct tx *tx,

@@ -7,6 +7,7 @@
 #include "chain/outbox.h"
 #include "modules/billing/conversion.h"
 #include "modules/billing/escrow.h"
+#include "modules/billing/limits.h"
 #include "modules/billing/tally.h"
 #include "modules/chain/chain.h"
 
@@ -33,11 +34,51 @@ static int post_paid(const struct context *context, struct tx *tx, const struct 
 	return ledger_post_sure(context, tx, &posting, 1);
 }
 
+/* The network, to whom the debt of who left went (settle_leave), pays @payee the less, if it did not yet. */
+static int owe_less(struct tx *tx, struct account_id treasury, struct account_id payee,
+		    int64_t less)
+{
+	struct settlement_row row;
+	int r = store_settlement(tx, treasury, payee, &row);
+
+	if (r != 0)
+		return r;
+	if (less > row.charged - row.settled)
+		less = row.charged - row.settled;
+	row.charged -= less;
+	return less > 0 ? store_settlement_put(tx, &row) : 0;
+}
+
+/* What the payer still can; the rest stays the network's loss, which it was since the payer left. */
+static int post_late(const struct context *context, struct tx *tx, struct account_id payer,
+		     struct amount excess, const char *place)
+{
+	struct ledger_posting posting = { .kind = "settled-late" };
+	struct ledger_balances balances;
+	struct amount coins;
+	int r = ledger_balances(tx, payer, &balances);
+
+	if (r != 0)
+		return r;
+	coins = ledger_coins(&balances);
+	if (amount_compare(coins, excess) > 0)
+		coins = excess;
+	if (coins.micro == 0)
+		return 0;
+	snprintf(posting.key, sizeof(posting.key), "late:%s", place);
+	snprintf(posting.memo, sizeof(posting.memo), "spent before you left the contract");
+	ledger_entry(&posting, payer, LEDGER_AVAILABLE, (struct amount){ -coins.micro });
+	ledger_entry_network(&posting, LEDGER_FEES, coins);
+	return ledger_post_sure(context, tx, &posting, 1);
+}
+
 int settle_take(const struct context *context, struct tx *tx, const struct settle_paid *paid,
 		const char *place)
 {
+	struct amount excess = AMOUNT_ZERO, fee = AMOUNT_ZERO;
 	struct account_id treasury;
 	struct settlement_row row;
+	bool by_network;
 	int r = store_treasury(tx, &treasury);
 
 	if (r == 0)
@@ -52,13 +93,23 @@ int settle_take(const struct context *context, struct tx *tx, const struct settl
 	row.settled = paid->total.micro;
 	row.settled_fee += paid->fee.micro;
 	row.unpaid = false;
-	if (row.charged < row.settled)
+	if (row.charged < row.settled) {
+		excess.micro = row.settled - row.charged;
 		row.charged = row.settled;
-	if (row.fee < row.settled_fee)
+	}
+	if (row.fee < row.settled_fee) {
+		fee.micro = row.settled_fee - row.fee;
 		row.fee = row.settled_fee;
+	}
+	by_network = account_equal(paid->payer, treasury);
 	r = store_settlement_put(tx, &row);
-	return r == 0 ? post_paid(context, tx, paid, account_equal(paid->payer, treasury), place)
-		      : r;
+	if (r == 0)
+		r = post_paid(context, tx, paid, by_network, place);
+	if (r != 0 || excess.micro == 0 || by_network)
+		return r;
+	/* Said before the payer left the contract, mined after it deposited again. */
+	r = owe_less(tx, treasury, paid->payee, excess.micro - fee.micro);
+	return r == 0 ? post_late(context, tx, paid->payer, excess, place) : r;
 }
 
 int settle_leave(struct tx *tx, struct account_id payer, struct amount *ret_lost)
@@ -102,12 +153,15 @@ struct turn {
 	 * TX_WRITE if @writes: then what was said is marked. */
 	int (*gather)(struct turn *turn, struct tx *tx, size_t max, struct settlement **ret_items,
 		      size_t *ret_n);
-	int (*ended)(struct tx *tx); /* of the call that went on; may be NULL */
+	int (*ended)(struct tx *tx); /* of the call that is final, its events taken; may be NULL */
 	struct address token;
 	struct account_id treasury;
 	int64_t now_ms;
+	struct u256 left; /* of the token, that may be moved today */
+	const char *waits; /* what limits keep back of what @gather found, for people; "" */
 	bool writes;
-	bool acts; /* there is something to write */
+	bool acts; /* there is something to write, */
+	bool calls; /* a call */
 };
 
 static void call_name(const struct calls_row *calls, char ret_name[static CALL_NAME_SIZE])
@@ -124,19 +178,6 @@ static int most_items(const struct turn *turn, const struct calls_row *calls)
 	if (calls->items > 0 && calls->items < most)
 		most = calls->items;
 	return most > 1 ? (int)most : 1;
-}
-
-/* Its events are taken when all logs up to its block are. */
-static int is_taken(struct tx *tx, const struct outbox_row *call, bool *ret_taken)
-{
-	const struct address *escrow = &chain_contracts()->at[CONTRACT_ESCROW].address;
-	int64_t reached;
-	int r = indexer_reached(tx, escrow, &reached);
-
-	*ret_taken = false;
-	if (r != 0 || reached < call->block)
-		return r;
-	return escrow_has_taken(tx, call->block, ret_taken);
 }
 
 static int close_call(struct turn *turn, struct tx *tx, struct calls_row *calls,
@@ -173,10 +214,11 @@ static int look_at_call(struct turn *turn, struct tx *tx, struct calls_row *call
 	if (call.state < OUTBOX_FINAL)
 		return 0;
 	if (call.state == OUTBOX_FINAL)
-		r = is_taken(tx, &call, &taken);
+		r = escrow_has_taken(tx, call.block, &taken);
 	if (r != 0 || !taken)
 		return r;
-	if (turn->writes && turn->ended)
+	/* One that was refused says nothing of those that it named. */
+	if (turn->writes && turn->ended && call.state == OUTBOX_FINAL)
 		r = turn->ended(tx);
 	return r != 0 ? r
 		      : close_call(turn, tx, calls, call.state == OUTBOX_FINAL ? "" : call.detail);
@@ -189,16 +231,22 @@ static int make_call(struct turn *turn, struct tx *tx, struct calls_row *calls)
 	char name[CALL_NAME_SIZE];
 	struct call_data data;
 	size_t n;
-	int r = turn->gather(turn, tx, (size_t)most_items(turn, calls), &items, &n);
+	int r;
 
-	if (r != 0 || n == 0)
+	turn->waits = "";
+	r = turn->gather(turn, tx, (size_t)most_items(turn, calls), &items, &n);
+	if (r != 0)
 		return r;
-	turn->acts = true;
-	if (!turn->writes)
+	turn->calls = n > 0;
+	turn->acts = n > 0 || strcmp(turn->waits, calls->waits) != 0;
+	if (!turn->acts || !turn->writes)
 		return 0;
+	calls->made_ms = turn->now_ms;
+	calls->waits = turn->waits;
+	if (n == 0)
+		return store_calls_put(tx, calls);
 	calls->number++;
 	calls->open = true;
-	calls->made_ms = turn->now_ms;
 	call_name(calls, name);
 	r = call_settle(&turn->token, items, n, tx_arena(tx), &data);
 	if (r == 0)
@@ -214,7 +262,7 @@ static int tx_turn(struct tx *tx, void *arg)
 	struct calls_row calls;
 	int r = store_calls(tx, turn->series, &calls);
 
-	turn->acts = false;
+	turn->acts = turn->calls = false;
 	if (r != 0)
 		return r;
 	if (calls.open)
@@ -225,16 +273,23 @@ static int tx_turn(struct tx *tx, void *arg)
 	return make_call(turn, tx, &calls);
 }
 
-/* Looks first, so that nothing is written where there is nothing to do. */
+/* Looks first, so that nothing is written, and the chain not asked, where there is nothing to do. */
 static int run_series(struct turn *turn, struct arena *arena)
 {
 	int r;
 
 	turn->writes = false;
+	turn->left = u256_from(UINT64_MAX);
+	turn->left = u256_mul(turn->left, turn->left);
 	r = db_run(turn->context->db, TX_READ, arena, tx_turn, turn);
 	arena_reset(arena);
 	if (r != 0 || !turn->acts)
 		return r;
+	if (turn->calls)
+		r = limits_left(&turn->token, turn->now_ms, arena, &turn->left);
+	arena_reset(arena);
+	if (r != 0)
+		return r > 0 ? 0 : r; /* the chain's own problem says why */
 	turn->writes = true;
 	r = db_run(turn->context->db, TX_WRITE, arena, tx_turn, turn);
 	arena_reset(arena);
@@ -243,17 +298,60 @@ static int run_series(struct turn *turn, struct arena *arena)
 
 /* ---- what calls say ---- */
 
-/* The network's own deposit pays no more than there is of it. */
-static int64_t payable(const struct turn *turn, const struct settlement_row *row, int64_t *fund)
-{
-	int64_t rest = row->charged - row->settled;
+/* What a call may still say: of everything, and of what the network's own deposit pays. */
+struct room {
+	int64_t call, fund;
+	int64_t kept_back; /* by the first */
+};
 
-	if (!account_equal(row->payer, turn->treasury))
-		return rest;
-	if (rest > *fund)
-		rest = *fund > 0 ? *fund : 0;
-	*fund -= rest;
-	return rest;
+/* The network's own deposit pays no more than there is of it, and a call no more than a limit lets pass. */
+static int64_t payable(const struct turn *turn, const struct settlement_row *row, struct room *room)
+{
+	const bool by_network = account_equal(row->payer, turn->treasury);
+	int64_t rest = row->charged - row->settled, pays;
+
+	if (by_network && rest > room->fund)
+		rest = room->fund > 0 ? room->fund : 0;
+	pays = rest < room->call ? rest : room->call;
+	room->kept_back += rest - pays;
+	room->call -= pays;
+	if (by_network)
+		room->fund -= pays;
+	return pays;
+}
+
+/* In a part of what is due there is that part of its fee: never more than the contract takes of the whole. */
+static int64_t fee_within(const struct settlement_row *row, int64_t pays)
+{
+	const int64_t rest = row->charged - row->settled, fee = row->fee - row->settled_fee;
+
+	return row->settled_fee + (int64_t)((__int128)fee * pays / rest);
+}
+
+static struct room room_of(const struct turn *turn, struct amount fund)
+{
+	const struct u256 most = u256_from(
+		(unsigned __int128)turn->context->settings->settle_most_micro);
+	const struct u256 *least = u256_compare(&turn->left, &most) < 0 ? &turn->left : &most;
+
+	return (struct room){ .call = (int64_t)u256_low(*least), .fund = fund.micro };
+}
+
+static int tell_kept_back(struct turn *turn, struct tx *tx, int64_t micro)
+{
+	char text[AMOUNT_TEXT_SIZE];
+
+	if (micro == 0)
+		return 0;
+	amount_text((struct amount){ micro }, text);
+	turn->waits = arena_printf(tx_arena(tx),
+				   "at least %s of what providers are due waits: it is more than "
+				   "the escrow's daily limit "
+				   "leaves for today (UTC), or than settle_most_micro lets a call "
+				   "say; raise these if it "
+				   "stays (docs/contracts.md)",
+				   text);
+	return turn->waits ? 0 : -ENOMEM;
 }
 
 static int mark(const struct turn *turn, struct tx *tx, struct settlement_row *row,
@@ -273,6 +371,7 @@ static int gather_settlements(struct turn *turn, struct tx *tx, size_t max,
 	struct settlement *items = arena_array(tx_arena(tx), max, sizeof(*items));
 	struct settlement_row *rows;
 	struct amount fund;
+	struct room room;
 	size_t n, kept = 0;
 	int r = items ? store_network_sum(tx, LEDGER_FUND, &fund) : -ENOMEM;
 
@@ -281,8 +380,10 @@ static int gather_settlements(struct turn *turn, struct tx *tx, size_t max,
 					  turn->now_ms - AGAIN_CALLS * settings->settle_every_ms,
 					  turn->now_ms + LEAVES_MS,
 					  fund.micro > 0 ? NULL : &turn->treasury, max, &rows, &n);
+	if (r == 0)
+		room = room_of(turn, fund);
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		int64_t pays = payable(turn, &rows[i], &fund.micro);
+		int64_t pays = payable(turn, &rows[i], &room);
 		int64_t charged = rows[i].settled + pays;
 
 		r = mark(turn, tx, &rows[i], charged);
@@ -291,9 +392,11 @@ static int gather_settlements(struct turn *turn, struct tx *tx, size_t max,
 				.tenant = rows[i].payer.address,
 				.provider = rows[i].payee.address,
 				.charged = u256_from((unsigned __int128)charged),
-				.fee = u256_from((unsigned __int128)rows[i].fee),
+				.fee = u256_from((unsigned __int128)fee_within(&rows[i], pays)),
 			};
 	}
+	if (r == 0)
+		r = tell_kept_back(turn, tx, room.kept_back);
 	*ret_items = items;
 	*ret_n = kept;
 	return r;
@@ -302,7 +405,18 @@ static int gather_settlements(struct turn *turn, struct tx *tx, size_t max,
 static int gather_conversions(struct turn *turn, struct tx *tx, size_t max,
 			      struct settlement **ret_items, size_t *ret_n)
 {
-	return conversion_gather(tx, turn->treasury, max, ret_items, ret_n);
+	struct conversion_call call = { .treasury = turn->treasury,
+					.now_ms = turn->now_ms,
+					.left = turn->left,
+					.marks = turn->writes,
+					.max = max };
+	int r = conversion_gather(turn->context, tx, &call);
+
+	if (r == 0)
+		turn->waits = call.waits;
+	*ret_items = call.items;
+	*ret_n = call.n;
+	return r;
 }
 
 /* ---- the treasury ---- */
@@ -390,27 +504,51 @@ static int unpaid_problem(struct tx *tx, char *problem)
 	return 0;
 }
 
-int settle_problem(struct tx *tx, char ret_problem[static SETTLE_PROBLEM_SIZE])
+/* The contract settles nothing more of who may leave it. */
+static int stuck_problem(struct tx *tx, int64_t now_ms, char *problem)
+{
+	char text[AMOUNT_TEXT_SIZE];
+	struct amount stuck;
+	int r = store_settlements_stuck(tx, now_ms, &stuck);
+
+	if (r != 0 || stuck.micro == 0)
+		return r;
+	amount_text(stuck, text);
+	snprintf(problem, SETTLE_PROBLEM_SIZE,
+		 "%s of what providers are due was not settled before its tenants could leave the "
+		 "escrow: when they do, the network pays it (src/modules/billing/README.md)",
+		 text);
+	return 0;
+}
+
+struct telling {
+	int64_t now_ms;
+	char problem
+		[SETTLE_PROBLEM_SIZE]; /* what keeps providers from being paid, with the remedy; "" */
+};
+
+static int tx_problem(struct tx *tx, void *arg)
 {
 	static const char *const all[] = { "settle", "convert" };
+	struct telling *telling = arg;
+	char *problem = telling->problem;
 	struct calls_row calls;
 	int r = 0;
 
-	*ret_problem = '\0';
-	for (size_t i = 0; r == 0 && !*ret_problem && i < ARRAY_SIZE(all); i++) {
+	*problem = '\0';
+	for (size_t i = 0; r == 0 && !*problem && i < ARRAY_SIZE(all); i++) {
 		r = store_calls(tx, all[i], &calls);
+		if (r == 0 && !*calls.problem && *calls.waits)
+			snprintf(problem, SETTLE_PROBLEM_SIZE, "%s", calls.waits);
 		if (r == 0 && *calls.problem)
-			snprintf(ret_problem, SETTLE_PROBLEM_SIZE,
+			snprintf(problem, SETTLE_PROBLEM_SIZE,
 				 "the escrow refused %s/%" PRId64 ": %.200s; see its settler, "
 				 "its daily limit and its highest fee (docs/contracts.md)",
 				 calls.series, calls.number, calls.problem);
 	}
-	return r == 0 && !*ret_problem ? unpaid_problem(tx, ret_problem) : r;
-}
-
-static int tx_problem(struct tx *tx, void *arg)
-{
-	return settle_problem(tx, arg);
+	if (r == 0 && !*problem)
+		r = unpaid_problem(tx, problem);
+	return r == 0 && !*problem ? stuck_problem(tx, telling->now_ms, problem) : r;
 }
 
 /* ---- turns ---- */
@@ -441,7 +579,7 @@ static int run_all(const struct context *context, struct arena *arena)
 
 int settle_turn(const struct context *context, struct arena *arena)
 {
-	char problem[SETTLE_PROBLEM_SIZE];
+	struct telling telling = { .now_ms = clock_now_ms(context->clock) };
 	int r = ready(context, arena);
 
 	if (r != 0)
@@ -450,6 +588,6 @@ int settle_turn(const struct context *context, struct arena *arena)
 	if (r == 0)
 		r = run_all(context, arena);
 	if (r == 0)
-		r = db_run(context->db, TX_READ, arena, tx_problem, problem);
-	return r == 0 ? chain_settlement_seen(context, arena, problem) : r;
+		r = db_run(context->db, TX_READ, arena, tx_problem, &telling);
+	return r == 0 ? chain_settlement_seen(context, arena, telling.problem) : r;
 }

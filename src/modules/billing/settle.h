@@ -5,7 +5,8 @@
  * have paid a payee ever; what became of it the contract's events say, each taken once (escrow.h), and only they change
  * what counts as settled. When a call has ended and its events are taken, what it said and is not settled was said in
  * vain: it is said again later, and operators hear of it. A call that was refused is followed by one of half the size,
- * so that a pair which the contract refuses does not hold up the others for ever. */
+ * so that a pair which the contract refuses does not hold up the others for ever.
+ * No call says more than limits let pass: what is above them waits, and operators see it. */
 #pragma once
 
 #include "chain/indexer.h"
@@ -16,7 +17,9 @@ enum { SETTLE_PROBLEM_SIZE = 400 };
 /* One turn, which may ask the chain. Outside of a transaction, in a job that is .outside. */
 _must_check_ int settle_turn(const struct context *context, struct arena *arena);
 
-/* The contract paid @amount, @fee in it, until it was @total in all. In the transaction that moves on behind the log. */
+/* The contract paid @amount, @fee in it, until it was @total in all. In the transaction that moves on behind the log. What is
+ * beyond what @payer is to pay was said before it left: the network is to pay @payee the less, and it is off the payer's
+ * balance as far as that has it. */
 struct settle_paid {
 	struct account_id payer, payee;
 	struct amount amount, fee, total;
@@ -27,6 +30,3 @@ _must_check_ int settle_take(const struct context *context, struct tx *tx,
 /* Nothing that is not settled yet can be, for @payer left with it: the network pays @ret_lost of it to providers, or
  * nobody where it is the network's own. */
 _must_check_ int settle_leave(struct tx *tx, struct account_id payer, struct amount *ret_lost);
-
-/* What keeps providers from being paid, with the remedy; "". */
-_must_check_ int settle_problem(struct tx *tx, char ret_problem[static SETTLE_PROBLEM_SIZE]);

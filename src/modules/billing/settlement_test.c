@@ -268,6 +268,66 @@ static void settles_to_the_last_unit(void **state)
 	free(stage);
 }
 
+/* ---- sums that cannot be ---- */
+
+static int postings_fn(struct tx *tx, struct call *call)
+{
+	return ledger_post_many(&call->world->context, tx, call->postings, call->n);
+}
+
+/* What @lease's tenant was charged (below zero), or got back; each amount once. */
+static void post(struct world *world, const struct billing_lease *lease, const char *kind,
+		 int64_t micro)
+{
+	struct ledger_posting posting = { .kind = kind, .lease = &lease->lease };
+	struct call call = { world, postings_fn, .postings = &posting, .n = 1 };
+
+	snprintf(posting.key, sizeof(posting.key), "%s:%" PRId64, kind, micro);
+	ledger_entry(&posting, lease->tenant, LEDGER_AVAILABLE, (struct amount){ micro });
+	ledger_entry(&posting, lease->provider, LEDGER_EARNED, (struct amount){ -micro });
+	assert_int_equal(run(&call, TX_WRITE), 0);
+}
+
+static int64_t due_of(struct world *world, struct account_id payer)
+{
+	struct due due;
+	int64_t sum = 0;
+
+	arena_reset(world->arena);
+	assert_int_equal(db_run(world->db, TX_READ, world->arena, due_fn, &due), 0);
+	for (size_t i = 0; i < due.n; i++)
+		if (account_equal(due.rows[i].payer, payer))
+			sum += due.rows[i].charged;
+	return sum;
+}
+
+/* Such postings are nobody's to make: the hourly audit says so, too. */
+static void one_pair_holds_up_nobody(void **state)
+{
+	struct world *world = *state;
+	struct billing_lease broken = lease_of(world, 1), sound = lease_of(world, 2);
+	struct call treasury = { world, treasury_fn, account_of(TREASURY) };
+
+	assert_int_equal(run(&treasury, TX_WRITE), 0);
+	assert_int_equal(deposit(world, broken.tenant, 500000, "a"), 0);
+	assert_int_equal(deposit(world, sound.tenant, 500000, "b"), 0);
+	assert_int_equal(open_lease(world, &broken), 0);
+	assert_int_equal(open_lease(world, &sound), 0);
+	post(world, &sound, "charge", -7000);
+	/* More back than ever was charged. */
+	post(world, &broken, "refund", 3000);
+	world->clock.ms += 1000;
+	assert_int_equal(tally_run(&world->context, world->arena), 0);
+	assert_int_equal(due_of(world, sound.tenant), 7000);
+	assert_int_equal(due_of(world, broken.tenant), 0);
+
+	/* With what is charged later they can be: nothing was lost. */
+	post(world, &broken, "charge", -10000);
+	world->clock.ms += 1000;
+	assert_int_equal(tally_run(&world->context, world->arena), 0);
+	assert_int_equal(due_of(world, broken.tenant), 10000);
+}
+
 /* ---- KAI ---- */
 
 static struct u256 wei(uint64_t whole, uint64_t more)
@@ -301,11 +361,80 @@ static void converts_what_makes_whole_units(void **state _unused_)
 	assert_converts(wei(1, 0), INT64_C(1000000000000), INT64_C(1000000000000), wei(1, 0));
 }
 
+static int kai_deposited_fn(struct tx *tx, struct call *call)
+{
+	const struct context *context = &call->world->context;
+	struct deposit_row deposit = { .tenant = call->account, .amount = wei(1, 0) };
+	struct conversion_row conversion;
+	int r = deposit_id_make(context->clock, context->random, &deposit.id);
+
+	memcpy(deposit.block_hash, deposit.id.bytes, sizeof(deposit.id.bytes));
+	if (r == 0)
+		r = conversion_deposit(context, tx, &deposit);
+	if (r == 0)
+		r = store_conversion(tx, deposit.id, &conversion);
+	if (r == 0)
+		call->ret_amount.micro = (int64_t)(u256_low(conversion.total) / 1000000000000);
+	return r;
+}
+
+static int kai_left_fn(struct tx *tx, struct call *call)
+{
+	return conversion_leave(&call->world->context, tx, call->account);
+}
+
+static int kai_paid_fn(struct tx *tx, struct call *call)
+{
+	return conversion_take(&call->world->context, tx, call->account,
+			       wei((uint64_t)call->amount.micro, 0));
+}
+
+/* A deposit of one KAI; what is to be paid of it and all before, in millionths. */
+static int64_t deposit_kai(struct world *world, struct account_id tenant)
+{
+	struct call call = { world, kai_deposited_fn, tenant };
+
+	assert_int_equal(run(&call, TX_WRITE), 0);
+	return call.ret_amount.micro;
+}
+
+/* The contract's sums only grow: a total that it passed already is paid by nothing, and waits for ever. */
+static void converts_above_all_that_was_paid(void **state)
+{
+	struct world *world = *state;
+	struct chain_settings chain = { .kai_price = { 1000000 } };
+	struct call left = { world, kai_left_fn, account_of(1) };
+	struct call paid = { world, kai_paid_fn, account_of(1) };
+
+	world->settings.chain = &chain;
+	world->settings.kai_day_micro = 100 * 1000000;
+	assert_int_equal(deposit_kai(world, account_of(1)), 1000000);
+	assert_int_equal(deposit_kai(world, account_of(1)), 2000000);
+	assert_int_equal(run(&left, TX_WRITE), 0);
+	/* Of those who left nothing counts, but what a call from before paid after all does. */
+	assert_int_equal(deposit_kai(world, account_of(1)), 1000000);
+	assert_int_equal(run(&left, TX_WRITE), 0);
+	paid.amount.micro = 2;
+	assert_int_equal(run(&paid, TX_WRITE), 0);
+	assert_int_equal(deposit_kai(world, account_of(1)), 3000000);
+	paid.amount.micro = 1;
+	assert_int_equal(run(&paid, TX_WRITE), 0);
+	assert_int_equal(deposit_kai(world, account_of(1)), 4000000);
+	assert_int_equal(balances(world, account_of(1)).points.micro, 0);
+	paid.amount.micro = 4;
+	assert_int_equal(run(&paid, TX_WRITE), 0);
+	assert_int_equal(balances(world, account_of(1)).points.micro, 2000000);
+	assert_balanced(world);
+	world->settings.chain = NULL;
+}
+
 int settlement_tests(void)
 {
 	static const struct CMUnitTest tests[] = {
 		WORLD_TEST(settles_to_the_last_unit),
+		WORLD_TEST(one_pair_holds_up_nobody),
 		WORLD_TEST(converts_what_makes_whole_units),
+		WORLD_TEST(converts_above_all_that_was_paid),
 	};
 
 	return world_run(tests, ARRAY_SIZE(tests));

@@ -1,6 +1,7 @@
 #include "modules/billing/tally.h"
 
 #include "api/settings.h"
+#include "base/log.h"
 
 enum { POSTINGS_AT_ONCE = 500 };
 
@@ -60,6 +61,21 @@ static int add_more(struct tx *tx, struct account_id treasury, const struct pair
 	return r;
 }
 
+/* One pair's sums that cannot be are no reason to pay nobody. They are kept as they are: what is tallied later divides
+ * them again, and pays what was left out. */
+static int skip_pair(struct tx *tx, const struct pair_row *pair)
+{
+	char tenant[ADDRESS_TEXT_SIZE], provider[ADDRESS_TEXT_SIZE];
+
+	address_text(&pair->tenant.address, tenant);
+	address_text(&pair->provider.address, provider);
+	log_error("billing.tally_skipped", log_text("tenant", tenant),
+		  log_text("provider", provider), log_int("charged", pair->shares.charged),
+		  log_int("points", pair->shares.points),
+		  log_int("refunded", pair->shares.refunded), log_int("fee", pair->shares.fee));
+	return store_pair_put(tx, pair);
+}
+
 static int tally_pair(struct tx *tx, struct account_id treasury, const struct pair_row *added)
 {
 	struct pair_row pair = *added;
@@ -76,7 +92,7 @@ static int tally_pair(struct tx *tx, struct account_id treasury, const struct pa
 	pair.shares.fee += added->shares.fee;
 	r = shares_divide(&pair.shares);
 	if (r != 0)
-		return r;
+		return r == -ERANGE ? skip_pair(tx, &pair) : r;
 	more = (struct more){ pair.shares.from_tenant - before.from_tenant,
 			      pair.shares.tenant_fee - before.tenant_fee,
 			      pair.shares.to_treasury - before.to_treasury,

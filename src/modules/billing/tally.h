@@ -1,7 +1,8 @@
 /* tally.h - what providers are to be paid in the escrow contract, from the postings of charges and refunds.
  *
  * Postings are tallied once, by their order, when they are settle_after_ms old: that is longer than any transaction
- * takes, so none appears behind the place that was reached; and longer than a bill usually changes. */
+ * takes, so none appears behind the place that was reached; and longer than a bill usually changes. A pair whose sums
+ * cannot be is left out, and logged, until they can. */
 #pragma once
 
 #include "modules/billing/billing_store_settlement.h"

@@ -68,10 +68,15 @@ int withdrawal_ask(const struct context *context, struct tx *tx, struct account_
 	struct withdrawal_row withdrawal = { .tenant = tenant, .amount = amount, .detail = "" };
 	struct ledger_balances balances;
 	struct amount before;
+	int64_t exit_at_ms;
 	int r;
 
 	if (!chain_enabled())
 		return BILLING_E_NO_CHAIN;
+	/* He takes it all out himself, or nothing. */
+	r = store_leaving(tx, tenant, &exit_at_ms);
+	if (r != ROUTE_E_NOT_FOUND)
+		return r == 0 ? BILLING_E_LEAVING : r;
 	r = ledger_balances(tx, tenant, &balances);
 	if (r == 0 && amount_compare(ledger_coins(&balances), amount) < 0)
 		return BILLING_E_TOO_MUCH;
@@ -96,21 +101,81 @@ int withdrawal_ask(const struct context *context, struct tx *tx, struct account_
 
 /* ---- ended ---- */
 
-int withdrawal_returned(const struct context *context, struct tx *tx, struct account_id tenant,
-			struct amount total, const uint8_t transaction[static 32])
+static void ended_by(const struct context *context, struct withdrawal_row *withdrawal,
+		     const struct withdrawal_event *event)
+{
+	withdrawal->state = WITHDRAWAL_RETURNED;
+	withdrawal->ended_at_ms = clock_now_ms(context->clock);
+	withdrawal->has_transaction = true;
+	memcpy(withdrawal->transaction, event->transaction, 32);
+}
+
+int withdrawal_returned(const struct context *context, struct tx *tx,
+			const struct withdrawal_event *event)
 {
 	struct withdrawal_row withdrawal;
-	int r = store_withdrawal_asked(tx, tenant, &withdrawal);
+	struct amount rest;
+	int r = store_withdrawal_asked(tx, event->tenant, &withdrawal);
 
 	if (r != 0)
 		return r;
-	if (amount_compare(withdrawal.total, total) != 0)
+	if (amount_compare(withdrawal.total, event->total) != 0)
 		return ROUTE_E_NOT_FOUND;
-	withdrawal.state = WITHDRAWAL_RETURNED;
-	withdrawal.ended_at_ms = clock_now_ms(context->clock);
-	withdrawal.has_transaction = true;
-	memcpy(withdrawal.transaction, transaction, 32);
-	r = store_withdrawal_update(tx, &withdrawal);
+	/* The less, where a part of the total was given back before, unasked. */
+	rest.micro = withdrawal.amount.micro - event->amount.micro;
+	if (rest.micro > 0) {
+		r = post(context, tx, &withdrawal, "withdrawal-back", rest);
+		withdrawal.amount = event->amount;
+	}
+	ended_by(context, &withdrawal, event);
+	if (r == 0)
+		r = store_withdrawal_update(tx, &withdrawal);
+	return r != 0 ? r : tell(context, tx, &withdrawal, "withdrawal.returned");
+}
+
+/* What the balance no longer has was spent or is held: the network's loss. */
+static int post_unasked(const struct context *context, struct tx *tx,
+			const struct withdrawal_row *withdrawal)
+{
+	struct ledger_posting posting = { .kind = "withdrawal-unasked" };
+	struct ledger_balances balances;
+	struct amount coins;
+	char id[ID_TEXT_SIZE];
+	int r = ledger_balances(tx, withdrawal->tenant, &balances);
+
+	if (r != 0)
+		return r;
+	coins = ledger_coins(&balances);
+	if (amount_compare(coins, withdrawal->amount) > 0)
+		coins = withdrawal->amount;
+	withdrawal_id_text(&withdrawal->id, id);
+	snprintf(posting.key, sizeof(posting.key), "withdrawal-unasked:%s", id);
+	snprintf(posting.memo, sizeof(posting.memo), "%s", id);
+	ledger_entry(&posting, withdrawal->tenant, LEDGER_AVAILABLE,
+		     (struct amount){ -coins.micro });
+	ledger_entry_network(&posting, LEDGER_FEES,
+			     (struct amount){ coins.micro - withdrawal->amount.micro });
+	ledger_entry_network(&posting, LEDGER_ESCROW, withdrawal->amount);
+	return ledger_post_sure(context, tx, &posting, 1);
+}
+
+int withdrawal_unasked(const struct context *context, struct tx *tx,
+		       const struct withdrawal_event *event)
+{
+	struct withdrawal_row withdrawal = {
+		.tenant = event->tenant,
+		.amount = event->amount,
+		.total = event->total,
+		.asked_at_ms = clock_now_ms(context->clock),
+		.detail = "asked for before you left the contract, and given back after",
+	};
+	int r = withdrawal_id_make(context->clock, context->random, &withdrawal.id);
+
+	ended_by(context, &withdrawal, event);
+	if (r == 0)
+		r = no_conflict(store_withdrawal_add(tx, &withdrawal));
+	if (r == 0)
+		r = post_unasked(context, tx, &withdrawal);
 	return r != 0 ? r : tell(context, tx, &withdrawal, "withdrawal.returned");
 }
 
@@ -150,18 +215,26 @@ struct look {
 
 static int look_at(const struct look *look, struct tx *tx, struct withdrawal_row *withdrawal)
 {
+	const char *detail = "the contract had given back as much before";
 	char name[CALL_NAME_SIZE];
 	struct outbox_row row;
+	bool over;
 	int r;
 
 	call_name(withdrawal, name);
 	r = outbox_find(tx, name, &row);
 	if (r != 0)
 		return r > 0 ? -EIO : r;
-	if (row.state != OUTBOX_REVERTED && row.state != OUTBOX_REFUSED)
-		return 0;
+	over = row.state == OUTBOX_REVERTED || row.state == OUTBOX_REFUSED;
+	if (over)
+		detail = row.detail;
+	/* One that had its effect is ended by the contract's event. */
+	if (row.state == OUTBOX_FINAL)
+		r = escrow_has_taken(tx, row.block, &over);
+	if (r != 0 || !over)
+		return r;
 	r = post(look->context, tx, withdrawal, "withdrawal-back", withdrawal->amount);
-	return r != 0 ? r : fail(look->context, tx, withdrawal, row.detail);
+	return r != 0 ? r : fail(look->context, tx, withdrawal, detail);
 }
 
 static int tx_look(struct tx *tx, void *arg)

@@ -9,17 +9,27 @@
 
 #include "modules/billing/billing_store_escrow.h"
 
-/* In the caller's transaction. @amount: more than zero. BILLING_E_TOO_MUCH: than the deposits that are left and
+/* In the caller's transaction. @amount: more than zero. BILLING_E_LEAVING. BILLING_E_TOO_MUCH: than the deposits that are left and
  * not held; BILLING_E_WITHDRAWING, BILLING_E_NO_CHAIN. */
 _must_check_ int withdrawal_ask(const struct context *context, struct tx *tx,
 				struct account_id tenant, struct amount amount,
 				struct withdrawal_row *ret_withdrawal);
 
-/* The contract gave back, until it was @total in all, with this transaction. ROUTE_E_NOT_FOUND: none that was
- * asked makes that total. */
+/* The contract gave back @amount, until it was @total in all, with this transaction. */
+struct withdrawal_event {
+	struct account_id tenant;
+	struct amount amount, total;
+	const uint8_t *transaction; /* 32 */
+};
+
+/* ROUTE_E_NOT_FOUND: none that was asked makes that total. */
 _must_check_ int withdrawal_returned(const struct context *context, struct tx *tx,
-				     struct account_id tenant, struct amount total,
-				     const uint8_t transaction[static 32]);
+				     const struct withdrawal_event *event);
+
+/* Of none that is asked: of one that the tenant's exit overtook, mined after a new deposit. It is off the balance as
+ * far as that has it, is a withdrawal of its own, and counts in the totals of those to come. */
+_must_check_ int withdrawal_unasked(const struct context *context, struct tx *tx,
+				    const struct withdrawal_event *event);
 
 /* The tenant left with all that was there, also what was asked: nothing of that becomes balance again.
  * @ret_amount: of it; zero if none was. */
