@@ -22,6 +22,55 @@ struct checking {
 	int64_t every_ms; /* roots are made */
 };
 
+/* ---- what was asked for ---- */
+
+int anchor_rpc(const struct option_table *table, const struct options *options, uint64_t chain_id,
+	       struct rpc **ret_rpc)
+{
+	const char *urls[RPC_ENDPOINTS_MAX], *url;
+	struct rpc_config config = { .urls = urls,
+				     .chain_id = chain_id,
+				     .timeout_ms = TIMEOUT_MS,
+				     .agree = 1,
+				     .clock = &clock_system };
+	int r;
+
+	for (; (url = options_nth(options, "rpc", config.n_urls)); urls[config.n_urls++] = url)
+		if (config.n_urls == RPC_ENDPOINTS_MAX)
+			return options_refuse(table, "at most %d --rpc", RPC_ENDPOINTS_MAX);
+	r = rpc_new(&config, ret_rpc);
+	if (r == -EINVAL)
+		return options_refuse(table, "--rpc must be http:// or https://");
+	return r < 0 ? cli_fault(r, "rpc") : 0;
+}
+
+static int read_addresses(const struct option_table *table, const struct options *options,
+			  struct address *ret_contract, struct address *ret_publisher)
+{
+	const char *contract = options_get(options, "anchor-contract", NULL);
+	const char *publisher = options_get(options, "publisher", NULL);
+
+	if (contract && address_parse(contract, ret_contract) < 0)
+		return options_refuse(table, "--anchor-contract must be 0x and 40 hex digits");
+	if (publisher && address_parse(publisher, ret_publisher) < 0)
+		return options_refuse(table, "--publisher must be 0x and 40 hex digits");
+	return 0;
+}
+
+int anchor_options(const struct option_table *table, const struct options *options)
+{
+	struct address contract, publisher;
+	struct rpc *rpc;
+	int r = read_addresses(table, options, &contract, &publisher);
+
+	if (r != 0 || !options_has(options, "rpc"))
+		return r;
+	r = anchor_rpc(table, options, 1, &rpc);
+	if (r == 0)
+		rpc_free(rpc);
+	return r;
+}
+
 /* ---- what the network says ---- */
 
 static int read_word(const json_t *object, const char *name, uint8_t ret_word[static 32])
@@ -33,7 +82,7 @@ static int read_word(const json_t *object, const char *name, uint8_t ret_word[st
 				    : -EINVAL;
 }
 
-static int read_root(const json_t *json, struct anchor_root *ret_root)
+int anchor_read_root(const json_t *json, struct anchor_root *ret_root)
 {
 	const char *kind = json_string_value(json_object_get(json, "kind"));
 	json_int_t sequence = json_integer_value(json_object_get(json, "sequence"));
@@ -53,56 +102,50 @@ static int nonsense(void)
 	return cli_fail(CLI_FAILED, "the network's answer makes no sense");
 }
 
-/* Whose and where: the options', else the network's. */
-static int read_place(struct checking *c)
+int anchor_of(struct client *client, const struct option_table *table,
+	      const struct options *options, struct anchor_place *ret_place,
+	      struct address *ret_publisher, int64_t *ret_every_ms)
 {
-	struct anchor_claim *claim = &c->claim;
 	_cleanup_(json_decrefp) json_t *chain = NULL;
-	const char *contract = options_get(c->options, "anchor-contract", NULL);
-	const char *publisher = options_get(c->options, "publisher", NULL);
+	const char *contract = options_get(options, "anchor-contract", NULL);
+	const char *publisher = options_get(options, "publisher", NULL);
 	struct client_call call = { .method = "GET", .path = "/v1/chain", .anonymous = true };
 	json_int_t chain_id;
-	int r;
+	int r = read_addresses(table, options, &ret_place->contract, ret_publisher);
 
-	if (contract && address_parse(contract, &claim->place.contract) < 0)
-		return options_refuse(c->table, "--anchor-contract must be 0x and 40 hex digits");
-	if (publisher && address_parse(publisher, &claim->publisher) < 0)
-		return options_refuse(c->table, "--publisher must be 0x and 40 hex digits");
-	r = client_call(c->client, &call, &chain);
+	if (r == 0)
+		r = client_call(client, &call, &chain);
 	if (r != 0)
 		return r;
-	c->every_ms = json_integer_value(json_object_get(chain, "anchor_every_ms"));
+	*ret_every_ms = json_integer_value(json_object_get(chain, "anchor_every_ms"));
 	chain_id = json_integer_value(json_object_get(chain, "chain_id"));
-	claim->place.chain_id = (uint64_t)chain_id;
+	ret_place->chain_id = (uint64_t)chain_id;
 	if (!contract)
 		contract = json_string_value(json_object_get(
 			json_object_get(json_object_get(chain, "contracts"), "Anchor"), "address"));
 	if (!publisher)
 		publisher = json_string_value(json_object_get(chain, "publisher"));
 	if (chain_id < 1 || !contract || !publisher ||
-	    address_parse(contract, &claim->place.contract) < 0 ||
-	    address_parse(publisher, &claim->publisher) < 0)
+	    address_parse(contract, &ret_place->contract) < 0 ||
+	    address_parse(publisher, ret_publisher) < 0)
 		return nonsense();
 	return 0;
 }
 
-static int read_path(const json_t *list, struct merkle_hash path[static MERKLE_DEPTH_MAX],
-		     struct anchor_claim *claim)
+int anchor_read_path(const json_t *list, struct merkle_hash ret_path[static MERKLE_DEPTH_MAX],
+		     size_t *ret_n)
 {
-	size_t n = json_array_size(list);
-
-	if (!json_is_array(list) || n > MERKLE_DEPTH_MAX)
+	*ret_n = json_array_size(list);
+	if (!json_is_array(list) || *ret_n > MERKLE_DEPTH_MAX)
 		return -EINVAL;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < *ret_n; i++) {
 		const json_t *text = json_array_get(list, i);
 
 		if (!json_is_string(text) ||
-		    hex_data_exact(json_string_value(text), json_string_length(text), path[i].bytes,
-				   32) < 0)
+		    hex_data_exact(json_string_value(text), json_string_length(text),
+				   ret_path[i].bytes, 32) < 0)
 			return -EINVAL;
 	}
-	claim->path = path;
-	claim->n_path = n;
 	return 0;
 }
 
@@ -112,13 +155,13 @@ int anchor_find(struct client *client, enum anchor_kind kind, const uint8_t id[s
 	struct client_call call = { .method = "GET", .anonymous = true, .may_lack = true };
 	const char *type;
 	json_t *answer;
-	char text[67];
+	char text[67], path[128];
 	int r;
 
 	hex_data(id, 32, text);
-	call.path = arena_printf(client_arena(client), "/v1/inclusions/%s/%s",
-				 anchor_kind_words[kind], text);
-	r = call.path ? client_call(client, &call, &answer) : cli_fault(-ENOMEM, text);
+	snprintf(path, sizeof(path), "/v1/inclusions/%s/%s", anchor_kind_words[kind], text);
+	call.path = path;
+	r = client_call(client, &call, &answer);
 	if (r != 0)
 		return r;
 	type = json_string_value(json_object_get(answer, "type"));
@@ -136,7 +179,7 @@ static int say_missing(const struct checking *c, bool waits)
 
 	if (!waits)
 		return cli_fail(CLI_NOT_FOUND, "the network has recorded nothing of this id");
-	return cli_fail(CLI_NOT_FOUND,
+	return cli_fail(CLI_NOT_YET,
 			"not anchored yet: the next root is due within %" PRId64
 			" %s, and is final on the chain some blocks later",
 			every_s < 120 ? every_s : (every_s + 59) / 60, every_s < 120 ? "s" : "min");
@@ -158,13 +201,14 @@ static int read_inclusion(struct checking *c, const uint8_t *digest)
 	anchor = json_object_get(inclusion, "anchor");
 	claim->sequence = (uint64_t)json_integer_value(json_object_get(anchor, "sequence"));
 	if (!json_is_true(json_object_get(anchor, "final")))
-		return cli_fail(CLI_FAILED,
+		return cli_fail(CLI_NOT_YET,
 				"its root is not final on the chain yet: ask again in a minute");
 	claim->block = (uint64_t)json_integer_value(json_object_get(anchor, "block"));
-	if (read_path(json_object_get(inclusion, "path"), c->path, claim) < 0 ||
+	if (anchor_read_path(json_object_get(inclusion, "path"), c->path, &claim->n_path) < 0 ||
 	    read_word(inclusion, "digest", claim->leaf.digest) < 0 ||
 	    read_word(inclusion, "before", c->before) < 0)
 		return nonsense();
+	claim->path = c->path;
 	claim->before = c->before;
 	if (digest && memcmp(digest, claim->leaf.digest, 32) != 0)
 		return cli_fail(CLI_FAILED, "the network anchored another record of this id");
@@ -179,7 +223,7 @@ static int read_roots(const json_t *items, uint64_t sequence, struct anchor_root
 		/* The last first. */
 		struct anchor_root *root = &roots[n - 1 - i];
 
-		if (read_root(json_array_get(items, i), root) < 0 ||
+		if (anchor_read_root(json_array_get(items, i), root) < 0 ||
 		    root->sequence != sequence + n - i)
 			return nonsense();
 	}
@@ -225,25 +269,6 @@ static int read_after(struct checking *c)
 
 /* ---- the check ---- */
 
-static int open_rpc(const struct checking *c, struct rpc **ret_rpc)
-{
-	const char *urls[RPC_ENDPOINTS_MAX], *url;
-	struct rpc_config config = { .urls = urls,
-				     .chain_id = c->claim.place.chain_id,
-				     .timeout_ms = TIMEOUT_MS,
-				     .agree = 1,
-				     .clock = &clock_system };
-	int r;
-
-	for (; (url = options_nth(c->options, "rpc", config.n_urls)); urls[config.n_urls++] = url)
-		if (config.n_urls == RPC_ENDPOINTS_MAX)
-			return options_refuse(c->table, "at most %d --rpc", RPC_ENDPOINTS_MAX);
-	r = rpc_new(&config, ret_rpc);
-	if (r == -EINVAL)
-		return options_refuse(c->table, "--rpc must be http:// or https://");
-	return r < 0 ? cli_fault(r, "rpc") : 0;
-}
-
 static int say(const struct anchor_claim *claim, const struct anchor_found *found, FILE *out)
 {
 	char contract[ADDRESS_TEXT_SIZE], publisher[ADDRESS_TEXT_SIZE], transaction[67];
@@ -269,7 +294,7 @@ static int check(const struct checking *c, struct anchor_found *ret_found)
 {
 	const char *why;
 	struct rpc *rpc;
-	int r = open_rpc(c, &rpc);
+	int r = anchor_rpc(c->table, c->options, c->claim.place.chain_id, &rpc);
 
 	if (r != 0)
 		return r;
@@ -277,7 +302,9 @@ static int check(const struct checking *c, struct anchor_found *ret_found)
 	rpc_free(rpc);
 	if (r < 0)
 		return cli_fault(r, "chain");
-	return r > 0 ? cli_fail(CLI_FAILED, "%s", why) : 0;
+	if (r == 0)
+		return 0;
+	return cli_fail(r == ANCHOR_CHECK_E_UNKNOWN ? CLI_NOT_YET : CLI_FAILED, "%s", why);
 }
 
 static int prove(struct checking *c, const uint8_t id[static 32], const uint8_t *digest,
@@ -286,12 +313,21 @@ static int prove(struct checking *c, const uint8_t id[static 32], const uint8_t 
 	int r;
 
 	memcpy(c->claim.leaf.id, id, sizeof(c->claim.leaf.id));
-	r = read_place(c);
+	r = anchor_of(c->client, c->table, c->options, &c->claim.place, &c->claim.publisher,
+		      &c->every_ms);
 	if (r == 0)
 		r = read_inclusion(c, digest);
 	if (r == 0)
 		r = read_after(c);
-	return r == 0 ? check(c, ret_found) : r;
+	if (r == 0)
+		r = check(c, ret_found);
+	/* How many are behind it is the contract's word, not the network's. */
+	if (r == 0 && !ret_found->followed && ret_found->latest - c->claim.sequence <= FOLLOW_MAX)
+		return cli_fail(CLI_FAILED,
+				"the network says that it has roots which the contract does not "
+				"have: its last is %" PRIu64,
+				ret_found->latest);
+	return r;
 }
 
 int anchor_verify(struct client *client, const struct option_table *table,
@@ -303,19 +339,6 @@ int anchor_verify(struct client *client, const struct option_table *table,
 	int r = prove(&c, id, digest, &found);
 
 	return r == 0 ? say(&c.claim, &found, out) : r;
-}
-
-int anchor_prove(struct client *client, const struct option_table *table,
-		 const struct options *options, enum anchor_kind kind, const uint8_t id[static 32],
-		 const uint8_t *digest, struct anchor_place *ret_place,
-		 struct anchor_found *ret_found)
-{
-	struct checking c = { client, table, options, .claim.place.kind = kind };
-	int r = prove(&c, id, digest, ret_found);
-
-	if (r == 0)
-		*ret_place = c.claim.place;
-	return r;
 }
 
 /* ---- the subcommands ---- */

@@ -1,10 +1,9 @@
 /* audit_walk.c - `kaisar admin audit`: every batch of the audit log computed again from its entries, and each held
- * against the roots on the chain, each root asked for once. */
+ * against the roots on the chain: each root of batches there, in order, and none left out. */
 #include "cmd/audit.h"
 
 #include "base/clock.h"
-#include "chain/hex.h"
-#include "cmd/anchor.h"
+#include "cmd/anchor_roots.h"
 #include "cmd/cli.h"
 
 enum { PAGE = 100, ARENA_BYTES = 16 << 20, WAITS_MAX_MS = 60 * 1000 };
@@ -34,13 +33,11 @@ struct walk {
 	uint8_t before[AUDIT_DIGEST_SIZE];
 	int64_t entries;
 
-	/* The root on the chain that the last batch is under, and how many of its leaves were seen. */
-	struct anchor_place place;
-	struct anchor_found found;
-	uint32_t of_root;
-	bool partial; /* the walk began within it */
-	int64_t roots, waiting;
-	uint64_t last; /* the last root that was final when the walk began */
+	struct anchor_roots roots; /* those of batches that were final when the walk began */
+	size_t entered; /* so many of them: the last batch is under the last of these, */
+	uint32_t of_root; /* of whose leaves so many were seen; 0: none was entered yet */
+	bool partial; /* the walk began within the last one */
+	int64_t waiting; /* batches in none of them */
 };
 
 /* ---- entries ---- */
@@ -106,54 +103,68 @@ static int check_entries(struct walk *walk, const struct audit_read_batch *batch
 
 /* ---- the chain ---- */
 
-/* All that is under the root must have been seen: what is missing was removed. */
+/* The root that the last batch is under. */
+static const struct anchor_root *root_of(const struct walk *walk)
+{
+	return &walk->roots.list[walk->entered - 1];
+}
+
+/* All that is under it must have been seen: what is missing was removed. */
 static int leave_root(const struct walk *walk)
 {
-	if (walk->roots == 0 || walk->partial || walk->of_root == walk->found.root.leaves)
+	if (walk->entered == 0 || walk->partial || walk->of_root == root_of(walk)->leaves)
 		return 0;
 	return cli_fail(CLI_FAILED,
 			"root %" PRIu64 " on the chain has %" PRIu32
 			" batches, the log has %" PRIu32 " of them",
-			walk->found.root.sequence, walk->found.root.leaves, walk->of_root);
+			root_of(walk)->sequence, root_of(walk)->leaves, walk->of_root);
 }
 
-static int enter_root(struct walk *walk, const struct audit_read_batch *batch)
+/* A walk that begins within the log believes what is before it. */
+static void skip_to(struct walk *walk, uint64_t sequence)
+{
+	while (walk->entered < walk->roots.n && walk->roots.list[walk->entered].sequence < sequence)
+		walk->entered++;
+}
+
+/* The next one is that which the chain has next: between two there is none that the log does not know. */
+static int enter_root(struct walk *walk, uint64_t sequence)
 {
 	int r = leave_root(walk);
 
-	if (r == 0)
-		r = anchor_prove(walk->cli->client, &table, &walk->cli->options, ANCHOR_AUDIT,
-				 batch->id, batch->digest, &walk->place, &walk->found);
-	walk->partial = walk->roots == 0 && walk->from > 1;
-	walk->of_root = 1;
-	walk->roots++;
-	return r;
+	if (r != 0)
+		return r;
+	walk->partial = walk->of_root == 0 && walk->from > 1;
+	if (walk->partial)
+		skip_to(walk, sequence);
+	if (walk->entered == walk->roots.n || walk->roots.list[walk->entered].sequence != sequence)
+		return cli_fail(CLI_FAILED,
+				"batch %" PRId64 " is under root %" PRIu64
+				" as the network says, and on the chain the next root of batches "
+				"is another: those before were made anew",
+				walk->next, sequence);
+	walk->entered++;
+	walk->of_root = 0;
+	return 0;
 }
 
-/* Under the root that was found on the chain for a batch before it. */
 static int check_leaf(struct walk *walk, const struct audit_read_batch *batch,
 		      const json_t *inclusion)
 {
 	struct merkle_hash path[MERKLE_DEPTH_MAX], leaf, root;
-	const json_t *list = json_object_get(inclusion, "path");
 	struct anchor_leaf record;
-	size_t n = json_array_size(list);
-	bool well = json_is_array(list) && n <= MERKLE_DEPTH_MAX;
+	size_t n;
+	bool well = anchor_read_path(json_object_get(inclusion, "path"), path, &n) == 0;
 
-	for (size_t i = 0; well && i < n; i++) {
-		const json_t *hash = json_array_get(list, i);
-
-		well = json_is_string(hash) &&
-		       hex_data_exact(json_string_value(hash), json_string_length(hash),
-				      path[i].bytes, sizeof(path[i].bytes)) == 0;
-	}
 	memcpy(record.id, batch->id, sizeof(record.id));
 	memcpy(record.digest, batch->digest, sizeof(record.digest));
-	anchor_leaf_hash(&walk->place, &record, &leaf);
-	memcpy(root.bytes, walk->found.root.root, sizeof(root.bytes));
+	anchor_leaf_hash(&walk->roots.place, &record, &leaf);
+	memcpy(root.bytes, root_of(walk)->root, sizeof(root.bytes));
 	if (!well || !merkle_leads(&leaf, path, n, &root))
-		return cli_fail(CLI_FAILED, "batch %" PRId64 " is not under root %" PRIu64,
-				batch->batch.number, walk->found.root.sequence);
+		return cli_fail(CLI_FAILED,
+				"batch %" PRId64 " is not under root %" PRIu64
+				" as it is: the network anchored another record of this id",
+				batch->batch.number, root_of(walk)->sequence);
 	walk->of_root++;
 	return 0;
 }
@@ -172,42 +183,34 @@ static int check_anchor(struct walk *walk, const struct audit_read_batch *batch)
 		return cli_fail(CLI_FAILED, "batch %" PRId64 " is no record of the network's",
 				batch->batch.number);
 	anchor = json_object_get(inclusion, "anchor");
-	if (!inclusion || !json_is_true(json_object_get(anchor, "final"))) {
+	sequence = (uint64_t)json_integer_value(json_object_get(anchor, "sequence"));
+	/* Roots that came while this walk went on are another walk's. */
+	if (!inclusion || sequence > walk->roots.last) {
 		walk->waiting++;
 		return 0;
 	}
-	sequence = (uint64_t)json_integer_value(json_object_get(anchor, "sequence"));
-	if (walk->roots > 0 && sequence == walk->found.root.sequence)
-		return check_leaf(walk, batch, inclusion);
-	return enter_root(walk, batch);
-}
-
-static int find_last(struct walk *walk)
-{
-	_cleanup_(json_decrefp) json_t *answer = NULL;
-	const json_t *items;
-	int r = client_get(walk->cli->client, "/v1/anchors?kind=audit&limit=100", &answer);
-
-	items = json_object_get(answer, "items");
-	for (size_t i = 0; r == 0 && walk->last == 0 && i < json_array_size(items); i++) {
-		const json_t *root = json_array_get(items, i);
-
-		if (json_is_true(json_object_get(root, "final")))
-			walk->last = (uint64_t)json_integer_value(
-				json_object_get(root, "sequence"));
-	}
-	return r;
+	if (walk->waiting > 0)
+		return cli_fail(CLI_FAILED,
+				"batch %" PRId64
+				" is under a root, and one before it is under none",
+				batch->batch.number);
+	if (walk->entered == 0 || sequence != root_of(walk)->sequence)
+		r = enter_root(walk, sequence);
+	return r == 0 ? check_leaf(walk, batch, inclusion) : r;
 }
 
 /* Batches that were removed from the end are under a root all the same. */
-static int check_end(const struct walk *walk)
+static int check_end(struct walk *walk)
 {
 	int r = leave_root(walk);
 
-	if (r == 0 && walk->last > (walk->roots ? walk->found.root.sequence : 0))
+	/* Nothing of it was under a root: what is on the chain is before it. */
+	if (walk->of_root == 0 && walk->from > 1)
+		return r;
+	if (r == 0 && walk->entered < walk->roots.n)
 		r = cli_fail(CLI_FAILED,
 			     "root %" PRIu64 " on the chain has batches that the log has not",
-			     walk->last);
+			     walk->roots.list[walk->entered].sequence);
 	return r;
 }
 
@@ -260,9 +263,10 @@ static int say(const struct walk *walk)
 	printf("%" PRId64 " batches, %" PRId64 " entries: all as they were sealed.\n", n,
 	       walk->entries);
 	if (walk->anchored)
-		printf("On chain %" PRIu64 ": %" PRId64 " of them, under %" PRId64
-		       " roots; %" PRId64 " wait for theirs.\n",
-		       walk->place.chain_id, n - walk->waiting, walk->roots, walk->waiting);
+		printf("On chain %" PRIu64 ": %" PRId64
+		       " of them, under the %zu roots of batches there; %" PRId64
+		       " wait for theirs.\n",
+		       walk->roots.place.chain_id, n - walk->waiting, walk->roots.n, walk->waiting);
 	else if (walk->chain)
 		printf("Not checked on the chain: name an endpoint with --rpc.\n");
 	else
@@ -284,12 +288,16 @@ static int go(struct cli *cli, struct arena *arena)
 	if (*end || walk.from < 1 || walk.from == INT64_MAX)
 		return options_refuse(&table, "--from is a batch's number, from 1 on");
 	if (walk.anchored)
-		r = find_last(&walk);
+		r = anchor_roots_read(cli->client, &table, &cli->options, ANCHOR_AUDIT,
+				      &walk.roots);
 	while (r == 0 && more)
 		r = take_page(&walk, &more);
 	if (r == 0 && walk.anchored)
 		r = check_end(&walk);
-	return r == 0 ? say(&walk) : r;
+	if (r == 0)
+		r = say(&walk);
+	anchor_roots_free(&walk.roots);
+	return r;
 }
 
 int audit_admin(int argc, char **argv)

@@ -4,7 +4,7 @@
 
 #include "api/route.h"
 
-enum { KEPT = 8 };
+enum { KEPT = ANCHOR_TREES_NEWEST };
 
 struct kept {
 	uint64_t sequence; /* 0: none */
@@ -14,10 +14,15 @@ struct kept {
 	struct merkle *merkle;
 };
 
+/* Who computes for a shelf keeps others from that, and nobody from the other one. */
+struct shelf {
+	struct kept trees[KEPT];
+	bool computing;
+};
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* what follows */
-static struct kept trees[KEPT];
+static struct shelf newest, old;
 static uint64_t uses;
-static bool computing;
 
 static void kept_free(struct kept *tree)
 {
@@ -29,8 +34,10 @@ static void kept_free(struct kept *tree)
 void anchor_trees_forget(void)
 {
 	pthread_mutex_lock(&lock);
-	for (size_t i = 0; i < KEPT; i++)
-		kept_free(&trees[i]);
+	for (size_t i = 0; i < KEPT; i++) {
+		kept_free(&newest.trees[i]);
+		kept_free(&old.trees[i]);
+	}
 	pthread_mutex_unlock(&lock);
 }
 
@@ -77,25 +84,45 @@ static int compute(const struct chain_state *state, struct tx *tx, const struct 
 	return 0;
 }
 
-/* In the place of the one that was not asked for longest. */
-static struct kept *keep(const struct kept *tree)
+/* In the place of the oldest of the newest, or of the old one that was not asked for longest. */
+static struct kept *keep(struct shelf *shelf, const struct kept *tree)
 {
-	struct kept *place = &trees[0];
+	struct kept *place = &shelf->trees[0];
 
-	for (size_t i = 1; i < KEPT; i++)
-		if (trees[i].used < place->used)
-			place = &trees[i];
+	for (size_t i = 1; i < KEPT; i++) {
+		struct kept *it = &shelf->trees[i];
+
+		if (shelf == &newest ? it->sequence < place->sequence : it->used < place->used)
+			place = it;
+	}
 	kept_free(place);
 	*place = *tree;
 	return place;
 }
 
-static struct kept *find(uint64_t sequence)
+static struct kept *find_on(struct shelf *shelf, uint64_t sequence)
 {
 	for (size_t i = 0; i < KEPT; i++)
-		if (trees[i].sequence == sequence)
-			return &trees[i];
+		if (shelf->trees[i].sequence == sequence)
+			return &shelf->trees[i];
 	return NULL;
+}
+
+static struct kept *find(uint64_t sequence)
+{
+	struct kept *there = find_on(&newest, sequence);
+
+	return there ? there : find_on(&old, sequence);
+}
+
+static int choose(struct tx *tx, uint64_t sequence, struct shelf **ret_shelf)
+{
+	struct anchor_row last;
+	int r = chain_store_anchor_last(tx, ANCHOR_KINDS_N, &last);
+
+	if (r == 0)
+		*ret_shelf = sequence + KEPT > last.root.sequence ? &newest : &old;
+	return r;
 }
 
 int anchor_trees_prove(const struct chain_state *state, struct tx *tx,
@@ -103,23 +130,26 @@ int anchor_trees_prove(const struct chain_state *state, struct tx *tx,
 		       struct merkle_hash ret_path[static MERKLE_DEPTH_MAX], size_t *ret_n)
 {
 	struct kept *there, tree;
+	struct shelf *shelf;
 	bool wait;
-	int r = 0;
+	int r = choose(tx, root->sequence, &shelf);
 
+	if (r != 0)
+		return r;
 	pthread_mutex_lock(&lock);
 	there = find(root->sequence);
 	if (there)
 		r = prove(there, id, ret_path, ret_n);
-	wait = computing;
-	computing = computing || !there;
+	wait = shelf->computing;
+	shelf->computing = wait || !there;
 	pthread_mutex_unlock(&lock);
 	if (there || wait)
 		return there ? r : ROUTE_E_UNAVAILABLE;
 	r = compute(state, tx, root, &tree);
 	pthread_mutex_lock(&lock);
-	computing = false;
+	shelf->computing = false;
 	if (r == 0)
-		r = prove(keep(&tree), id, ret_path, ret_n);
+		r = prove(keep(shelf, &tree), id, ret_path, ret_n);
 	pthread_mutex_unlock(&lock);
 	return r;
 }

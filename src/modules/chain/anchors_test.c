@@ -304,6 +304,7 @@ static void reverted_roots_keep_their_order(void **state)
 
 struct proving {
 	struct world *w;
+	int64_t sequence;
 	uint32_t number;
 	struct merkle_hash path[MERKLE_DEPTH_MAX];
 	size_t n;
@@ -314,7 +315,7 @@ static int tx_prove(struct tx *tx, void *arg)
 {
 	struct proving *proving = arg;
 	const struct anchor_leaf leaf = leaf_of(proving->number, 1);
-	int r = chain_store_anchor(tx, 1, &proving->row);
+	int r = chain_store_anchor(tx, proving->sequence, &proving->row);
 
 	return r == 0 ? anchor_trees_prove(&proving->w->state, tx, &proving->row.root, leaf.id,
 					   proving->path, &proving->n)
@@ -331,7 +332,7 @@ static void each_leaf_leads_to_the_root(void **state)
 	assert_int_equal(add(w, ANCHOR_PROOFS, 1, 37, 1), 0);
 	turn(w);
 	for (uint32_t i = 1; i <= 37; i++) {
-		struct proving proving = { .w = w, .number = i };
+		struct proving proving = { .w = w, .sequence = 1, .number = i };
 		const struct anchor_leaf leaf = leaf_of(i, 1), other = leaf_of(i, 2);
 		struct merkle_hash hash, root;
 
@@ -346,6 +347,33 @@ static void each_leaf_leads_to_the_root(void **state)
 	}
 }
 
+static int prove(struct world *w, int64_t sequence)
+{
+	struct proving proving = { .w = w, .sequence = sequence, .number = (uint32_t)sequence };
+
+	return store_run(&w->store, TX_READ, tx_prove, &proving);
+}
+
+/* Whatever old ones are asked for. */
+static void the_newest_roots_trees_are_kept(void **state)
+{
+	enum { ROOTS = 3 * ANCHOR_TREES_NEWEST };
+	struct world *w = *state;
+
+	for (uint32_t i = 1; i <= ROOTS; i++) {
+		assert_int_equal(add(w, ANCHOR_PROOFS, i, 1, 1), 0);
+		turn(w);
+		calls_are(w, OUTBOX_MINED);
+		w->clock.ms += EVERY_MS;
+	}
+	assert_int_equal(prove(w, ROOTS), 0);
+	for (int64_t i = 1; i <= 2 * ANCHOR_TREES_NEWEST; i++)
+		assert_int_equal(prove(w, i), 0);
+	store_exec(&w->store, "DELETE FROM chain_leaves");
+	assert_int_equal(prove(w, ROOTS), 0);
+	assert_int_not_equal(prove(w, 1), 0);
+}
+
 #define WORLD_TEST(test) cmocka_unit_test_setup_teardown(test, world_open, world_close)
 
 static int run(enum store_kind kind)
@@ -358,6 +386,7 @@ static int run(enum store_kind kind)
 		WORLD_TEST(what_had_no_effect_is_tried_again),
 		WORLD_TEST(reverted_roots_keep_their_order),
 		WORLD_TEST(each_leaf_leads_to_the_root),
+		WORLD_TEST(the_newest_roots_trees_are_kept),
 	};
 
 	kind_now = kind;
