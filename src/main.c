@@ -26,6 +26,7 @@ static const struct {
 	{ "withdraw", "take back what of your deposits you do not use", cmd_withdraw },
 	{ "withdrawals", "what you took back", cmd_withdrawals },
 	{ "collect", "fetch what the escrow owes your wallet: earnings, withdrawals", cmd_collect },
+	{ "escrow", "what the contract itself holds for you, and how to leave it", cmd_escrow },
 	{ "admin", "what operators do", cmd_admin },
 	{ "server", "run the control plane", cmd_server },
 	{ "migrate", "bring the store's tables up to date", cmd_migrate },

@@ -72,6 +72,21 @@ deploy_contracts() {
 		while read -r name address; do printf '    %-12s %s\n' "$name" "$address"; done
 }
 
+# registrations KEY: how often a machine's key was registered, which its next consent names.
+registrations() {
+	local registry key=${1#0x}
+	registry=$(jq -r .contracts.Registry.address "$addresses")
+	# nonces(address)
+	echo $(($(chain_ask eth_call "{\"to\":\"$registry\",\"data\":\"0x7ecebe00000000000000000000000000$key\"},\"latest\"")))
+}
+
+# Escrow.treasury()
+treasury() {
+	local word
+	word=$(chain_ask eth_call "{\"to\":\"$(jq -r .contracts.Escrow.address "$addresses")\",\"data\":\"0x61d027b3\"},\"latest\"")
+	echo "0x${word: -40}"
+}
+
 licensed() { as checker checker status "$1" -o json | jq -e '.licences > 0' >/dev/null; }
 
 # free_licences N: the holder's that count nowhere; N of them or more, once they are final.
@@ -92,7 +107,8 @@ license_checkers() {
 	for i in 1 2 3; do licensed "${checkers[i]}" || wanted+=("$i"); done
 	((${#wanted[@]})) || return 0
 	(for i in "${wanted[@]}"; do
-		as checker checker consent --state "$dir/checker$i" --owner "$(as checker wallet address)" >"$dir/consent$i.json"
+		as checker checker consent --state "$dir/checker$i" --owner "$(as checker wallet address)" \
+			--nonce "$(registrations "${checkers[i]}")" >"$dir/consent$i.json"
 		as checker checker register "$dir/consent$i.json"
 	done) >"$log" 2>&1 &
 	have=$(as holder licence list -o json | jq '[.[] | select(.state != "accepted")] | length')

@@ -33,11 +33,36 @@ end_leftovers() {
 	rm -f "$dir/up.pids"
 }
 
+# by_hand: the parts that go on in DIR without a start of it, because somebody started one again with the command
+# that `stay` told. The signer and the chain last.
+by_hand() {
+	local part at pid
+	for part in "worker run .*--state $dir/worker" "checker run .*--state $dir/checker[123]" \
+		"signer run .*--state $dir/signer" "chain --dir $dir/chain"; do
+		for at in /proc/[0-9]*/cmdline; do
+			pid=${at//[!0-9]/}
+			[[ " ${pids[*]} " != *" $pid "* ]] || continue
+			if tr '\0' ' ' 2>/dev/null <"$at" | grep -qE "(^|/| )$part "; then echo "$pid"; fi
+		done
+	done
+}
+
+end_by_hand() {
+	local pid
+	for pid in $(by_hand); do
+		say "ending process $pid, which was started by hand: $(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline")"
+		end "$pid"
+	done
+}
+
 finish() {
 	local status=$?
 	trap - EXIT
 	trap '' INT TERM
-	((${#pids[@]} == 0)) || say "stopping; the data stays in $dir"
+	((${#pids[@]} == 0)) || {
+		say "stopping; the data stays in $dir"
+		end_by_hand
+	}
 	# The last started ends first: the agent before the control plane before the engine.
 	for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
 		if kill -0 "${pids[i]}" 2>/dev/null; then
@@ -73,23 +98,38 @@ start() {
 	fail "$name is not ready after 30 s; its log is $dir/logs/$name.log"
 }
 
+# gone PID: it has ended.
+gone() { ! kill -0 "$1" 2>/dev/null; }
+
 # stay: until Ctrl-C. A network goes on without its chain, its signer, a checker or a worker, and knows what to do then;
-# not without the others.
+# not without the others. Several may have ended while one was waited for.
 stay() {
-	local ended i
+	local i kept
 	trap 'exit 0' INT TERM
 	while true; do
-		wait -n -p ended "${pids[@]}" || true
+		{ wait -n "${pids[@]}" || true; } 2>/dev/null
+		kept=()
 		for i in "${!pids[@]}"; do
-			[[ ${pids[i]} == "$ended" ]] || continue
-			[[ ${names[i]} =~ ^(checker.|worker|chain|signer)$ ]] ||
-				fail "the ${names[i]} has ended; its log is $dir/logs/${names[i]}.log"
-			say "the ${names[i]} has ended; the network goes on. Its log is $dir/logs/${names[i]}.log; again with:"
-			echo "    ${commands[i]}"
-			pids=("${pids[@]:0:i}" "${pids[@]:i+1}")
-			names=("${names[@]:0:i}" "${names[@]:i+1}")
-			commands=("${commands[@]:0:i}" "${commands[@]:i+1}")
-			break
+			if gone "${pids[i]}"; then tell_end "$i"; else kept+=("$i"); fi
 		done
+		keep "${kept[@]}"
+	done
+}
+
+tell_end() {
+	local name=${names[$1]}
+	[[ $name =~ ^(checker.|worker|chain|signer)$ ]] || fail "the $name has ended; its log is $dir/logs/$name.log"
+	say "the $name has ended; the network goes on. Its log is $dir/logs/$name.log; again with:"
+	echo "    ${commands[$1]}"
+}
+
+# keep I...: those of what was started.
+keep() {
+	local i was_pids=("${pids[@]}") was_names=("${names[@]}") was_commands=("${commands[@]}")
+	pids=() names=() commands=()
+	for i; do
+		pids+=("${was_pids[i]}")
+		names+=("${was_names[i]}")
+		commands+=("${was_commands[i]}")
 	done
 }

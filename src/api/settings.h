@@ -91,7 +91,11 @@ struct settings {
 		chain_refuse_ms; /* chain/outbox.h; 30,000, 180,000 and 600,000 */
 	int64_t chain_max_fee_gwei,
 		chain_max_gas; /* no transaction costs more; 1,000 and 5,000,000 */
+	int64_t chain_root_tokens; /* a root of rewards grows by so many at most; 0: as it comes */
 	int64_t settle_after_ms; /* charges are settled when they are so old, longer than any transaction takes; 25 h */
 	int64_t settle_every_ms; /* a call so often, if there is something; 600,000 */
 	int64_t settle_least_micro; /* of a tenant and a provider; 10,000 */
+	int64_t settle_most_micro; /* in a call, not above what the signer lets pass in a day; 5 * 10^10 */
+	int64_t withdrawal_most_micro; /* at a time, not above what the signer lets be returned in a day; 5 * 10^10 */
+	int64_t kai_day_micro; /* as much of points KAI that is deposited becomes in a day; 10^9 */
 };

@@ -16,6 +16,8 @@ int cmd_checker(int argc, char **argv)
 		{ "consent", "let a wallet register this checker on the chain",
 		  registration_consent_checker },
 		{ "register", "register a checker of yours on the chain", registration_checker },
+		{ "deregister", "take a checker of yours off the chain's registry",
+		  deregistration_checker },
 		{ "delegations", "show the licences that are delegated to your checkers",
 		  licence_delegations },
 		{ "accept", "accept a licence", licence_accept },

@@ -106,6 +106,11 @@ void client_close(struct client *client)
 	free(client);
 }
 
+const char *client_account(const struct client *client)
+{
+	return client->has_session && !client->api_key ? client->session.account : NULL;
+}
+
 const char *client_url(const struct client *client)
 {
 	return client->url;

@@ -16,6 +16,9 @@ void client_close(struct client *client);
 
 const char *client_url(const struct client *client);
 
+/* Who signed in; NULL with an API key, whose account only the network knows, or without a session. */
+const char *client_account(const struct client *client);
+
 /* For texts that live as long as the client. */
 struct arena *client_arena(struct client *client);
 

@@ -77,6 +77,9 @@ static int read_collect(struct onchain *onchain, struct collect *collect)
 	collect->to = *onchain_account(onchain);
 	if (to && address_parse(to, &collect->to) < 0)
 		return options_refuse(&table, "--to: '%s' is not an address", to);
+	r = onchain_receiver(onchain, "--to", &collect->to);
+	if (r != 0)
+		return r;
 	address_text(&collect->to, text);
 	collect->what = arena_printf(onchain->arena, "collecting %s from the %s to %s",
 				     collect->token.symbol, collect->contract_name, text);
@@ -116,10 +119,11 @@ static int collect_now(struct onchain *onchain, const struct collect *collect)
 	int r = onchain_word(onchain, &collect->contract, "owed(address,address)", pair, 2, &owed);
 
 	if (r == 0 && u256_is_zero(owed))
-		return cli_fail(CLI_NOT_FOUND,
-				"the %s owes this wallet no %s; `kaisar balance` says what is due, "
-				"--token names another token",
-				collect->contract_name, collect->token.symbol);
+		return cli_fail(
+			CLI_NOT_FOUND,
+			"the %s owes this wallet no %s; `kaisar balance` says what the escrow "
+			"owes, --token names another token",
+			collect->contract_name, collect->token.symbol);
 	if (r != 0)
 		return r;
 	r = abi_encode_call("withdraw(address,address)", arguments, 2, onchain->arena, &data.bytes,

@@ -12,6 +12,7 @@ int cmd_checker(int argc, char **argv);
 int cmd_collect(int argc, char **argv);
 int cmd_deposit(int argc, char **argv);
 int cmd_deposits(int argc, char **argv);
+int cmd_escrow(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_licence(int argc, char **argv);

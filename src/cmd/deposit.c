@@ -1,5 +1,6 @@
 /* deposit.c - a tenant's money into the escrow, from where rentals are paid. */
 #include "chain/coins.h"
+#include "cmd/client.h"
 #include "cmd/commands.h"
 #include "cmd/onchain.h"
 
@@ -7,7 +8,9 @@ static const struct option_row rows[] = {
 	{ "token", 0, "TOKEN", ONCHAIN_TOKEN_HELP },
 	{ "for", 0, "ACCOUNT", "another tenant than the wallet's own" },
 	{ "url", 0, "URL",
-	  "the network, which is asked for KAI's price (KAISAR_URL, or where you signed in)" },
+	  "the network, which is asked whether it credits this (KAISAR_URL, or where you signed "
+	  "in)" },
+	{ "yes", 'y', NULL, "of KAI: do it, at the price that there is when the deposit is final" },
 	ONCHAIN_ROWS,
 	{ 0 },
 };
@@ -17,7 +20,9 @@ static const struct option_table table = {
 		 "The network\n"
 		 "credits them once their block is final; what is unused comes back. KAI becomes "
 		 "points at the\n"
-		 "price that the network publishes, and does not come back.",
+		 "price that the network has by then, and does not come back: without --yes it "
+		 "only says so.\n"
+		 "A network that you are signed in at, or name, must have this escrow.",
 	.rows = rows,
 	.words_min = 1,
 	.words_max = 1,
@@ -55,39 +60,88 @@ static int read_account(const struct onchain *onchain, struct deposit *deposit)
 
 	deposit->account = *onchain_account(onchain);
 	if (text && address_parse(text, &deposit->account) < 0)
-		return options_refuse(&table, "--for: '%s' is not an address", text);
-	return 0;
+		return options_refuse(&table,
+				      "--for: '%s' is not an address, or not all of its capital "
+				      "letters are right",
+				      text);
+	return onchain_receiver(onchain, "--for", &deposit->account);
 }
 
-/* KAI that the network does not credit would only lie there. */
-static int check_price(struct onchain *onchain, const struct deposit *deposit)
+static bool is_kai(const struct onchain *onchain, const struct deposit *deposit)
 {
-	const struct client_call call = { .method = "GET",
-					  .path = "/v1/network",
-					  .anonymous = true };
 	const struct contract_place *kai = &onchain->contracts.at[CONTRACT_TOKEN];
-	_cleanup_(client_closep) struct client *client = NULL;
-	_cleanup_(json_decrefp) json_t *network = NULL;
-	const char *price;
-	int r;
 
-	if (!kai->there || !address_equal(&deposit->token.address, &kai->address))
-		return 0;
-	r = client_open(options_get(&onchain->options, "url", NULL), &client);
-	if (r == 0)
-		r = client_call(client, &call, &network);
-	if (r != 0)
-		return r;
-	price = json_string_value(json_object_get(network, "kai_price"));
+	return kai->there && address_equal(&deposit->token.address, &kai->address);
+}
+
+/* KAI that the network does not credit would only lie there, and the price is the network's, until it credits. */
+static int check_price(const struct onchain *onchain, const struct deposit *deposit,
+		       const struct client *client, const json_t *network)
+{
+	const char *price = json_string_value(json_object_get(network, "kai_price"));
+
 	if (!price)
 		return cli_fail(
 			CLI_FAILED,
 			"--token: the network at %s publishes no price for KAI, so it would "
 			"credit none; deposit the stablecoin",
 			client_url(client));
-	fprintf(stderr, "kaisar: the network at %s credits %s for a KAI\n", client_url(client),
-		price);
+	if (!options_has(&onchain->options, "yes"))
+		return cli_fail(CLI_USAGE,
+				"%s would become points of the network at %s, at the price that it "
+				"has when the deposit is final (now %s for a KAI), and would not "
+				"come back; say --yes to do it",
+				deposit->amount_text, client_url(client), price);
+	fprintf(stderr,
+		"kaisar: the network at %s credits %s for a KAI now; what it credits when the "
+		"deposit is final counts\n",
+		client_url(client), price);
 	return 0;
+}
+
+/* Another network's escrow would take it, and this one would never credit it. */
+static int check_escrow(const struct deposit *deposit, const struct client *client,
+			const json_t *network)
+{
+	const json_t *named = json_object_get(network, "escrow");
+	const char *text = json_string_value(named);
+	char own[ADDRESS_TEXT_SIZE];
+	struct address escrow;
+
+	address_text(&deposit->escrow, own);
+	if (!text)
+		return cli_fail(CLI_FAILED,
+				"the network at %s names no escrow contract, so it credits no "
+				"deposit; name another with --url",
+				client_url(client));
+	if (address_parse(text, &escrow) == 0 && address_equal(&escrow, &deposit->escrow))
+		return 0;
+	return cli_fail(CLI_FAILED,
+			"the network at %s has the escrow %s, the addresses file %s: it would not "
+			"credit this; name the network with --url, or its --addresses file",
+			client_url(client), text, own);
+}
+
+/* Whether the network that is meant, if one is, would credit it. KAI has no price but a network's. */
+static int check_network(const struct onchain *onchain, const struct deposit *deposit)
+{
+	const struct client_call call = { .method = "GET",
+					  .path = "/v1/network",
+					  .anonymous = true };
+	const char *url = options_get(&onchain->options, "url", getenv("KAISAR_URL"));
+	_cleanup_(client_closep) struct client *client = NULL;
+	_cleanup_(json_decrefp) json_t *network = NULL;
+	int r = client_open(options_get(&onchain->options, "url", NULL), &client);
+
+	if (r != 0)
+		return r;
+	if (!is_kai(onchain, deposit) && !url && !client_account(client))
+		return 0;
+	r = client_call(client, &call, &network);
+	if (r == 0)
+		r = check_escrow(deposit, client, network);
+	return r == 0 && is_kai(onchain, deposit) ? check_price(onchain, deposit, client, network)
+						  : r;
 }
 
 /* What the contract would refuse, in words. */
@@ -109,7 +163,7 @@ static int check_terms(struct onchain *onchain, const struct deposit *deposit)
 				 &exit_at);
 	if (r == 0 && !u256_is_zero(exit_at))
 		return cli_fail(CLI_FAILED, "the account has asked the escrow to leave, and cannot "
-					    "deposit; see Escrow.cancelExit");
+					    "deposit; `kaisar escrow stay` takes that back");
 	return r;
 }
 
@@ -162,7 +216,7 @@ static int deposit_now(struct onchain *onchain, struct deposit *deposit)
 					       abi_number(deposit->amount) };
 	struct transact_done done;
 	struct call_data data;
-	int r = check_price(onchain, deposit);
+	int r = check_network(onchain, deposit);
 
 	if (r == 0)
 		r = check_terms(onchain, deposit);

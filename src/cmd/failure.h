@@ -11,6 +11,8 @@ enum cli_exit {
 	CLI_FAILED = 1,
 	CLI_USAGE, /* wrong arguments, or a field that the API refused */
 	CLI_NOT_FOUND,
+	CLI_NOT_YET =
+		CLI_NOT_FOUND, /* of a record: it is not on the chain yet, or that cannot be seen */
 	CLI_NO_CAPACITY,
 	CLI_BALANCE,
 	CLI_TIMEOUT,

@@ -29,7 +29,7 @@ static const struct option_table table = {
 static const struct column columns[] = {
 	{ "transaction", "transaction" },
 	{ "block", "block" },
-	{ "licences", "licences" },
+	{ "licence numbers", "licences" },
 	{ "round", "round" },
 	{ "price", "price" },
 	{ 0 },

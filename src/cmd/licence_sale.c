@@ -6,7 +6,7 @@
 
 enum { LIST_FILE_MAX = 4 << 20, LIST_MAX = 65536 };
 
-static const struct option_row rows[] = { ONCHAIN_ROWS, { 0 } };
+static const struct option_row rows[] = { ONCHAIN_LOOK_ROWS, { 0 } };
 static const struct option_table table = {
 	.usage = "kaisar licence rounds [OPTIONS]",
 	.about = "The sale's rounds: what a checker licence costs, how many are left, until when. "
@@ -237,11 +237,9 @@ static json_t *percent(uint64_t basis_points)
 
 static json_t *time_json(uint64_t at_s)
 {
-	const uint64_t most_s = UINT64_C(253402300799); /* 9999 */
-
 	char text[CLOCK_TEXT_SIZE];
 
-	clock_text((int64_t)(at_s < most_s ? at_s : most_s) * 1000, text);
+	onchain_time(at_s, text);
 	return json_string(text);
 }
 
@@ -285,7 +283,7 @@ int licence_rounds(int argc, char **argv)
 	struct onchain onchain;
 	int status;
 
-	if (onchain_begin(&table, argc, argv, &onchain, &status) != 0)
+	if (onchain_look(&table, argc, argv, &onchain, &status) != 0)
 		return status;
 	status = show_rounds(&onchain);
 	onchain_end(&onchain);

@@ -8,7 +8,8 @@ static const struct option_table balance_table = {
 	.about = "What you may spend, what running rentals hold, and what your machines earned: "
 		 "what of it\n"
 		 "the escrow contract paid, is still to pay, and owes to your wallet (kaisar "
-		 "collect).",
+		 "collect).\n"
+		 "`leaves at`: you asked the contract to leave, and may then (kaisar escrow exit).",
 	.rows = balance_rows,
 };
 
@@ -17,6 +18,7 @@ static const struct column balance_columns[] = {
 	{ "held", "held" },
 	{ "points", "points" },
 	{ "withdrawable", "withdrawable" },
+	{ "leaves at", "leaves_at" },
 	{ "earned", "earned" },
 	{ "paid", "paid" },
 	{ "due", "due" },

@@ -203,22 +203,50 @@ static int read_limits(struct onchain *onchain)
 	return 0;
 }
 
-static int open_wallet(struct onchain *onchain)
+/* The wallet that --wallet names, or that none is named. */
+static int read_wallet(const struct onchain *onchain, struct address *ret_address, bool *ret_named)
 {
 	const char *name = options_get(&onchain->options, "wallet", NULL);
-	struct address address;
-	int r, status;
 
-	if (name && address_parse(name, &address) < 0)
+	if (name && address_parse(name, ret_address) < 0)
 		return options_refuse(onchain->options.table, "--wallet: '%s' is not an address",
 				      name);
-	r = wallet_open(name ? &address : NULL,
+	*ret_named = name != NULL;
+	return 0;
+}
+
+static int open_wallet(struct onchain *onchain)
+{
+	struct address address;
+	bool named;
+	int status, r = read_wallet(onchain, &address, &named);
+
+	if (r != 0)
+		return r;
+	r = wallet_open(named ? &address : NULL,
 			options_get(&onchain->options, "password-file", NULL), onchain->arena,
 			&onchain->key, &status);
 	return r != 0 ? status : 0;
 }
 
-static int prepare(struct onchain *onchain)
+/* Whose chain it is about, without a password. */
+static int name_wallet(struct onchain *onchain)
+{
+	bool named;
+	int r = read_wallet(onchain, &onchain->transact.account, &named);
+
+	if (r != 0 || named)
+		return r;
+	r = wallet_current(onchain->arena, &onchain->transact.account);
+	if (r == WALLET_E_NONE)
+		return cli_fail(CLI_NOT_FOUND,
+				"there is no wallet yet: make one with `kaisar wallet "
+				"create`, or name one with --wallet");
+	return r < 0 ? cli_fault(r, "config.json") : 0;
+}
+
+/* What reading takes. */
+static int prepare_look(struct onchain *onchain)
 {
 	int r = arena_new(ARENA_MAX, &onchain->arena);
 
@@ -227,15 +255,25 @@ static int prepare(struct onchain *onchain)
 	r = read_contracts(onchain);
 	if (r == 0)
 		r = read_chain(onchain);
+	if (r != 0)
+		return r;
+	onchain->transact.rpc = onchain->rpc;
+	onchain->transact.clock = &clock_system;
+	onchain->transact.chain_id = onchain->contracts.chain_id;
+	return 0;
+}
+
+static int prepare(struct onchain *onchain)
+{
+	int r = prepare_look(onchain);
+
 	if (r == 0)
 		r = read_limits(onchain);
 	if (r == 0)
 		r = open_wallet(onchain);
 	if (r != 0)
 		return r;
-	onchain->transact.rpc = onchain->rpc;
-	onchain->transact.clock = &clock_system;
-	onchain->transact.chain_id = onchain->contracts.chain_id;
+	onchain->transact.account = *secp_key_address(onchain->key);
 	onchain->transact.key = onchain->key;
 	onchain->transact.poll_ms = POLL_MS;
 	onchain->transact.keep = keep;
@@ -244,23 +282,57 @@ static int prepare(struct onchain *onchain)
 	return find_place(onchain);
 }
 
-int onchain_begin(const struct option_table *table, int argc, char **argv,
-		  struct onchain *ret_onchain, int *ret_exit)
+static int read_options(const struct option_table *table, int argc, char **argv,
+			struct onchain *onchain, int *ret_exit)
 {
-	struct onchain *onchain = ret_onchain;
-	char problem[TRANSACT_PROBLEM_SIZE];
 	const char *format;
-	int r;
 
 	*onchain = (struct onchain){ .what = "", .lock = -1 };
 	if (options_read(table, argc, argv, &onchain->options, ret_exit) != 0)
 		return OPTIONS_E_DONE;
 	format = options_get(&onchain->options, "output", "table");
-	if (out_format_parse(format, &onchain->format) < 0) {
-		*ret_exit = options_refuse(table, "--output must be table, json or yaml, not '%s'",
-					   format);
+	if (out_format_parse(format, &onchain->format) == 0)
+		return 0;
+	*ret_exit = options_refuse(table, "--output must be table, json or yaml, not '%s'", format);
+	return OPTIONS_E_DONE;
+}
+
+int onchain_look(const struct option_table *table, int argc, char **argv,
+		 struct onchain *ret_onchain, int *ret_exit)
+{
+	struct onchain *onchain = ret_onchain;
+
+	if (read_options(table, argc, argv, onchain, ret_exit) != 0)
 		return OPTIONS_E_DONE;
-	}
+	*ret_exit = prepare_look(onchain);
+	if (*ret_exit == 0)
+		*ret_exit = name_wallet(onchain);
+	if (*ret_exit == 0)
+		return 0;
+	onchain_end(onchain);
+	return OPTIONS_E_DONE;
+}
+
+int onchain_attach(const struct options *options, struct onchain *ret_onchain)
+{
+	int r;
+
+	*ret_onchain = (struct onchain){ .options = *options, .what = "", .lock = -1 };
+	r = prepare_look(ret_onchain);
+	if (r != 0)
+		onchain_end(ret_onchain);
+	return r;
+}
+
+int onchain_begin(const struct option_table *table, int argc, char **argv,
+		  struct onchain *ret_onchain, int *ret_exit)
+{
+	struct onchain *onchain = ret_onchain;
+	char problem[TRANSACT_PROBLEM_SIZE];
+	int r;
+
+	if (read_options(table, argc, argv, onchain, ret_exit) != 0)
+		return OPTIONS_E_DONE;
 	*ret_exit = prepare(onchain);
 	if (*ret_exit == 0)
 		*ret_exit = resume(onchain);
@@ -285,7 +357,7 @@ void onchain_end(struct onchain *onchain)
 
 const struct address *onchain_account(const struct onchain *onchain)
 {
-	return secp_key_address(onchain->key);
+	return &onchain->transact.account;
 }
 
 int onchain_contract(const struct onchain *onchain, enum contract contract,
@@ -297,6 +369,26 @@ int onchain_contract(const struct onchain *onchain, enum contract contract,
 		return cli_fail(CLI_FAILED, "the addresses file has no %s",
 				contract_name(contract));
 	*ret_address = place->address;
+	return 0;
+}
+
+int onchain_receiver(const struct onchain *onchain, const char *field, const struct address *to)
+{
+	static const struct address nobody;
+
+	if (address_equal(to, &nobody))
+		return options_refuse(onchain->options.table, "%s: the zero address is nobody's",
+				      field);
+	for (int i = 0; i < CONTRACTS_N; i++) {
+		const struct contract_place *place = &onchain->contracts.at[i];
+
+		if (place->there && address_equal(to, &place->address))
+			return options_refuse(
+				onchain->options.table,
+				"%s: is the network's contract %s, which nobody could get it back "
+				"from",
+				field, contract_name((enum contract)i));
+	}
 	return 0;
 }
 
@@ -332,6 +424,20 @@ int onchain_read(struct onchain *onchain, const struct address *to, const char *
 		     : 0;
 }
 
+int onchain_balance(struct onchain *onchain, const struct onchain_token *token,
+		    struct u256 *ret_balance)
+{
+	const struct abi_value own = abi_address(onchain_account(onchain));
+	char problem[TRANSACT_PROBLEM_SIZE];
+	int r;
+
+	if (!onchain_is_coin(token))
+		return onchain_word(onchain, &token->address, "balanceOf(address)", &own, 1,
+				    ret_balance);
+	r = transact_coin(&onchain->transact, ret_balance, problem);
+	return r != 0 ? exit_of(r, problem) : 0;
+}
+
 int onchain_word(struct onchain *onchain, const struct address *to, const char *signature,
 		 const struct abi_value *arguments, size_t n, struct u256 *ret_word)
 {
@@ -341,6 +447,20 @@ int onchain_word(struct onchain *onchain, const struct address *to, const char *
 	if (r == 0)
 		*ret_word = abi_as_number(&value.items[0]);
 	return r;
+}
+
+int onchain_now(struct onchain *onchain, uint64_t *ret_at_s)
+{
+	_cleanup_(json_decrefp) json_t *params = json_pack("[s, b]", "latest", 0), *block = NULL;
+	struct rpc_error error;
+	int r = params ? rpc_ask(onchain->rpc, "eth_getBlockByNumber", params, &block, &error)
+		       : -ENOMEM;
+
+	if (r < 0)
+		return cli_fault(r, "the chain");
+	if (r > 0 || rpc_quantity(json_object_get(block, "timestamp"), ret_at_s) < 0)
+		return cli_fail(CLI_FAILED, "--rpc: the node does not say its latest block");
+	return 0;
 }
 
 int onchain_send(struct onchain *onchain, const char *what, const struct address *to,
@@ -354,7 +474,18 @@ int onchain_send(struct onchain *onchain, const char *what, const struct address
 
 	onchain->what = what;
 	r = transact_send(&onchain->transact, &call, onchain->arena, ret_done, problem);
-	return r != 0 ? exit_of(r, problem) : 0;
+	if (r != 0)
+		return exit_of(r, problem);
+	fprintf(stderr, "kaisar: in block %" PRIu64 "; the network counts it when that is final\n",
+		ret_done->block);
+	return 0;
+}
+
+void onchain_time(uint64_t at_s, char ret_text[static CLOCK_TEXT_SIZE])
+{
+	const uint64_t most_s = UINT64_C(253402300799); /* 9999 */
+
+	clock_text((int64_t)(at_s < most_s ? at_s : most_s) * 1000, ret_text);
 }
 
 json_t *onchain_done(const struct transact_done *done)

@@ -3,22 +3,28 @@
  * that was interrupted finishes it when it is run again. Functions that return an exit status have said why. */
 #pragma once
 
+#include "base/clock.h"
 #include "chain/abi.h"
 #include "chain/contracts.h"
 #include "chain/transact.h"
 #include "cmd/cli.h"
 
-/* Rows for the table of every such command. */
-#define ONCHAIN_ROWS                                                                            \
-	{ "rpc", 0, "URL", "a node of the chain (KAISAR_RPC)" },                                \
-		{ "addresses", 0, "FILE", "where the contracts are (KAISAR_ADDRESSES)" },       \
-		{ "wallet", 'w', "ADDRESS", "another wallet than the current one" },            \
-		{ "password-file", 0, "PATH",                                                   \
-		  "where its password is; else KAISAR_PASSWORD, else asked for" },              \
-		{ "max-gas-cost", 0, "COIN", "what a transaction's gas may cost at most (1)" }, \
-		{ "wait", 0, "SECONDS",                                                         \
-		  "how long a transaction may take to get into a block (120)" },                \
+/* Rows for the table of commands that only look. */
+#define ONCHAIN_LOOK_ROWS                                                                 \
+	{ "rpc", 0, "URL", "a node of the chain (KAISAR_RPC)" },                          \
+		{ "addresses", 0, "FILE", "where the contracts are (KAISAR_ADDRESSES)" }, \
+		{ "wallet", 'w', "ADDRESS", "another wallet than the current one" },      \
 		CLI_OUTPUT_ROW
+
+/* Rows for the table of every command that sends. */
+#define ONCHAIN_ROWS                                                                              \
+	ONCHAIN_LOOK_ROWS,                                                                        \
+		{ "password-file", 0, "PATH",                                                     \
+		  "where its password is; else KAISAR_PASSWORD, else asked for" },                \
+		{ "max-gas-cost", 0, "COIN", "what a transaction's gas may cost at most (1)" },   \
+	{                                                                                         \
+		"wait", 0, "SECONDS", "how long a transaction may take to get into a block (120)" \
+	}
 
 struct onchain {
 	struct options options;
@@ -28,7 +34,7 @@ struct onchain {
 	struct rpc *rpc;
 	struct secp_key *key;
 	struct transact transact;
-	int lock; /* one command at a time sends with a wallet */
+	int lock; /* -1, or: one command at a time sends with a wallet */
 	const char *path; /* where what is on its way is kept */
 	const char *what; /* it is */
 	const char *resumed; /* NULL, or what was interrupted once and is done now, */
@@ -38,6 +44,12 @@ struct onchain {
 /* Reads argv by @table, and finishes what was interrupted. Outcome OPTIONS_E_DONE: end with *@ret_exit. */
 _must_check_ int onchain_begin(const struct option_table *table, int argc, char **argv,
 			       struct onchain *ret_onchain, int *ret_exit);
+/* The same for a command that sends nothing: no key, no password, and the wallet may be anybody's. */
+_must_check_ int onchain_look(const struct option_table *table, int argc, char **argv,
+			      struct onchain *ret_onchain, int *ret_exit);
+/* The same within a command that has read its options (--rpc, --addresses): no wallet. An exit status; then there is
+ * nothing to end. */
+_must_check_ int onchain_attach(const struct options *options, struct onchain *ret_onchain);
 void onchain_end(struct onchain *onchain);
 
 const struct address *onchain_account(const struct onchain *onchain);
@@ -45,6 +57,11 @@ const struct address *onchain_account(const struct onchain *onchain);
 /* Where a contract is. An exit status where it is not on this chain. */
 _must_check_ int onchain_contract(const struct onchain *onchain, enum contract contract,
 				  struct address *ret_address);
+
+/* Whether @to can have tokens: neither nobody's address nor one of the contracts, where they stay. An exit status;
+ * @field names what is wrong. */
+_must_check_ int onchain_receiver(const struct onchain *onchain, const char *field,
+				  const struct address *to);
 
 /* What a contract answers to @signature with @n arguments: one word, or by @type. An exit status. */
 _must_check_ int onchain_word(struct onchain *onchain, const struct address *to,
@@ -54,10 +71,16 @@ _must_check_ int onchain_read(struct onchain *onchain, const struct address *to,
 			      const char *signature, const struct abi_value *arguments, size_t n,
 			      const char *type, struct abi_value *ret_value);
 
+/* The latest block's time, seconds since 1970: contracts go by the chain's clock, which is not ours. An exit status. */
+_must_check_ int onchain_now(struct onchain *onchain, uint64_t *ret_at_s);
+
 /* @what, for people and for the next run: "deposit of 25.0 DUSD". An exit status. */
 _must_check_ int onchain_send(struct onchain *onchain, const char *what, const struct address *to,
 			      struct u256 value, const struct call_data *data,
 			      struct transact_done *ret_done);
+
+/* A contract's time, seconds since 1970, for people; what is later than the year 9999 is its end. */
+void onchain_time(uint64_t at_s, char ret_text[static CLOCK_TEXT_SIZE]);
 
 /* {"transaction", "block"}; NULL without memory. */
 json_t *onchain_done(const struct transact_done *done);
@@ -83,6 +106,10 @@ bool onchain_is_coin(const struct onchain_token *token);
 /* "25.0 DUSD"; NULL without memory. */
 const char *onchain_amount(struct onchain *onchain, const struct onchain_token *token,
 			   struct u256 amount);
+
+/* What the wallet has of it. An exit status. */
+_must_check_ int onchain_balance(struct onchain *onchain, const struct onchain_token *token,
+				 struct u256 *ret_balance);
 
 /* Whether the wallet has @amount; @field names what is too much. An exit status. */
 _must_check_ int onchain_has(struct onchain *onchain, const struct onchain_token *token,

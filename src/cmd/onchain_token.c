@@ -77,10 +77,17 @@ const char *onchain_amount(struct onchain *onchain, const struct onchain_token *
 }
 
 /* Of the coin a transaction's own check tells, with its gas. */
+/* It cannot be sent by anybody. */
+static bool is_vested(const struct onchain *onchain, const struct onchain_token *token)
+{
+	const struct contract_place *vested = &onchain->contracts.at[CONTRACT_VESTED_TOKEN];
+
+	return vested->there && address_equal(&token->address, &vested->address);
+}
+
 int onchain_has(struct onchain *onchain, const struct onchain_token *token, struct u256 amount,
 		const char *field)
 {
-	const struct abi_value own = abi_address(onchain_account(onchain));
 	char account[ADDRESS_TEXT_SIZE];
 	const char *has, *wanted;
 	struct u256 balance;
@@ -88,7 +95,7 @@ int onchain_has(struct onchain *onchain, const struct onchain_token *token, stru
 
 	if (onchain_is_coin(token))
 		return 0;
-	r = onchain_word(onchain, &token->address, "balanceOf(address)", &own, 1, &balance);
+	r = onchain_balance(onchain, token, &balance);
 	if (r != 0 || u256_compare(&balance, &amount) >= 0)
 		return r;
 	has = onchain_amount(onchain, token, balance);
@@ -96,8 +103,9 @@ int onchain_has(struct onchain *onchain, const struct onchain_token *token, stru
 	address_text(onchain_account(onchain), account);
 	if (!has || !wanted)
 		return cli_fault(-ENOMEM, "the balance");
-	return cli_fail(CLI_BALANCE, "%s: %s has %s, less than %s; send it some", field, account,
-			has, wanted);
+	return cli_fail(CLI_BALANCE, "%s: %s has %s, less than %s; %s", field, account, has, wanted,
+			is_vested(onchain, token) ? "`kaisar rewards claim` fetches what is earned"
+						  : "send it some");
 }
 
 static int approve(struct onchain *onchain, const struct onchain_token *token,

@@ -28,7 +28,9 @@ static const struct option_table table = {
 		"asking nobody, or by its id (prf-...), fetching nothing but its record.\n"
 		"Of a record it checks that each result is what its member committed to before any "
 		"was told,\n"
-		"and prints the panel's verdict, byte for byte as it was published; it ends with 0 "
+		"and prints the panel's verdict, byte for byte as it was published, and on "
+		"standard "
+		"error a sentence on it; it ends with 0 "
 		"where the\n"
 		"panel was right. Of a bare transcript it prints what holds, with 0 where all "
 		"does.\n"
@@ -149,7 +151,15 @@ static int replay_record(struct replay *replay, const char *bytes, size_t len)
 		       sizeof(record->transcript.session.id.bytes), replay->id);
 	keccak256(bytes, len, replay->digest);
 	status = flush();
-	return status ? status : compare(record, &finding, &verdict);
+	if (status == 0)
+		status = compare(record, &finding, &verdict);
+	if (status == 0)
+		fprintf(stderr,
+			"kaisar: the verdict holds: computed again here, the session gives what "
+			"the panel found: %s\n",
+			finding.bits == PROOF_ALL ? "all is as the machine claimed"
+						  : "the machine did not show what it claimed");
+	return status;
 }
 
 /* ---- the subcommand ---- */

@@ -193,9 +193,12 @@ static int find_machine(struct onchain *onchain, const struct registration *regi
 		return 0;
 	address_text(&owner, text);
 	if (kind != MACHINE_NONE)
-		return cli_fail(CLI_FAILED,
-				"the machine is registered as a %s of %s, who takes it out first",
-				kind < MACHINE_KINDS_N ? kinds[kind] : "machine", text);
+		return cli_fail(
+			CLI_FAILED,
+			"the machine is registered as a %s of %s, who takes it out first with "
+			"`kaisar %s deregister`",
+			kind < MACHINE_KINDS_N ? kinds[kind] : "machine", text,
+			kind == MACHINE_CHECKER ? "checker" : "worker");
 	return 0;
 }
 

@@ -6,7 +6,6 @@ static const struct column columns[] = {
 	{ "NAME", "name" },
 	{ "ON CHAIN", "registration.state" },
 	{ "OWNER THERE", "registration.owner" },
-	{ "SPECIFICATION", "registration.specification" },
 	{ "TRANSACTION", "registration.transaction" },
 	{ "BLOCK", "registration.block" },
 	{ "WHY", "registration.reason" },

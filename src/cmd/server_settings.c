@@ -94,11 +94,19 @@ static const struct parameter parameters[] = {
 		  "a call ends when its contract refused it for so long"),
 	PARAMETER(chain_max_fee_gwei, 1000, 1, 1000000, "at most for each gas of a transaction"),
 	PARAMETER(chain_max_gas, 5000000, 21000, 100000000, "at most for a transaction"),
+	PARAMETER(chain_root_tokens, 0, 0, TOKENS_AT_MOST,
+		  "a root of rewards grows by at most; 0: by all that was earned"),
 	PARAMETER(settle_after_ms, 25 * HOUR_MS, 1000, 30 * DAY_MS,
 		  "charges are settled in the escrow when they are so old"),
 	PARAMETER(settle_every_ms, 10 * MINUTE_MS, 200, DAY_MS, "providers are paid so often"),
 	PARAMETER(settle_least_micro, 10000, 1, 1000000000,
 		  "what a tenant owes a provider waits until it is so much, 10^-6"),
+	PARAMETER(settle_most_micro, INT64_C(50000000000), 1, INT64_C(1000000000000000),
+		  "a call pays so much at most, 10^-6: the signer must allow it in a day"),
+	PARAMETER(withdrawal_most_micro, INT64_C(50000000000), 1, INT64_C(1000000000000000),
+		  "a withdrawal is so much at most, 10^-6: the signer must allow it in a day"),
+	PARAMETER(kai_day_micro, INT64_C(1000000000), 0, INT64_C(1000000000000000),
+		  "deposits of KAI become so many points in a day (UTC) at most, 10^-6"),
 };
 
 static int64_t *value_at(struct settings *settings, const struct parameter *p)

@@ -23,6 +23,9 @@ _must_check_ int wallet_read(struct arena *arena, const struct address *address,
 _must_check_ int wallet_add(struct arena *arena, const struct address *address, const char *json,
 			    size_t len);
 
+/* `kaisar wallet balance`: what a wallet has on the chain. */
+int wallet_balance(int argc, char **argv);
+
 /* For commands that sign: decrypts the wallet at @address (NULL: the current one) with the password
  * of @password_file, KAISAR_PASSWORD or the terminal. Outcome WALLET_E_DONE: what was wrong is
  * printed already and @ret_exit is the exit status (1, 3 no wallet, 7 wrong password). */

@@ -358,12 +358,14 @@ static const struct {
 	const char *name, *help;
 	const struct option_table *table;
 	int (*run)(const struct options *options, struct arena *arena);
+	int (*run_whole)(int argc, char **argv); /* in place of it: reads its options itself */
 } verbs[] = {
 	{ "create", "make a new wallet", &create_table, create },
 	{ "import", "take a key or keystore from standard input", &import_table, import },
 	{ "export", "print the keystore, or the secret", &export_table, export },
 	{ "address", "print the current wallet's address", &address_table, address },
 	{ "use", "make another wallet the current one", &use_table, use },
+	{ "balance", "what it has on the chain", .run_whole = wallet_balance },
 };
 
 static int usage(FILE *out)
@@ -381,6 +383,8 @@ static int run(size_t verb, int argc, char **argv)
 	struct options options;
 	int r, status;
 
+	if (verbs[verb].run_whole)
+		return verbs[verb].run_whole(argc, argv);
 	if (options_read(verbs[verb].table, argc, argv, &options, &status) != 0)
 		return status;
 	r = arena_new(MEMORY, &arena);

@@ -16,6 +16,8 @@ int cmd_worker(int argc, char **argv)
 		{ "consent", "let a wallet register this machine on the chain",
 		  registration_consent_worker },
 		{ "register", "register a machine of yours on the chain", registration_worker },
+		{ "deregister", "take a machine of yours off the chain's registry",
+		  deregistration_worker },
 		{ "remove", "take a machine out of the network", provider_remove },
 		{ 0 },
 	};

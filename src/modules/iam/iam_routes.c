@@ -1,5 +1,6 @@
 #include "api/settings.h"
 #include "base/codec.h"
+#include "chain/contracts.h"
 #include "modules/iam/iam_rules.h"
 #include "security/siwe.h"
 
@@ -45,19 +46,30 @@ static json_t *json_kai_price(const struct settings *settings)
 		       : json_null();
 }
 
+/* Null: without a chain. */
+static json_t *json_escrow(const struct settings *settings)
+{
+	const struct contract_place *escrow;
+
+	if (!settings->chain)
+		return json_null();
+	escrow = &settings->chain->contracts->at[CONTRACT_ESCROW];
+	return escrow->there ? encode_address(&escrow->address) : json_null();
+}
+
 static int get_network(struct request *request, struct tx *tx _unused_, struct reply *reply)
 {
 	const struct settings *settings = request->context->settings;
 
 	return reply_with(reply, 200,
-			  json_pack("{s:s, s:s, s:o, s:I, s:s, s:s, s:I, s:I, s:o}", "name",
+			  json_pack("{s:s, s:s, s:o, s:I, s:s, s:s, s:I, s:I, s:o, s:o}", "name",
 				    "kaisar", "version", KAISAR_VERSION, "network",
 				    encode_address(&settings->network), "chain_id",
 				    (json_int_t)settings->chain_id, "domain", settings->domain,
 				    "url", settings->url, "fee_basis_points",
 				    (json_int_t)settings->fee_basis_points, "watch_hour_ms",
 				    (json_int_t)settings->watch_hour_ms, "kai_price",
-				    json_kai_price(settings)));
+				    json_kai_price(settings), "escrow", json_escrow(settings)));
 }
 
 /* What a gateway needs to check access tokens: RFC 7517. */
