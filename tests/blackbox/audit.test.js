@@ -190,7 +190,7 @@ test('operators check the whole log: rows that are changed or removed are found'
   const walk = (...more) => kaisar(['admin', 'audit', ...more])
   const good = await walk('--rpc', chain.url)
   assert.equal(good.code, 0, good.said)
-  assert.match(good.said, /\d+ batches, \d+ entries: all as they were sealed.\nOn chain 3338: \d+ of them, under \d+ roots?; 0 wait/)
+  assert.match(good.said, /\d+ batches, \d+ entries: all as they were sealed.\nOn chain 3338: \d+ of them, under the \d+ roots of batches there; 0 wait/)
   const { items } = await network.operator.get('/v1/admin/audit/batches?limit=100')
   assert.ok(items.length >= 2)
   const last = items.at(-1)
@@ -224,19 +224,37 @@ test('operators check the whole log: rows that are changed or removed are found'
   assert.equal(cut.code, 1)
   // The first batch is made anew, and all behind it: only the chain tells.
   sql("UPDATE audit_entries SET detail = '{}', subject = 'other' WHERE batch = 1")
-  let previous = toHex(0, { size: 32 })
-  for (const batch of items) {
-    const all = (await network.operator.get(`/v1/admin/audit/batches/${batch.number}`)).entries
-    const forged = { ...batch, before: previous, root: StandardMerkleTree.of(all.map((e) => [entryDigest(e)]), ['bytes32']).root }
-    previous = batchDigest(forged)
-    sql(`UPDATE audit_batches SET before = ${blob(forged.before)}, root = ${blob(forged.root)}, digest = ${blob(previous)} WHERE number = ${batch.number}`)
+  // Makes these batches anew from the entries that they have now.
+  async function seal(batches, previous) {
+    for (const batch of batches) {
+      const all = (await network.operator.get(`/v1/admin/audit/batches/${batch.number}`)).entries
+      const forged = { ...batch, before: previous, root: StandardMerkleTree.of(all.map((e) => [entryDigest(e)]), ['bytes32']).root }
+      previous = batchDigest(forged)
+      sql(`UPDATE audit_batches SET before = ${blob(forged.before)}, root = ${blob(forged.root)}, digest = ${blob(previous)} WHERE number = ${batch.number}`)
+    }
   }
+  await seal(items, toHex(0, { size: 32 }))
   const anew = [await walk(), await walk('--rpc', chain.url)]
   sql(...back('audit_entries'), ...back('audit_batches'))
   assert.equal(anew[0].code, 0, anew[0].said)
   assert.match(anew[1].said, /another record of this id/)
   assert.equal(anew[1].code, 1)
   assert.equal((await walk('--rpc', chain.url)).code, 0)
+
+  // From a root on all are made anew, and the network anchors them once more: what the chain had before tells.
+  const rootOf = async ({ id }) => (await network.operator.get(`/v1/inclusions/audit/${id}`)).anchor.sequence
+  const first = await rootOf(items[0])
+  let from = 1
+  while (await rootOf(items[from]) === first) from++
+  const again = items.slice(from)
+  sql(`UPDATE audit_entries SET subject = 'other' WHERE batch = ${again[0].number}`)
+  await seal(again, batchDigest(items[from - 1]))
+  sql(`DELETE FROM chain_leaves WHERE id IN (${again.map(({ id }) => blob(id)).join(', ')})`,
+    `UPDATE audit_batches SET taken = 0 WHERE number >= ${again[0].number}`)
+  await allFinal()
+  const remade = await walk('--rpc', chain.url)
+  assert.match(remade.said, /batch \d+ is under root \d+ as the network says, and on the chain the next root of batches is another: those before were made anew/)
+  assert.equal(remade.code, 1)
 })
 
 test('a network without a chain seals all the same, and says that it anchors nothing', async () => {

@@ -2,68 +2,23 @@
 // plane and of the chain. On real anvil and the real contracts.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { createWalletClient, http, parseEther } from 'viem'
-import { Chain } from './lib/chain.js'
-import { Signer, deployContracts } from './lib/deployment.js'
-import { Network, sleep, until } from './lib/network.js'
+import { encodeFunctionData } from 'viem'
+import { Escrow } from './lib/escrow.js'
+import { sleep, until } from './lib/network.js'
 import { Random } from './lib/random.js'
 
-const abiOf = async (name) => JSON.parse(await readFile(new URL(`../../contracts/abi/${name}.json`, import.meta.url), 'utf8'))
 const exitDelayS = 3
-let dir, chain, signer, network, escrow, dollar, kai
+let stage, chain, signer, network, escrow, dollar, kai, read, write, deposit, tenant
 
 before(async () => {
-  dir = await mkdtemp('/tmp/kaisar-chain-')
-  // Three blocks are reorganised below: they must not be final yet.
-  chain = await Chain.start({ finalAfter: 4 })
-  signer = await Signer.create(join(dir, 'signer'))
-  const addresses = await deployContracts(chain, dir, (p) => ({
-    ...p, escrow: { ...p.escrow, settler: signer.address, exit_delay_s: exitDelayS },
-  }))
-  await signer.serve(chain, addresses, ({ Escrow, Dollar }, usual) => ({
-    return: { contract: Escrow.address, ...usual, tokens: [{ token: Dollar.address, units_per_day: '1000000000000' }] },
-  }))
-  const { contracts } = JSON.parse(await readFile(addresses, 'utf8'))
-  escrow = { address: contracts.Escrow.address, abi: await abiOf('Escrow') }
-  kai = { address: contracts.Token.address, abi: await abiOf('Token') }
-  dollar = {
-    address: contracts.Dollar.address,
-    abi: [...kai.abi, { type: 'function', name: 'mint', stateMutability: 'nonpayable', outputs: [],
-      inputs: [{ name: 'account', type: 'address' }, { name: 'amount', type: 'uint256' }] }],
-  }
-  network = await Network.start({ chain_again_ms: 2000, chain_refuse_ms: 2000, chain_timeout_ms: 2000 },
-    ['--chain-rpc', chain.url, '--chain-addresses', addresses, '--chain-signer', signer.path])
-  await network.operator.login()
+  stage = await Escrow.start({
+    finalAfter: 4, // three blocks are reorganised below: they must not be final yet
+    terms: () => ({ exit_delay_s: exitDelayS }),
+  });
+  ({ chain, signer, network, contract: escrow, dollar, kai, read, write, deposit, person: tenant } = stage)
 })
-after(async () => {
-  await network?.stop()
-  await signer?.stop()
-  await chain?.stop()
-  await rm(dir, { recursive: true, force: true })
-})
+after(() => stage?.stop())
 
-// A tenant with a wallet on the chain: coins for fees, and the contract may take what they have.
-async function tenant() {
-  const person = network.person()
-  await person.login()
-  await chain.setBalance(person.address, parseEther('10'))
-  person.wallet = createWalletClient({ chain: chain.public.chain, transport: http(chain.url), account: person.account })
-  await write(chain.rich, dollar, 'mint', [person.address, 10n ** 15n])
-  await write(person.wallet, dollar, 'approve', [escrow.address, 2n ** 256n - 1n])
-  return person
-}
-
-async function write(wallet, contract, functionName, args) {
-  const hash = await wallet.writeContract({ ...contract, functionName, args })
-  const receipt = await chain.public.waitForTransactionReceipt({ hash })
-  assert.equal(receipt.status, 'success', `${functionName} failed`)
-  return hash
-}
-
-const read = (functionName, args, contract = escrow) => chain.public.readContract({ ...contract, functionName, args })
-const deposit = (person, amount) => write(person.wallet, escrow, 'deposit', [dollar.address, person.address, amount])
 const balance = (person) => person.get('/v1/balance')
 const micro = (text) => BigInt(text.replace('.', '').padEnd(text.includes('.') ? text.indexOf('.') + 6 : text.length + 6, '0'))
 const amount = (units) => `${units / 1000000n}.${(units % 1000000n).toString().padStart(6, '0')}`
@@ -83,12 +38,15 @@ test('a deposit shows at once, counts when it is final, and is withdrawn', async
   assert.equal(credited.state, 'credited')
   assert.equal(credited.credited, '12.500001')
   assert.equal(credited.transaction, hash)
-  assert.deepEqual(await balance(person), { available: '12.500001', held: '0.0', points: '0.0', withdrawable: '12.500001', earned: '0.0', paid: '0.0', due: '0.0', collectable: '0.0' })
+  assert.deepEqual(await balance(person), { available: '12.500001', held: '0.0', points: '0.0', withdrawable: '12.500001', leaves_at: null, earned: '0.0', paid: '0.0', due: '0.0', collectable: '0.0' })
 
   // Points are spent, never withdrawn.
   await network.credit(person, '5')
   assert.equal((await balance(person)).withdrawable, '12.500001')
   await person.refused('POST', '/v1/withdrawals', { amount: '12.500002' }, 402, 'more-than-withdrawable')
+  // More than the signer would ever sign: it would hold up everybody's.
+  const { rule } = await person.refused('POST', '/v1/withdrawals', { amount: '50000.000001' }, 422, 'invalid-field', 'amount')
+  assert.match(rule, /at most 50000.0: withdraw the rest with another/)
   await person.refused('POST', '/v1/withdrawals', { amount: '0' }, 422, 'invalid-field', 'amount')
   const { id } = await person.post('/v1/withdrawals', { amount: '2.500001' }, 201)
   await person.refused('POST', '/v1/withdrawals', { amount: '1' }, 409, 'withdrawal-under-way')
@@ -100,7 +58,7 @@ test('a deposit shows at once, counts when it is final, and is withdrawn', async
   assert.equal(await read('balanceOf', [person.address], dollar) - before, 2500001n)
   assert.equal(await inContract(person), 10000000n)
   await until('what is collected to be known', async () => (await balance(person)).collectable === '0.0', 60000)
-  assert.deepEqual(await balance(person), { available: '15.0', held: '0.0', points: '5.0', withdrawable: '10.0', earned: '0.0', paid: '0.0', due: '0.0', collectable: '0.0' })
+  assert.deepEqual(await balance(person), { available: '15.0', held: '0.0', points: '5.0', withdrawable: '10.0', leaves_at: null, earned: '0.0', paid: '0.0', due: '0.0', collectable: '0.0' })
   const types = (await person.get('/v1/events')).items.map((e) => e.type)
   assert.ok(types.includes('deposit.taken') && types.includes('withdrawal.returned'))
 })
@@ -122,14 +80,17 @@ test('what is not the stablecoin, or too much, is not credited and says why', as
   assert.equal((await balance(person)).available, '0.000001')
 })
 
-test('a tenant leaves without anybody: what asked to leave is not spent, and comes back if it stays', async () => {
+test('a tenant leaves without anybody: from the request on it withdraws nothing, until it stays', async () => {
   const person = await tenant()
   await deposit(person, 7000000n)
   await network.credit(person, '1')
   await until('the deposit to count', async () => (await balance(person)).available === '8.0')
   await write(person.wallet, escrow, 'requestExit', [dollar.address])
-  await until('the ledger to know', async () => (await balance(person)).available === '1.0')
-  await person.refused('POST', '/v1/withdrawals', { amount: '1' }, 402, 'more-than-withdrawable')
+  await until('the ledger to know', async () => (await balance(person)).leaves_at)
+  const { available, withdrawable, leaves_at: leaves } = await balance(person)
+  assert.deepEqual([available, withdrawable], ['8.0', '0.0'])
+  assert.equal(BigInt(Date.parse(leaves)) / 1000n, await read('exitAt', [dollar.address, person.address]))
+  await person.refused('POST', '/v1/withdrawals', { amount: '1' }, 409, 'leaving-the-escrow')
   await write(person.wallet, escrow, 'cancelExit', [dollar.address])
   await until('it to be back', async () => (await balance(person)).withdrawable === '7.0')
   await write(person.wallet, escrow, 'requestExit', [dollar.address])
@@ -139,6 +100,32 @@ test('a tenant leaves without anybody: what asked to leave is not spent, and com
   assert.equal(await inContract(person), 0n)
   await deposit(person, 3000000n)
   await until('a new one to count', async () => (await balance(person)).withdrawable === '3.0')
+})
+
+test('what the contract gave back unasked comes off the balance, and no withdrawal waits for ever behind it', async () => {
+  const person = await tenant()
+  await deposit(person, 8000000n)
+  await until('the deposit to count', async () => (await balance(person)).withdrawable === '8.0')
+  const data = encodeFunctionData({ ...escrow, functionName: 'giveBack', args: [dollar.address, person.address, 5000000n] })
+  // In a block, which is not final before the network asks for less.
+  await chain.call('evm_setIntervalMining', [0])
+  await stage.callAs(signer.address, data, 'giveBack')
+  const { id } = await person.post('/v1/withdrawals', { amount: '1' }, 201)
+  await chain.call('evm_setIntervalMining', [1])
+  // Its own call says less than the contract has given back in all, and so does nothing.
+  const own = await until('it to end', async () => {
+    const withdrawal = await person.get(`/v1/withdrawals/${id}`)
+    return withdrawal.state !== 'asked' && withdrawal
+  }, 60000)
+  assert.deepEqual([own.state, own.detail], ['failed', 'the contract had given back as much before'])
+  const { items } = await person.get('/v1/withdrawals')
+  assert.deepEqual(items.filter((w) => w.id !== id).map((w) => [w.state, w.amount]), [['returned', '5.0']])
+  assert.equal((await balance(person)).withdrawable, '3.0')
+  assert.equal(await inContract(person), 3000000n)
+  // The next goes on from the contract's sum.
+  const next = await person.post('/v1/withdrawals', { amount: '1' }, 201)
+  await until('it to be returned', async () => (await person.get(`/v1/withdrawals/${next.id}`)).state === 'returned', 60000)
+  assert.equal(await inContract(person), 2000000n)
 })
 
 test('deposits and withdrawals happen once: the server killed at 25 moments, the chain reorganised twice', async () => {

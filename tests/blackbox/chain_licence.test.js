@@ -157,6 +157,17 @@ test('bought, delegated and accepted, a licence counts; taken back, it does not'
   await operator.refused(1, /accepted already; only its owner/, 'checker', 'refuse', '1')
   assert.equal((await holder.licence(1)).state, 'accepted')
 
+  // One that leaves the registry keeps its licence in the contract, and nothing counts for it until it is back.
+  await chain.test.impersonateAccount({ address: operator.address })
+  await write('Registry', 'deregister', [checker], operator.address)
+  const out = await operator.becomes('the checker to be out', (it) => it.licences === 0)
+  assert.equal(out.status, 'pending')
+  assert.match(out.why, /not registered on the chain any more.*kaisar checker register/)
+  assert.equal((await holder.licence(1)).state, 'accepted')
+  await writeFile(consent, await operator.out('checker', 'consent', '--state', join(dir, 'one'), '--owner', operator.address, '--nonce', '1'))
+  await operator.out('checker', 'register', consent)
+  await operator.becomes('the licence to count again', (it) => it.licences === 1)
+
   // One that is refused was never one; who takes theirs back asks nobody.
   await holder.out('licence', 'delegate', '2', checker)
   await operator.out('checker', 'refuse', '2')

@@ -170,8 +170,10 @@ test('what the signer will not sign holds back what comes after it of its kind, 
   await outbox.anchor(2, 'forbidden/2') // would be refused for coming too early
   await outbox.anchor(1, 'anchor/1', other)
   await minesUntil('the other one to be final', outbox, (counts) => counts.final === 1)
+  const told = 'the signer will not sign forbidden/1: it is forbidden'
+  await until('the other to be told', () => outbox.health.problem === told, 60000)
   await sleep(1000)
-  assert.equal(outbox.health.problem, 'the signer will not sign forbidden/1: it is forbidden')
+  assert.equal(outbox.health.problem, told)
   assert.equal((await outbox.counts()).queued, 2)
 })
 

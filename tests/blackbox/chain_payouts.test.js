@@ -8,8 +8,8 @@ import { after, before, test } from 'node:test'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StandardMerkleTree } from '@openzeppelin/merkle-tree'
-import { getAddress, keccak256, parseEther, stringToHex } from 'viem'
-import { Chain } from './lib/chain.js'
+import { getAddress, keccak256, parseEther, stringToHex, toFunctionSelector, toHex } from 'viem'
+import { Chain, Liar } from './lib/chain.js'
 import { Signer, deployContracts } from './lib/deployment.js'
 import { Network, Program, sleep, until } from './lib/network.js'
 import { Random } from './lib/random.js'
@@ -124,11 +124,11 @@ async function during(rows) {
   }
 }
 
-// What all published payouts through an epoch come to.
-async function sums(kind, through) {
+// What all published payouts through an epoch, but one, come to.
+async function sums(kind, through, without) {
   const total = new Map()
   for (const { epoch, state } of await epochs()) {
-    if (state !== 'closed' || epoch > through) continue
+    if (state !== 'closed' || epoch > through || epoch === without) continue
     let of = null
     for (const line of (await network.person().raw('GET', `/v1/rewards/${epoch}/payouts`)).text.split('\n')) {
       const words = line.split(' ')
@@ -141,7 +141,7 @@ async function sums(kind, through) {
 }
 
 // The tree that anyone builds of what is published.
-const treeOf = (kind, leaves) => StandardMerkleTree.of([...leaves].map(([account, units]) => [3338n, distributor.address, kinds.indexOf(kind), account, units]),
+const treeOf = (kind, leaves, contract = distributor.address) => StandardMerkleTree.of([...leaves].map(([account, units]) => [3338n, contract, kinds.indexOf(kind), account, units]),
   ['uint256', 'address', 'uint8', 'address', 'uint256'])
 
 const roots = async (kind) => (await network.person().get(`/v1/rewards/roots?kind=${kind}&limit=100`)).items
@@ -158,17 +158,40 @@ async function claim(kind, account) {
   return BigInt(cumulative)
 }
 
+// A node whose clock is behind ours, and which tells of a root that takes effect between the two.
+const potOf = toFunctionSelector('potOf(uint8)')
+async function slowClock(method, params, ask) {
+  const answer = await ask(), now = Math.floor(Date.now() / 1000)
+  if (method === 'eth_getBlockByNumber' && params[0] === 'latest')
+    return { ...answer, result: { ...answer.result, timestamp: toHex(now - 2000) } }
+  if (method !== 'eth_call' || !params[0].data.startsWith(potOf)) return answer
+  const words = answer.result.slice(2).match(/.{64}/g), word = (value) => toHex(value, { size: 32 }).slice(2)
+  const pending = ['ab'.repeat(32), words[3], word(BigInt(`0x${words[4]}`) + 1n), word(now - 1000)]
+  return { ...answer, result: `0x${[...words.slice(0, 6), ...pending].join('')}` }
+}
+
 // Stands before the control plane and changes what it says.
 async function lyingNetwork(change) {
   const server = createServer(async (request, response) => {
     const answer = await fetch(network.url + request.url)
     const text = await answer.text()
     response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') })
-    response.end(change.text ? change.text(text) : JSON.stringify(change(JSON.parse(text))))
+    response.end(change.text ? change.text(text, request.url) : JSON.stringify(change(JSON.parse(text))))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return { url: `http://127.0.0.1:${server.address().port}`, stop: () => { server.closeAllConnections(); server.close() } }
+}
+
+// How recomputing an epoch ends where the network lies: with @words, or (null) without a difference.
+async function lied(text, words, epoch, ...options) {
+  const lying = await lyingNetwork({ text })
+  try {
+    const output = await kaisar(['rewards', 'recompute', String(epoch), ...options], words ? 1 : 0, { KAISAR_URL: lying.url })
+    if (words) assert.ok(output.includes(words), output)
+  } finally {
+    lying.stop()
+  }
 }
 
 const owners = Array.from({ length: 4 }, () => dice.hex(20)), machines = owners.map(() => dice.hex(20))
@@ -198,7 +221,14 @@ test('what an epoch comes to is proposed, put in effect and paid, once', async (
   const lying = await lyingNetwork((json) => json.cumulative ? { ...json, cumulative: String(BigInt(json.cumulative) + 1n) } : json)
   assert.match(await kaisar(['rewards', 'claim', '--account', other], 1, { KAISAR_URL: lying.url }), /does not lead to the contract's liquid root 1: nothing was sent/)
   lying.stop()
-  assert.equal((await rewards('claim', '--account', other)).length, 1)
+  // A root whose time has come by our clock, and not by the chain's: the one before it is in effect.
+  const slow = await Liar.start(chain, slowClock)
+  try {
+    const done = await kaisar(['rewards', 'claim', '--account', other, '--output', 'json'], 0, { KAISAR_RPC: slow.url })
+    assert.equal(JSON.parse(done).length, 1)
+  } finally {
+    await slow.stop()
+  }
   assert.equal(await read('balanceOf', [other], kai), more)
   assert.deepEqual(await rewards('claim', '--account', other), [])
   await until('the claim to be known', async () => {
@@ -254,7 +284,7 @@ test('a root that the guardian withdraws waits for an operator, who may take off
 
 test('vKAI becomes KAI over time', async () => {
   assert.match(await kaisar(['rewards', 'unlock', '40', '--over', '30'], 2), /40.0 vKAI would be given up for 10.0 KAI.*say --yes/s)
-  assert.match(await kaisar(['rewards', 'unlock', '71', '--over', '30', '--yes'], 5), /has 70.0 vKAI, less than 71.0/)
+  assert.match(await kaisar(['rewards', 'unlock', '71', '--over', '30', '--yes'], 5), /has 70.0 vKAI, less than 71\.0 vKAI; `kaisar rewards claim`/)
   assert.match(await kaisar(['rewards', 'unlock', '40', '--over', '31', '--yes'], 2), /must be 30, 90 or 180/)
   assert.deepEqual(await rewards('release'), [])
   const before = (await pot('vested')).funded
@@ -263,8 +293,21 @@ test('vKAI becomes KAI over time', async () => {
   assert.equal(await read('balanceOf', [holder], vested), 30n * TOKEN)
   const [grant] = await rewards('grants')
   assert.deepEqual([grant.from, grant.id, grant.amount, grant.released], ['unlock', '0', '10.0', '0.0'])
+  // However many others there are, whose they may be: the contract says which are the account's.
+  await write(distributor, 'grant', [owners[3], 5n, BigInt(Math.floor(Date.now() / 1000)), 0n, 1n])
+  await write(distributor, 'grant', [holder, 7n * TOKEN, BigInt(Math.floor(Date.now() / 1000)), 0n, 1000000n])
+  const count = toFunctionSelector('grantCount()')
+  const many = await Liar.start(chain, (method, params, ask) => method === 'eth_call' && params[0].data === count ? { result: toHex(100000, { size: 32 }) } : ask())
+  try {
+    const own = JSON.parse(await kaisar(['rewards', 'grants', '--output', 'json'], 0, { KAISAR_RPC: many.url }))
+    assert.deepEqual(own.map((g) => [g.from, g.id, g.amount]), [['unlock', '0', '10.0'], ['grant', '1', '7.0']])
+  } finally {
+    await many.stop()
+  }
+  assert.deepEqual((await rewards('grants', '--id', '1')).map((g) => [g.from, g.id]), [['grant', '1']])
+  assert.deepEqual(await rewards('grants', '--id', '9'), [])
   await sleep(1500)
-  assert.equal((await rewards('release')).length, 1)
+  assert.equal((await rewards('release', '--id', '0')).length, 1)
   assert.ok(await read('balanceOf', [holder], kai) > 0n)
 })
 
@@ -294,7 +337,7 @@ test('epochs add up, whatever is killed and reorganised', async () => {
   }
   const { funded, claimed, active } = await pot('liquid')
   assert.deepEqual([claimed, active.total], [BigInt(total), BigInt(total)])
-  assert.equal(await read('balanceOf', [distributor.address], kai), funded - claimed + (await pot('vested')).funded - 70n * TOKEN)
+  assert.equal(await read('balanceOf', [distributor.address], kai), funded - claimed + (await pot('vested')).funded - 70n * TOKEN + await read('totalGranted'))
   // Each root was proposed once, in order.
   const events = await chain.public.getContractEvents({ ...distributor, eventName: 'RootActive', fromBlock: 0n })
   const rounds = events.filter((e) => e.args.kind === 0).map((e) => Number(e.args.epoch))
@@ -304,20 +347,72 @@ test('epochs add up, whatever is killed and reorganised', async () => {
   assert.equal(await recompute(0), (await network.person().raw('GET', `/v1/rewards/${last}/payouts`)).text)
   const lies = {
     'is not that of its leaves': (text) => text.replace(/"root":"0x[0-9a-f]{64}"/g, `"root":"0x${'11'.repeat(32)}"`),
-    'is not what was proposed to the contract': (text) => text.replace(/"block":(\d+)/g, (_, block) => `"block":${Number(block) - 1}`),
     'is wrong': (text) => text.replace('\nround ', '\nround 0'),
     'is not that of its leaves, for a total that is another': (text) => text.replace(/\ntotal \d+/, '\ntotal 1'),
   }
-  for (const [words, text] of Object.entries(lies)) {
-    const lying = await lyingNetwork({ text })
-    assert.match(await recompute(1, { KAISAR_URL: lying.url }), new RegExp(words.split(',')[0]))
-    lying.stop()
-  }
+  for (const [words, text] of Object.entries(lies)) await lied(text, words.split(',')[0], last, '--rpc', chain.url)
   // An epoch that was left out, of a network that made its root of what it liked.
-  const lying = await lyingNetwork({ text: (text) => text.replace(`"epoch":${last},"state":"closed"`, `"epoch":${last + 100000},"state":"closed"`) })
-  assert.match(await recompute(1, { KAISAR_URL: lying.url }), /does not follow from the records: 0x[0-9a-fA-F]{40} is the first account/)
-  lying.stop()
+  await lied((text) => text.replace(`"epoch":${last},"state":"closed"`, `"epoch":${last + 100000},"state":"closed"`),
+    `leaves out epochs ${last} to `, last)
   // What an account earned, epoch by epoch.
   const { items } = await network.person().get(`/v1/rewards/accounts/${owners[1]}/epochs?limit=100`)
   assert.equal(items.reduce((sum, { amount }) => sum + BigInt(amount), 0n), expected.get(owners[1]))
+})
+
+// What a network says that has made a root of other sums, wherever it is asked.
+const forged = (kind, round, through, sums, row = {}, contract = distributor.address) => (text, url) =>
+  url.endsWith(`/roots/${kind}/${round}/leaves`)
+    ? `kaisar reward leaves 1\nchain 3338\ndistributor ${contract.toLowerCase()}\nkind ${kind}\nround ${round}\nthrough ${through}\n` +
+      `total ${[...sums.values()].reduce((a, b) => a + b)}\n${[...sums].map(([account, units]) => `${account} ${units}\n`).join('')}end\n`
+    : url.endsWith(`/roots/${kind}/${round}`) ? JSON.stringify({ ...JSON.parse(text), root: treeOf(kind, sums, contract).root, ...row }) : text
+
+test('a network whose books agree with each other and not with the contract is found out', async () => {
+  const [{ round, through }] = (await roots('liquid')).filter((r) => r.state === 'active')
+  const expected = await sums('liquid', through), at = ['--rpc', chain.url]
+  const [account, units] = [...expected][0]
+  const less = new Map(expected).set(account, units - 1n)
+  const corrections = [{ attempt: 1, account, less: '1', reason: 'because', at: '2026-11-23T00:00:00Z' }]
+  // It is not proposed yet, or is in effect, as it likes: what pays is another.
+  for (const row of [{ state: 'made', block: null, transaction: null, corrections }, { corrections }]) {
+    await lied(forged('liquid', round, through, less, row), `liquid root ${round} is not what the contract has`, through, ...at)
+    await lied(forged('liquid', round, through, less, row), null, through)
+  }
+  // One that does not pay any more was another, too; nodes say so for as many blocks at a time as they like.
+  await kaisar(['rewards', 'recompute', String(first), '--addresses', env.KAISAR_ADDRESSES], 2)
+  const short = await Liar.start(chain, (method, _params, ask) => method === 'eth_getLogs' ? { result: [] } : ask())
+  try {
+    assert.match(await kaisar(['rewards', 'recompute', String(first), '--rpc', short.url], 1), /no log of liquid root 1, .*keeps all logs/)
+  } finally {
+    await short.stop()
+  }
+  const node = await Liar.start(chain, (method, [what], ask) => method === 'eth_getLogs' && BigInt(what.toBlock) - BigInt(what.fromBlock) > 40n
+    ? { error: { code: -32602, message: 'at most 40' } } : ask())
+  assert.ok(round > 1)
+  const [old] = (await roots('liquid')).filter((r) => r.round === 1), sumsOfOld = await sums('liquid', old.through)
+  try {
+    await kaisar(['rewards', 'recompute', String(first), '--rpc', node.url])
+    await lied(forged('liquid', 1, old.through, new Map(sumsOfOld).set(owners[0], sumsOfOld.get(owners[0]) - 1n),
+      { corrections: [{ ...corrections[0], account: owners[0] }] }), 'liquid root 1 is not what the contract has', first, '--rpc', node.url)
+  } finally {
+    await node.stop()
+  }
+  // A contract of its own.
+  const own = '0x' + '12'.repeat(20)
+  await lied(forged('liquid', round, through, expected, {}, own), `is for the contract ${getAddress(own)}`, through, ...at)
+  // A root that it does not tell of.
+  await lied((text, url) => url.startsWith('/v1/rewards/roots?') && url.includes('liquid')
+    ? JSON.stringify({ items: JSON.parse(text).items.filter((i) => i.round < round), next: null }) : text,
+  `the contract has liquid root ${round}, and the network's last is ${round - 1}`, through, ...at)
+  // An epoch with rewards that no root has.
+  const before = (await roots('liquid')).find((r) => r.round === round - 1)
+  const between = (await epochs()).map((e) => e.epoch).filter((e) => e > before.through && e <= through)
+  const total = (all) => [...all.values()].reduce((a, b) => a + b)
+  const left = (await Promise.all(between.map(async (epoch) => ({ epoch, sums: await sums('liquid', through, epoch) }))))
+    .find((l) => total(l.sums) < total(expected))
+  const rest = forged('liquid', round, through, left.sums)
+  const without = (text, url) => url.startsWith('/v1/rewards?')
+    ? JSON.stringify({ items: JSON.parse(text).items.filter((i) => i.epoch !== left.epoch), next: null }) : rest(text, url)
+  await lied(without, `leaves out epochs ${left.epoch} to ${left.epoch}`, left.epoch)
+  await lied(without, null, left.epoch, '--gaps')
+  await lied(without, 'is not what the contract has', left.epoch, '--gaps', ...at)
 })

@@ -108,7 +108,7 @@ test('a machine is shown as the registry has it, with the remedy, once that is f
 
   // What people read.
   const workers = await run(['worker', 'status'], owner.env), checkers = await run(['checker', 'status'], owner.env)
-  assert.match(workers, new RegExp(`NAME +ON CHAIN[^]*first +registered +${owner.address} +${specification(1n)} +${transaction} +${blockNumber} `))
+  assert.match(workers, new RegExp(`NAME +ON CHAIN[^]*first +registered +${owner.address} +${transaction} +${blockNumber} `))
   assert.match(workers, new RegExp(`third +foreign +${stranger.address} .*who is not its owner here`))
   assert.match(checkers, new RegExp(`second +registered +${owner.address} `))
 

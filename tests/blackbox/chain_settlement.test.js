@@ -2,85 +2,32 @@
 // plane and of the chain. On real anvil, the real contracts, and machines that run containers.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { createWalletClient, http, parseEther } from 'viem'
 import { micro } from './lib/bill.js'
-import { Chain } from './lib/chain.js'
-import { Signer, deployContracts } from './lib/deployment.js'
-import { Network, demoImage, sleep, until } from './lib/network.js'
+import { Escrow } from './lib/escrow.js'
+import { demoImage, sleep, until } from './lib/network.js'
 import { Random } from './lib/random.js'
 
-const abiOf = async (name) => JSON.parse(await readFile(new URL(`../../contracts/abi/${name}.json`, import.meta.url), 'utf8'))
 const exitDelayS = 3, longMs = 90000
-let dir, chain, signer, network, escrow, dollar, kai, treasury, worker
+let stage, chain, signer, network, escrow, dollar, kai, treasury, worker
+let read, write, deposit, person, fund, problem
 
 before(async () => {
-  dir = await mkdtemp('/tmp/kaisar-chain-')
-  // Three blocks are reorganised below: they must not be final yet.
-  chain = await Chain.start({ finalAfter: 4 })
-  signer = await Signer.create(join(dir, 'signer'))
-  const addresses = await deployContracts(chain, dir, (p) => ({
-    ...p, escrow: { ...p.escrow, settler: signer.address, exit_delay_s: exitDelayS },
-  }))
-  await signer.serve(chain, addresses, ({ Escrow, Dollar, Token }, usual) => {
-    const tokens = [Dollar, Token].map(({ address }) => ({ token: address, units_per_day: `1${'0'.repeat(24)}` }))
-    const money = { contract: Escrow.address, ...usual, max_gas: 5000000, tokens }
-    return { return: money, settle: money }
-  })
-  const { contracts } = JSON.parse(await readFile(addresses, 'utf8'))
-  escrow = { address: contracts.Escrow.address, abi: await abiOf('Escrow') }
-  kai = { address: contracts.Token.address, abi: await abiOf('Token') }
-  dollar = {
-    address: contracts.Dollar.address,
-    abi: [...kai.abi, { type: 'function', name: 'mint', stateMutability: 'nonpayable', outputs: [],
-      inputs: [{ name: 'account', type: 'address' }, { name: 'amount', type: 'uint256' }] }],
-  }
-  treasury = await read('treasury', [])
-  await write(chain.rich, dollar, 'mint', [treasury, 10n ** 12n])
-  await write(chain.rich, dollar, 'approve', [escrow.address, 2n ** 256n - 1n])
-  network = await Network.start({
-    chain_again_ms: 2000, chain_refuse_ms: 2000, chain_timeout_ms: 2000, chain_alarm_ms: 0,
-    settle_after_ms: 2000, settle_every_ms: 1000, settle_least_micro: 1, charge_every_ms: 500,
-  }, ['--chain-rpc', chain.url, '--chain-addresses', addresses, '--chain-signer', signer.path, '--chain-kai-price', '0.3'])
-  await network.operator.login()
+  stage = await Escrow.start({
+    finalAfter: 4, // three blocks are reorganised below: they must not be final yet
+    terms: () => ({ exit_delay_s: exitDelayS }),
+    settings: { chain_alarm_ms: 0, settle_after_ms: 2000, settle_every_ms: 1000, settle_least_micro: 1, charge_every_ms: 500 },
+    options: ['--chain-kai-price', '0.3'],
+  });
+  ({ chain, signer, network, contract: escrow, dollar, kai, treasury, read, write, deposit, person, fund, problem } = stage)
   worker = await network.worker({ coreHour: '765.4321' })
 })
-after(async () => {
-  await network?.stop()
-  await signer?.stop()
-  await chain?.stop()
-  await rm(dir, { recursive: true, force: true })
-})
+after(() => stage?.stop())
 
-async function write(wallet, contract, functionName, args) {
-  const hash = await wallet.writeContract({ ...contract, functionName, args })
-  const receipt = await chain.public.waitForTransactionReceipt({ hash })
-  assert.equal(receipt.status, 'success', `${functionName} failed`)
-  return hash
-}
-
-const read = (functionName, args, contract = escrow) => chain.public.readContract({ ...contract, functionName, args })
 const balance = (person) => person.get('/v1/balance')
 const owed = (address, token = dollar) => read('owed', [token.address, address])
 const settled = (payer, payee) => read('settled', [dollar.address, payer, payee])
-const fund = (units) => write(chain.rich, escrow, 'deposit', [dollar.address, treasury, units])
-const problem = async () => (await network.operator.get('/v1/admin/chain')).settlement.problem
 const books = () => network.operator.get('/v1/admin/ledger')
-
-// Somebody with coins for fees, and tokens that the contract may take.
-async function person({ dollars = 10n ** 12n, tokens = 0n } = {}) {
-  const it = network.person()
-  await it.login()
-  await chain.setBalance(it.address, parseEther('10'))
-  it.wallet = createWalletClient({ chain: chain.public.chain, transport: http(chain.url), account: it.account })
-  await write(chain.rich, dollar, 'mint', [it.address, dollars])
-  if (tokens) await write(chain.rich, kai, 'transfer', [it.address, tokens])
-  for (const token of tokens ? [dollar, kai] : [dollar]) await write(it.wallet, token, 'approve', [escrow.address, 2n ** 256n - 1n])
-  return it
-}
-
-const deposit = (who, units, token = dollar) => write(who.wallet, escrow, 'deposit', [token.address, who.address, units])
 
 async function tenant(units) {
   const it = await person()
@@ -185,7 +132,8 @@ test('who leaves with what was spent costs the network, not the provider', async
   const it = await tenant(5_000_000n)
   // Nobody is named who may leave within the hour: it leaves with all of it.
   await write(it.wallet, escrow, 'requestExit', [dollar.address])
-  await until('the ledger to know', async () => (await balance(it)).available === '0.0')
+  await until('the ledger to know', async () => (await balance(it)).leaves_at)
+  await it.refused('POST', '/v1/rentals', { image: demoImage, cpu_milli: 100, memory: '32MiB', disk: '256MiB' }, 409, 'leaving-the-escrow')
   await write(it.wallet, escrow, 'cancelExit', [dollar.address])
   await until('it to be back', async () => (await balance(it)).withdrawable === '5.0')
   const { id } = await order(it)
@@ -198,6 +146,7 @@ test('who leaves with what was spent costs the network, not the provider', async
     const rental = await it.get(`/v1/rentals/${id}`)
     return rental.ended_at && rental.billing === 'closed'
   }, longMs)
+  assert.equal((await it.get(`/v1/rentals/${id}`)).reason, 'left_escrow')
   const { earned, paid } = await paidUp(provider)
   assert.equal(paid, earned)
   // It comes again: nothing of the old is asked of the new.

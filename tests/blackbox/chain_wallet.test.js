@@ -8,7 +8,7 @@ import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { getAddress, parseEther, parseUnits, toHex } from 'viem'
+import { getAddress, parseEther, parseUnits, toFunctionSelector, toHex } from 'viem'
 import { Chain, Liar, artifact } from './lib/chain.js'
 import { deployContracts } from './lib/deployment.js'
 import { Network, Program, bin } from './lib/network.js'
@@ -106,14 +106,26 @@ test('it may be in KAI, by a token\'s address, and for somebody else', async () 
   const payer = await Shell.open('payer'), tenant = await Shell.open('other', { coin: '0', dollars: '0' })
   await write('Token', 'transfer', [payer.address, parseEther('2')])
   // A network that publishes no price would credit nothing.
-  let price = null
-  const network = createServer((_request, response) => response.setHeader('content-type', 'application/json').end(JSON.stringify({ kai_price: price })))
+  let price = null, escrow = places.Dollar.address
+  const network = createServer((_request, response) => response.setHeader('content-type', 'application/json').end(JSON.stringify({ kai_price: price, escrow })))
   network.listen(0, '127.0.0.1')
   await once(network, 'listening')
   const kai = ['deposit', '--token', 'kai', '0.25', '--for', tenant.address, '--url', `http://127.0.0.1:${network.address().port}`]
+  // What another network's escrow takes, this one never credits.
+  const stablecoin = ['deposit', '1']
+  const env = { KAISAR_URL: kai.at(-1) }
+  await payer.refused(1, /the network at http:\S+ has the escrow 0x\w+, the addresses file 0x\w+: it would not credit this/, stablecoin, { env })
+  escrow = null
+  await payer.refused(1, /the network at http:\S+ names no escrow contract/, stablecoin, { env })
+  await payer.refused(1, /cannot reach http:\/\/127\.0\.0\.1:1: /, stablecoin, { env: { KAISAR_URL: 'http://127.0.0.1:1' } })
+  assert.equal(await balance(payer), 0n)
+  escrow = places.Escrow.address
   await payer.refused(1, /--token: the network at http:\S+ publishes no price for KAI.*deposit the stablecoin/, kai)
   price = '0.5'
-  await payer.out(...kai)
+  // It does not come back, and the price is not fixed: who deposits says so.
+  await payer.refused(2, /0\.25 KAI would become points .*at the price that it has when the deposit is final \(now 0\.5 for a KAI\).*say --yes/, kai)
+  assert.equal(await balance(tenant, 'Token'), 0n)
+  await payer.out(...kai, '--yes')
   network.closeAllConnections()
   network.close()
   await payer.out('deposit', '--token', places.Dollar.address, '3', '--for', tenant.address)
@@ -145,7 +157,7 @@ for (const [when, lose] of [['has left', 'eth_sendRawTransaction'], ['is known t
   })
 }
 
-test('a deposit that cannot be is refused with its field and the remedy', async () => {
+test('a deposit that cannot be is refused with its field and the remedy', async (t) => {
   const tenant = await Shell.open('refused', { dollars: '5' })
   await tenant.refused(2, /AMOUNT: '1\.0000001' is no amount above 0 of at most 6 decimals/, ['deposit', '1.0000001'])
   await tenant.refused(2, /AMOUNT: '0'/, ['deposit', '0'])
@@ -171,6 +183,11 @@ test('a deposit that cannot be is refused with its field and the remedy', async 
   })
   await chain.mine()
   await leaving.refused(1, /asked the escrow to leave/, ['deposit', '1'])
+  // It asked after the command had looked: the contract's own error is said in words, too.
+  const exitAt = toFunctionSelector('exitAt(address,address)')
+  const late = await Liar.start(chain, (method, params, ask) => method === 'eth_call' && params[0].data.startsWith(exitAt) ? { result: toHex(0, { size: 32 }) } : ask())
+  t.after(() => late.stop())
+  await leaving.refused(1, /the contract refuses it: this wallet has asked to leave the escrow; take that back with `kaisar escrow stay`/, ['deposit', '1'], { url: late.url })
   assert.equal(await balance(tenant), 0n)
 })
 
@@ -189,10 +206,13 @@ test('what the escrow owes is collected by its wallet, all of it, to where it sa
     transaction: '', block: 0, amount: '4.5', symbol: 'DUSD', token: places.Dollar.address, to: tenant.address,
   })
   assert.equal(await read('Dollar', 'balanceOf', [tenant.address]), 95_500_000n)
-  await tenant.refused(3, /the escrow owes this wallet no DUSD; `kaisar balance` says what is due/, ['collect'])
+  await tenant.refused(3, /the escrow owes this wallet no DUSD; `kaisar balance` says what the escrow owes/, ['collect'])
   await tenant.refused(3, /the registry owes this wallet no coin/, ['collect', '--from', 'registry', '--token', 'coin'])
   await tenant.refused(2, /--from: 'bank' is neither escrow nor sale nor registry/, ['collect', '--from', 'bank'])
   await tenant.refused(2, /--to: 'me' is not an address/, ['collect', '--to', 'me'])
+  await tenant.refused(2, /--to: the zero address is nobody's/, ['collect', '--to', `0x${'0'.repeat(40)}`])
+  await tenant.refused(2, /--to: is the network's contract Escrow/, ['collect', '--to', places.Escrow.address])
+  await tenant.refused(2, /--for: is the network's contract Token/, ['deposit', '1', '--for', places.Token.address])
   await write('Escrow', 'giveBack', [places.Dollar.address, tenant.address, 5_000_000n])
   const other = await Shell.open('receiver', { coin: '0', dollars: '0' })
   assert.equal((await tenant.json('collect', '--to', other.address)).amount, '0.5')
@@ -280,9 +300,12 @@ test('a machine is registered with its own consent and the fee, once', async () 
     await thief.refused(1, new RegExp(`is registered as a worker of ${owner.address}`),
       ['worker', 'register', await consents('thief.json', '--owner', thief.address)])
     await owner.refused(2, /CONSENT: is a worker's; `kaisar worker register` takes it/, ['checker', 'register', consent])
-    await chain.test.impersonateAccount({ address: owner.address })
-    await chain.rich.writeContract({ ...await contract('Registry'), functionName: 'deregister', args: [address], account: owner.address })
-    await chain.mine()
+    await thief.refused(7, new RegExp(`is registered by ${owner.address}, who alone takes it out`), ['worker', 'deregister', address])
+    await owner.refused(3, /is not registered as a checker/, ['checker', 'deregister', address])
+    await owner.refused(2, /'me' is not an address; `kaisar worker status` shows yours/, ['worker', 'deregister', 'me'])
+    assert.equal((await owner.json('worker', 'deregister', address)).machine, address)
+    assert.equal((await read('Registry', 'machineOf', [address])).kind, 0)
+    await owner.refused(3, /is not registered as a worker/, ['worker', 'deregister', address])
     await owner.refused(1, /CONSENT: nonce: must be 1 by now; make it anew with --nonce 1/, ['worker', 'register', consent])
     const forged = JSON.parse(await readFile(consent, 'utf8'))
     forged.specification = toHex(8n, { size: 32 })
@@ -298,4 +321,40 @@ test('a machine is registered with its own consent and the fee, once', async () 
   } finally {
     await network.stop()
   }
+})
+
+// The last: it moves the chain's clock.
+test('a tenant leaves the escrow without the network: asks, takes it back, asks again and leaves', async () => {
+  const tenant = await Shell.open('leaver'), other = join(dir, 'nobody')
+  const [dollars, kai] = await tenant.json('escrow', 'show')
+  assert.deepEqual(dollars, { token: places.Dollar.address, symbol: 'DUSD', balance: '0.0', leaves_at: null, owed: '0.0' })
+  assert.equal(kai.symbol, 'KAI')
+  await tenant.refused(3, /no unsettled DUSD of this wallet/, ['escrow', 'leave'])
+  await tenant.out('deposit', '20')
+  for (const verb of ['stay', 'exit']) await tenant.refused(3, /has not asked to leave.*kaisar escrow leave/, ['escrow', verb])
+  const asked = await tenant.json('escrow', 'leave')
+  const at = await read('Escrow', 'exitAt', [places.Dollar.address, tenant.address])
+  assert.equal(Date.parse(asked.leaves_at), Number(at) * 1000)
+  assert.equal(asked.balance, '20.0')
+  await tenant.refused(1, /already and may at 2.*kaisar escrow exit.*kaisar escrow stay/, ['escrow', 'leave'])
+  await tenant.refused(1, /too early: this wallet may leave with its DUSD at 2/, ['escrow', 'exit'])
+  await tenant.refused(1, /asked the escrow to leave.*kaisar escrow stay/, ['deposit', '1'])
+  assert.equal((await tenant.json('escrow', 'stay')).leaves_at, null)
+  await tenant.out('escrow', 'leave')
+  await chain.call('evm_increaseTime', [8 * 86400])
+  await chain.mine()
+  const left = await tenant.json('escrow', 'exit')
+  assert.deepEqual([left.balance, left.leaves_at, left.owed], ['0.0', null, '20.0'])
+  // Anybody may look, without a wallet or a password; and what is collected is in the wallet.
+  await tenant.out('collect')
+  const look = (args) => tenant.run([...args, '--wallet', tenant.address, '-o', 'json'], { env: { KAISAR_HOME: other, KAISAR_PASSWORD: '' } })
+  const shown = await look(['escrow', 'show']), has = await look(['wallet', 'balance'])
+  assert.equal(JSON.parse(shown.stdout)[0].owed, '0.0')
+  const amounts = Object.fromEntries(JSON.parse(has.stdout).map((item) => [item.symbol, item.amount]))
+  assert.equal(amounts.DUSD, '100.0')
+  assert.equal(amounts.KAI, '0.0')
+  assert.match(amounts.coin, /^0\.9/)
+  const lost = await tenant.run(['wallet', 'balance'], { env: { KAISAR_HOME: other } })
+  assert.equal(lost.code, 3)
+  assert.match(lost.stderr, /no wallet yet.*--wallet/)
 })

@@ -137,17 +137,17 @@ test('kill -9 of each and of both while the container is being stopped', async (
 
 // The final record is made and signed with nobody there to take it, and its maker dies, too.
 test('kill -9 just after the final usage record', async () => {
-  const rental = await rentals.order({ ...order, command: ['/bin/sh', '-c', 'sleep 2.2'] })
+  const rental = await rentals.order({ ...order, command: ['/bin/sh', '-c', 'sleep 5.2'] })
   await rentals.is(rental.id, 'running')
   await killServer()
-  await until('the container to end', async () => (await rentals.containers(rental.id))[0].State === 'exited', 10000)
+  await until('the container to end', async () => (await rentals.containers(rental.id))[0].State === 'exited', 60000)
   await sleep(400)
   await killAgent()
   await startBoth()
   const ended = await rentals.is(rental.id, ...ends)
   assert.equal(ended.reason, 'exited')
   const { seconds, ran } = await rentals.bill(rental.id)
-  assert.ok(seconds >= 2, `billed ${seconds} s of ${ran} s`)
+  assert.ok(seconds >= 5, `billed ${seconds} s of ${ran} s`)
   await rentals.endsCleanly(rental.id)
 })
 
@@ -173,15 +173,17 @@ test('a container removed behind everybody\'s back', async () => {
 })
 
 test('an agent that vanishes: the rental is lost after its grace, billed no further than was signed', async () => {
+  const from = Date.now() // it cannot run for longer than from its order to its agent's death, however slow this machine
   const rental = await rentals.order(order)
   await rentals.is(rental.id, 'running')
   await sleep(1500)
   await killAgent()
+  const most = Math.ceil((Date.now() - from) / 1000)
   const lost = await rentals.is(rental.id, 'lost')
   assert.equal(lost.reason, 'worker_lost')
   assert.equal(lost.caused_by, 'provider')
   const { seconds } = await rentals.bill(rental.id)
-  assert.ok(seconds <= 5, `billed ${seconds} s of at most 5`)
+  assert.ok(seconds <= most, `billed ${seconds} s of at most ${most}`)
   await rentals.nothingHeld()
   const offers = await tenant.get('/v1/offers')
   assert.equal(offers.items.length, 0, 'what is silent is not offered')

@@ -163,6 +163,7 @@ test('anybody replays it offline and gets the same verdict, byte for byte', asyn
   await writeFile(file, bytes)
   const run = spawnSync(bin, ['popw', 'verify', file], { encoding: 'utf8', env: { ...process.env, KAISAR_URL: '' } })
   assert.equal(run.status, 0, run.stderr)
+  assert.match(run.stderr, /the verdict holds: .*all is as the machine claimed/)
   assert.deepEqual(JSON.parse(run.stdout), (await tenant.get(`/v1/proofs/${id}`)).verdict)
   const fetched = spawnSync(bin, ['popw', 'verify', id], { encoding: 'utf8', env: { ...process.env, KAISAR_URL: network.url } })
   assert.equal(fetched.stdout, run.stdout, fetched.stderr)

@@ -1,7 +1,8 @@
 // The bill recomputed by somebody else: viem and a few lines, from the documents' layout alone
 // (src/wire/sign.h). It shares no code with the program.
 import assert from 'node:assert/strict'
-import { bytesToHex, concat, hexToBytes, keccak256, pad, recoverAddress, stringToBytes, toBytes } from 'viem'
+import { bytesToHex, concat, hexToBytes, keccak256, pad, recoverAddress, serializeSignature, stringToBytes, toBytes } from 'viem'
+import { sign } from 'viem/accounts'
 
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
 
@@ -78,6 +79,8 @@ export async function checkBill(bill, network) {
     seconds += billed
   }
   assert.equal(micro(bill.total), total)
+  await signedBy(billDigest(bill), bill.signature, network, 'the network signed the bill')
+  assert.deepEqual(bill.leases.map(({ placing }) => placing), Array.from({ length: bill.placings }, (_, i) => i + 1))
   return { total, seconds }
 }
 
@@ -109,20 +112,43 @@ export async function checkHour(evidence, network, tenant) {
 const zeros = (size) => new Uint8Array(size)
 const orZeros = (text, size) => (text ? hexToBytes(text) : zeros(size))
 
-// What the network anchors of a lease, by docs/records.md: the record that the bill names.
-export function leaseRecord(bill, lease) {
+// All that the bill states of a lease; or, without @all, of its placing only.
+function recordDigest(bill, lease, all) {
   const terms = keccak256(concat([tag('kaisar-terms-1'), address(bill.network), idBytes(bill.rental), idBytes(lease.lease),
     address(bill.tenant), address(lease.machine), number(micro(lease.rate_hour)), number(lease.fee_basis_points),
     number(lease.placed_at_ms)]))
-  const ended = lease.record > 0
   let excuses = zeros(32)
-  for (const excuse of ended ? lease.excuses : [])
+  for (const excuse of all ? lease.excuses : [])
     excuses = hexToBytes(keccak256(concat([excuses, hexToBytes(excuseDigest(bill.network, lease, excuse)), hexToBytes(excuse.signature)])))
-  const usage = ended ? lease.usage : null
-  const digest = keccak256(concat([tag('kaisar-record-1'), hexToBytes(terms), hexToBytes(lease.terms_signature), address(lease.provider),
-    Uint8Array.of(!ended || lease.billed ? 1 : 0), number(ended ? lease.ended_at_ms : 0),
+  const usage = all ? lease.usage : null
+  return keccak256(concat([tag('kaisar-record-2'), hexToBytes(terms), hexToBytes(lease.terms_signature), number(lease.placing),
+    address(lease.provider), Uint8Array.of(!all || lease.billed ? 1 : 0), number(all ? lease.ended_at_ms ?? 0 : 0),
     usage ? hexToBytes(usageDigest(bill.network, { ...lease, rental: bill.rental }, usage)) : zeros(32),
-    orZeros(usage?.signature, 65), orZeros(ended && lease.receipt_signature, 65),
-    number(ended ? micro(lease.charged) : 0n), number(ended ? micro(lease.unpaid) : 0n), excuses]))
-  return { id: bytesToHex(concat([idBytes(lease.lease), number(0), number(lease.record)])), digest }
+    orZeros(usage?.signature, 65), orZeros(all && lease.receipt_signature, 65),
+    number(all ? micro(lease.charged) : 0n), number(all ? micro(lease.unpaid) : 0n), excuses]))
 }
+
+// What the network anchors of a lease, by docs/records.md: the record that the bill names.
+export const leaseRecord = (bill, lease) => ({
+  id: bytesToHex(concat([idBytes(lease.lease), number(0), number(lease.record)])),
+  digest: recordDigest(bill, lease, lease.record > 0),
+})
+
+// And of the rental's end.
+export const rentalRecord = (bill) => ({
+  id: bytesToHex(concat([idBytes(bill.rental), zeros(16)])),
+  digest: keccak256(concat([tag('kaisar-rental-1'), address(bill.network), idBytes(bill.rental), address(bill.tenant),
+    number(bill.placings)])),
+})
+
+// What the network signs of the whole bill.
+export function billDigest(bill) {
+  const leases = bill.leases.reduce((before, lease) =>
+    hexToBytes(keccak256(concat([before, number(lease.record), hexToBytes(recordDigest(bill, lease, true))]))), zeros(32))
+  return keccak256(concat([tag('kaisar-bill-1'), address(bill.network), idBytes(bill.rental), address(bill.tenant),
+    number(bill.made_at_ms), number(bill.placings), number(bill.leases.length), leases, number(micro(bill.total))]))
+}
+
+// What a network would give out that lies about a bill of its own.
+export const resigned = async (bill, privateKey) =>
+  ({ ...bill, signature: serializeSignature(await sign({ hash: billDigest(bill), privateKey })) })
