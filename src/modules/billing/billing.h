@@ -107,13 +107,17 @@ _must_check_ int billing_rental_end(const struct context *context, struct tx *tx
 				    struct rental_id rental, struct account_id tenant,
 				    int64_t placings);
 
-/* From @from_ms on the lease is not billed: a majority of checkers found the machine unusable in the
+/* From @from_ms on, or since it was placed, the lease is not billed: a majority of checkers found the machine unusable in the
  * session @proof. The next records charge for the seconds outside of its excuses only; what was charged
  * beyond is given back by a correcting posting. Signed by the network; part of the bill. One excuse is
  * open at a time: the same again changes nothing. BILLING_E_NO_LEASE. */
 _must_check_ int billing_excuse_begin(const struct context *context, struct tx *tx,
 				      struct lease_id lease, const uint8_t proof[static 16],
 				      int64_t from_ms);
+
+/* The session for which the lease is excused now; zeros: none. BILLING_E_NO_LEASE. */
+_must_check_ int billing_excuse_open(struct tx *tx, struct lease_id lease,
+				     uint8_t ret_proof[static 16]);
 
 /* The machine is usable again since @until_ms; closing the lease ends an open excuse, too. Without an
  * open one nothing happens. BILLING_E_NO_LEASE. */

@@ -160,6 +160,20 @@ int metering_end_excuse(const struct context *context, struct tx *tx, struct lea
 	return r != 0 ? r : tell(context, tx, lease, "rental.excuse_ended", excuse);
 }
 
+int billing_excuse_open(struct tx *tx, struct lease_id id, uint8_t ret_proof[static 16])
+{
+	const struct excuse_row *excuse;
+	struct lease_row lease;
+	int r;
+
+	memset(ret_proof, 0, sizeof(excuse->proof));
+	r = store_lease(tx, id, &lease);
+	excuse = r == 0 ? open_excuse(&lease) : NULL;
+	if (excuse)
+		memcpy(ret_proof, excuse->proof, sizeof(excuse->proof));
+	return r;
+}
+
 int billing_excuse_end(const struct context *context, struct tx *tx, struct lease_id id,
 		       int64_t until_ms)
 {
@@ -236,6 +250,8 @@ int billing_excuse_begin(const struct context *context, struct tx *tx, struct le
 	r = store_lease(tx, id, &lease);
 	if (r != 0 || open_excuse(&lease) || (lease.closed_at_ms && lease.ended_at_ms <= from_ms))
 		return r;
+	if (from_ms < lease.placed_at_ms)
+		excuse.from_ms = from_ms = lease.placed_at_ms;
 	/* No moment is excused twice: what lies between those that there are, and what follows the last. */
 	if (lease.n_excuses > 0 && lease.excuses[lease.n_excuses - 1].until_ms > from_ms) {
 		excuse.from_ms = lease.excuses[lease.n_excuses - 1].until_ms;

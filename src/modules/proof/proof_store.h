@@ -105,6 +105,9 @@ struct proof_page {
 /* Newest first. */
 _must_check_ int proof_store_list(struct tx *tx, const struct proof_page *page,
 				  struct proof_row **ret_rows, size_t *ret_n);
+/* The device's last session that was judged, and agreed with. ROUTE_E_NOT_FOUND. */
+_must_check_ int proof_store_judged_last(struct tx *tx, struct machine_id machine, int64_t device,
+					 const char *uuid, struct proof_row *ret_row);
 /* Sessions that the device had. */
 _must_check_ int proof_store_attempts(struct tx *tx, struct machine_id machine, int64_t device,
 				      const char *uuid, int64_t *ret_n);

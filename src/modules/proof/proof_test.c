@@ -30,6 +30,8 @@ struct call {
 	size_t n;
 	int64_t seconds;
 	struct proof_epoch epoch;
+	uint8_t lease; /* 0: 2 */
+	struct proof_row row;
 };
 
 static int tx_record(struct tx *tx, void *arg)
@@ -534,14 +536,16 @@ static int tx_rent(struct tx *tx, void *arg)
 	struct call *call = arg;
 	const struct context *context = &call->stage->context;
 	struct worker_placement placement;
-	struct billing_lease lease = { .rental = { { 1 } },
-				       .lease = { { 2 } },
+	const uint8_t n = call->lease ? call->lease : 2;
+	struct billing_lease lease = { .rental = { { (uint8_t)(n - 1) } },
+				       .lease = { { n } },
 				       .tenant = call->account,
 				       .machine = call->stage->machine,
 				       .provider = call->stage->owner,
 				       .rate_hour = { 1000000 },
 				       .hold = { 1000000 } };
-	int r = billing_credit(context, tx, call->account, (struct amount){ 5000000 }, "k", NULL);
+	int r = billing_credit(context, tx, call->account, (struct amount){ 5000000 },
+			       n == 2 ? "k" : "l", NULL);
 
 	if (r == 0)
 		r = worker_place(context, tx, lease.lease, lease.rental, &need, &placement);
@@ -560,14 +564,19 @@ static int tx_offer(struct tx *tx, void *arg)
 	return r == 0 ? worker_fleet_refresh(tx, row.machine) : r;
 }
 
-static void rent(struct stage *stage)
+static void rent_as(struct stage *stage, uint8_t lease)
 {
-	struct call call = { .stage = stage, .account = { { { 7 } } } };
+	struct call call = { .stage = stage, .account = { { { 7 } } }, .lease = lease };
 	int64_t generation;
 
 	assert_int_equal(store_run(&stage->store, TX_WRITE, tx_offer, &call), 0);
 	assert_true(fleet_heard(worker_state.fleet, stage->machine, true, &generation));
 	assert_int_equal(store_run(&stage->store, TX_WRITE, tx_rent, &call), 0);
+}
+
+static void rent(struct stage *stage)
+{
+	rent_as(stage, 2);
 }
 
 /* A rental of seconds before the disk's first check does not put that off for as long as a check that passed is
@@ -703,6 +712,90 @@ static void test_a_rented_machine_that_fails_is_excused(void **state)
 	/* A small product does not make good what failed; a whole session soon may. */
 	assert_int_equal(host.state, WORKER_FAILED);
 	assert_int_equal(host.due_at_ms - host.checked_at_ms, stage->settings.proof_retry_ms);
+}
+
+/* All that is there fails at once with the host, for everybody. */
+static void test_a_host_that_fails_excuses_all_that_run_there(void **state)
+{
+	struct stage *stage = *state;
+	struct proof_row *rows;
+
+	stage_until(stage, 2);
+	rent_as(stage, 2);
+	rent_as(stage, 4);
+	stage->flaw = PHANTOM_MATRIX;
+	check_host(stage, 3);
+	assert_int_equal(store_number(&stage->store, OPEN_EXCUSES), 2);
+	assert_int_equal(stage_proofs(stage, &rows), 3);
+	assert_int_equal(
+		store_number(&stage->store,
+			     "SELECT count(*) AS n FROM billing_excuses e JOIN billing_leases l"
+			     " ON l.lease = e.lease WHERE e.from_ms >= l.placed_at_ms"),
+		2);
+
+	stage->flaw = PHANTOM_SOUND;
+	check_host(stage, 4);
+	assert_int_equal(store_number(&stage->store, OPEN_EXCUSES), 0);
+}
+
+static int tx_fail(struct tx *tx, void *arg)
+{
+	struct call *call = arg;
+	int r = proof_store_add(tx, &call->row, NULL, 0);
+
+	return r == 0 ? proof_store_end(tx, &call->row) : r;
+}
+
+/* A GPU of lease 2's, which fails as the newest session did. */
+static void fail_gpu(struct stage *stage)
+{
+	struct call call = { .stage = stage };
+	struct proof_row *rows;
+
+	store_exec(&stage->store,
+		   "INSERT INTO worker_gpus (machine, uuid, ordinal, model, memory_bytes, driver, "
+		   "cuda, present, lease) SELECT w.machine, 'GPU-1', 0, '', 1, '', '', 1, l.lease "
+		   "FROM workers w JOIN worker_leases l ON l.machine = w.machine "
+		   "ORDER BY l.lease LIMIT 1");
+	store_exec(&stage->store,
+		   "INSERT INTO worker_devices (machine, device, kind, state, class, score_milli, "
+		   "matrix_mops, walk_kbps, set_mib, down_kbps, up_kbps, checked_at, due_at, "
+		   "failures, reason) SELECT machine, 'GPU-1', 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, "
+		   "9000000000000000, 1, '' FROM workers");
+	stage_proofs(stage, &rows);
+	call.row = rows[0];
+	assert_string_equal(call.row.outcome, "failed");
+	call.row.id.bytes[15] ^= 1;
+	call.row.device = WORKER_DEVICE_GPU;
+	call.row.uuid = "GPU-1";
+	assert_int_equal(store_run(&stage->store, TX_WRITE, tx_fail, &call), 0);
+}
+
+/* Its GPU fails still when the host passes: another session excuses lease 2 from then on, and lease 4 is billed. */
+static void test_a_host_that_passes_ends_what_it_excused_only(void **state)
+{
+	struct stage *stage = *state;
+
+	stage_until(stage, 2);
+	rent_as(stage, 2);
+	rent_as(stage, 4);
+	stage->flaw = PHANTOM_MATRIX;
+	check_host(stage, 3);
+	fail_gpu(stage);
+	stage->flaw = PHANTOM_SOUND;
+	check_host(stage, 5);
+	assert_int_equal(store_number(&stage->store, OPEN_EXCUSES), 1);
+	assert_int_equal(store_number(&stage->store,
+				      OPEN_EXCUSES " AND proof IN (SELECT id FROM proofs "
+						   "WHERE uuid = 'GPU-1')"),
+			 1);
+	assert_int_equal(store_number(&stage->store, "SELECT count(*) AS n FROM billing_excuses"),
+			 3);
+	/* Which the host's next session does not end. */
+	check_host(stage, 6);
+	assert_int_equal(store_number(&stage->store, OPEN_EXCUSES), 1);
+	assert_int_equal(store_number(&stage->store, "SELECT count(*) AS n FROM billing_excuses"),
+			 3);
 }
 
 /* ---- uptime ---- */
@@ -1172,6 +1265,8 @@ int main(void)
 		STAGE_TEST(test_who_leaves_before_its_openings_fails),
 		STAGE_TEST(test_figures_name_the_session_that_measured_them),
 		STAGE_TEST(test_a_rented_machine_that_fails_is_excused),
+		STAGE_TEST(test_a_host_that_fails_excuses_all_that_run_there),
+		STAGE_TEST(test_a_host_that_passes_ends_what_it_excused_only),
 		STAGE_TEST(test_a_disk_that_was_never_checked_is_not_put_off_for_long),
 		STAGE_TEST(test_bandwidth_that_is_not_measured_again_is_none),
 		STAGE_TEST(test_what_a_tenant_can_bring_about_excuses_nothing),

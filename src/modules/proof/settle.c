@@ -4,10 +4,10 @@
 #include "base/keccak.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "modules/billing/billing.h"
 #include "modules/chain/chain.h"
 #include "modules/logging/logging.h"
 #include "modules/proof/appeals.h"
+#include "modules/proof/excuses.h"
 #include "modules/proof/plan.h"
 #include "modules/proof/probe_store.h"
 #include "modules/proof/sessions.h"
@@ -370,16 +370,9 @@ static int set_standing(struct settling *s, struct tx *tx, enum finding_kind wha
  * (a device too busy or too full to answer) excuses nothing: computing would be free of charge. */
 static int excuse(struct settling *s, struct tx *tx, enum finding_kind what)
 {
-	int r = 0;
-
-	if (!s->row.rented)
-		return 0;
 	if (what == FOUND_FAILED && s->judged)
-		r = billing_excuse_begin(s->context, tx, s->row.lease, s->row.id.bytes,
-					 s->row.started_ms);
-	else if (what == FOUND_PASSED)
-		r = billing_excuse_end(s->context, tx, s->row.lease, s->now_ms);
-	return r == BILLING_E_NO_LEASE ? 0 : r;
+		return excuses_begin(s->context, tx, &s->row);
+	return what == FOUND_PASSED ? excuses_end(s->context, tx, &s->row) : 0;
 }
 
 /* ---- telling ---- */
