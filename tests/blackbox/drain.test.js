@@ -2,21 +2,22 @@
 // for what was acknowledged.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { Network, Program, join, sleep } from './lib/network.js'
+import { Network, Program, join } from './lib/network.js'
 
 let network
 
 before(async () => { network = await Network.start() })
 after(() => network?.stop())
 
-// Adds keys without pause until the server is gone; how many were acknowledged.
-async function writeUntilGone(person) {
+// Adds keys without pause until the server is gone; how many were acknowledged. @first: called with the first.
+async function writeUntilGone(person, first) {
   let acknowledged = 0
   for (let i = 0; i < 50; i++) {
     const answer = await person.raw('POST', '/v1/api-keys', { name: `key ${i}`, permissions: ['rental.read'] }).catch(() => null)
     if (!answer || answer.status === 503) break
     assert.equal(answer.status, 201, answer.text)
     acknowledged++
+    first()
   }
   return acknowledged
 }
@@ -25,8 +26,8 @@ async function interrupted(signal) {
   const people = await Promise.all(Array.from({ length: 20 }, () => network.tenant(null)))
   const sockets = people.map((person) => person.socket('/v1/events?since=0'))
   await Promise.all(sockets.map((socket) => socket.opened))
-  const writing = Promise.all(people.map(writeUntilGone))
-  await sleep(60)
+  let writing
+  await new Promise((first) => { writing = Promise.all(people.map((person) => writeUntilGone(person, first))) })
   const end = await network.server.kill(signal)
   const acknowledged = await writing
   const closes = await Promise.all(sockets.map((socket) => socket.closed))
