@@ -180,6 +180,7 @@ static int read_settlement(const struct sql_rows *rows, size_t row, void *ret_it
 	it->reported = rows_int(rows, row, "reported");
 	it->tried_ms = rows_int(rows, row, "tried_ms");
 	it->unpaid = rows_int(rows, row, "unpaid");
+	it->overpaid = rows_int(rows, row, "overpaid");
 	return r == 0 ? rows_bytes(rows, row, "payee", &it->payee, 20) : r;
 }
 
@@ -202,37 +203,39 @@ int store_settlement(struct tx *tx, struct account_id payer, struct account_id p
 
 int store_settlement_put(struct tx *tx, const struct settlement_row *row)
 {
-	return no_conflict(
-		tx_exec(tx,
-			"INSERT INTO billing_settlements (payer, payee, charged, fee, settled, "
-			"settled_fee, reported, tried_ms, unpaid) "
-			"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) "
-			"ON CONFLICT (payer, payee) DO UPDATE SET charged = excluded.charged, "
-			"fee = excluded.fee, settled = excluded.settled, "
-			"settled_fee = excluded.settled_fee, reported = excluded.reported, "
-			"tried_ms = excluded.tried_ms, unpaid = excluded.unpaid",
-			SQL_PARAMS(sql_account(&row->payer), sql_account(&row->payee),
-				   sql_int(row->charged), sql_int(row->fee), sql_int(row->settled),
-				   sql_int(row->settled_fee), sql_int(row->reported),
-				   sql_int(row->tried_ms), sql_int(row->unpaid)),
-			NULL));
+	return no_conflict(tx_exec(
+		tx,
+		"INSERT INTO billing_settlements (payer, payee, charged, fee, settled, "
+		"settled_fee, reported, tried_ms, unpaid, overpaid) "
+		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) "
+		"ON CONFLICT (payer, payee) DO UPDATE SET charged = excluded.charged, "
+		"fee = excluded.fee, settled = excluded.settled, "
+		"settled_fee = excluded.settled_fee, reported = excluded.reported, "
+		"tried_ms = excluded.tried_ms, unpaid = excluded.unpaid, "
+		"overpaid = excluded.overpaid",
+		SQL_PARAMS(sql_account(&row->payer), sql_account(&row->payee),
+			   sql_int(row->charged), sql_int(row->fee), sql_int(row->settled),
+			   sql_int(row->settled_fee), sql_int(row->reported),
+			   sql_int(row->tried_ms), sql_int(row->unpaid), sql_int(row->overpaid)),
+		NULL));
 }
 
 int store_settlements_due(struct tx *tx, int64_t least, int64_t again_ms, int64_t leaves_ms,
 			  const struct account_id *but, size_t max,
 			  struct settlement_row **ret_rows, size_t *ret_n)
 {
-	return no_conflict(
-		tx_select(tx,
-			  "SELECT * FROM billing_settlements WHERE charged > settled "
-			  "AND charged - settled >= $1 AND (unpaid = 0 OR tried_ms <= $2) "
-			  "AND NOT EXISTS (SELECT 1 FROM billing_leaving v WHERE v.tenant = payer "
-			  "AND v.exit_at_ms < $3) AND ($5 = 0 OR payer <> $6) "
-			  "ORDER BY tried_ms, payer, payee LIMIT $4",
-			  SQL_PARAMS(sql_int(least), sql_int(again_ms), sql_int(leaves_ms),
-				     sql_int((int64_t)max), sql_int(but != NULL),
-				     but ? sql_account(but) : sql_null()),
-			  &settlement_reader, ret_rows, ret_n));
+	return no_conflict(tx_select(
+		tx,
+		"SELECT * FROM billing_settlements WHERE charged > settled "
+		"AND charged - settled >= $1 AND (unpaid = 0 OR tried_ms <= $2) "
+		"AND NOT EXISTS (SELECT 1 FROM billing_leaving v WHERE v.tenant = payer "
+		"AND v.exit_at_ms < $3) AND ($5 = 0 OR payer <> $6) "
+		"ORDER BY CASE WHEN EXISTS (SELECT 1 FROM billing_leaving l "
+		"WHERE l.tenant = payer) THEN 0 ELSE 1 END, tried_ms, payer, payee LIMIT $4",
+		SQL_PARAMS(sql_int(least), sql_int(again_ms), sql_int(leaves_ms),
+			   sql_int((int64_t)max), sql_int(but != NULL),
+			   but ? sql_account(but) : sql_null()),
+		&settlement_reader, ret_rows, ret_n));
 }
 
 int store_settlements_unpaid(struct tx *tx)

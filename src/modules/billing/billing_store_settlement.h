@@ -43,6 +43,7 @@ struct settlement_row {
 	int64_t settled, settled_fee; /* in the contract */
 	int64_t reported, tried_ms; /* by the last call that named it */
 	bool unpaid; /* which had no effect */
+	int64_t overpaid; /* beyond what it owed: what it is to pay next counts first */
 };
 
 /* Zeros but for the names where there is none. */
@@ -51,7 +52,7 @@ _must_check_ int store_settlement(struct tx *tx, struct account_id payer, struct
 _must_check_ int store_settlement_put(struct tx *tx, const struct settlement_row *row);
 
 /* At most @max of which at least @least is not settled, and that were not tried in vain after @again_ms; those first
- * that were not tried for longest. Nothing of who may leave before @leaves_ms, nor of @but (NULL: nobody). */
+ * whose payer asked to leave, then that were not tried for longest. Nothing of who may leave before @leaves_ms, nor of @but (NULL: nobody). */
 _must_check_ int store_settlements_due(struct tx *tx, int64_t least, int64_t again_ms,
 				       int64_t leaves_ms, const struct account_id *but, size_t max,
 				       struct settlement_row **ret_rows, size_t *ret_n);

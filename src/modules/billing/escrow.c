@@ -109,16 +109,18 @@ int escrow_pending(struct tx *tx, struct account_id tenant, struct deposit_row *
 
 /* ---- who leaves ---- */
 
-/* The network takes its own deposit back. */
+/* The network takes its own deposit back. From then on it may pay of a new one. */
 static int take_fund_exited(const struct context *context, struct tx *tx,
-			    const struct indexer_log *log, struct u256 gone)
+			    const struct indexer_log *log, struct account_id treasury,
+			    struct u256 gone)
 {
 	struct ledger_posting posting = { .kind = "exited" };
-	struct amount given;
+	struct amount given, taken;
 	char place[96];
+	int r = store_leaving_take(tx, treasury, &taken);
 
-	if (!to_micro(gone, &given) || given.micro == 0)
-		return 0;
+	if (r != 0 || !to_micro(gone, &given) || given.micro == 0)
+		return no_conflict(r);
 	log_place(log, place);
 	snprintf(posting.key, sizeof(posting.key), "exited:%.88s", place);
 	snprintf(posting.memo, sizeof(posting.memo), "the contract's exited");
@@ -219,13 +221,11 @@ static int take_any_exited(const struct context *context, struct tx *tx,
 	struct account_id treasury;
 	int r;
 
-	if (is_kai(&event->exited.token))
-		return conversion_leave(context, tx, tenant);
 	if (!address_equal(&event->exited.token, escrow_stablecoin(context)))
-		return 0;
+		return is_kai(&event->exited.token) ? conversion_leave(context, tx, tenant) : 0;
 	r = store_treasury(tx, &treasury);
 	if (r == 0 && account_equal(tenant, treasury))
-		return take_fund_exited(context, tx, log, event->exited.amount);
+		return take_fund_exited(context, tx, log, treasury, event->exited.amount);
 	return r == 0 ? take_exited(context, tx, log, tenant, event->exited.amount) : r;
 }
 

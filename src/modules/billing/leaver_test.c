@@ -305,12 +305,17 @@ static int owe_fn(struct tx *tx, struct call *call)
 	return tally_add(tx, call->account, account_of(0x77), call->amount.micro, 1000);
 }
 
+static bool by_network(const struct call *call)
+{
+	return call->account.address.bytes[0] == TREASURY;
+}
+
 static int settled_fn(struct tx *tx, struct call *call)
 {
 	const struct settle_paid paid = { .payer = call->account,
 					  .payee = account_of(0x77),
 					  .amount = call->amount,
-					  .fee = { 1000 },
+					  .fee = { by_network(call) ? 0 : 1000 },
 					  .total = call->amount };
 
 	return settle_take(&call->world->context, tx, &paid, call->key);
@@ -326,6 +331,18 @@ static int64_t charged_of(struct world *world, struct account_id payer)
 		 "WHERE fee %s 0",
 		 payer.address.bytes[0] == TREASURY ? "=" : ">");
 	return (int64_t)count(world, sql);
+}
+
+/* The network is to pay for points. */
+static int pays_fn(struct tx *tx, struct call *call)
+{
+	return tally_add(tx, account_of(TREASURY), account_of(0x77), call->amount.micro, 0);
+}
+
+static int64_t due_of_network(struct world *world)
+{
+	return (int64_t)count(world, "SELECT CAST(SUM(charged - settled) AS BIGINT) AS n FROM "
+				     "billing_settlements WHERE fee = 0");
 }
 
 /* A call from before the exit is mined after a new deposit: the provider has it once, and the tenant pays it. */
@@ -349,6 +366,105 @@ static void what_is_settled_after_an_exit_is_paid_once(void **state)
 	assert_int_equal(balances(world, tenant).available.micro, 290000);
 	assert_int_equal(network_sum(world, LEDGER_FEES), fees + 10000);
 	assert_balanced(world);
+}
+
+/* The provider whom the network had paid by then is owed that much less by it from then on. */
+static void what_the_network_paid_before_is_paid_once(void **state)
+{
+	struct world *world = begin(state);
+	struct account_id tenant = account_of(1);
+	struct call owe = { world, owe_fn, tenant, .amount = { 10000 } };
+	struct call settled = { world, settled_fn, tenant, .amount = { 10000 }, .key = "late" };
+	struct call network = { world, settled_fn, account_of(TREASURY), .amount = { 9000 },
+				.key = "network" };
+	struct call more = { world, pays_fn, .amount = { 7000 } };
+
+	assert_int_equal(deposit(world, tenant, 500000, "a"), 0);
+	assert_int_equal(run(&owe, TX_WRITE), 0);
+	leaves(world, asked_fn, tenant, "1", 0);
+	leaves(world, exited_fn, tenant, "2", 500000);
+	assert_int_equal(run(&network, TX_WRITE), 0);
+	assert_int_equal(due_of_network(world), 0);
+	assert_int_equal(deposit(world, tenant, 300000, "b"), 0);
+	assert_int_equal(run(&settled, TX_WRITE), 0);
+	assert_int_equal(run(&more, TX_WRITE), 0);
+	assert_int_equal(due_of_network(world), 0);
+	assert_int_equal(run(&more, TX_WRITE), 0);
+	assert_int_equal(due_of_network(world), 5000);
+	assert_balanced(world);
+}
+
+/* ---- the network's own ---- */
+
+static int fund_exited_fn(struct tx *tx, struct call *call)
+{
+	const struct contract_event event = {
+		.kind = EVENT_EXITED,
+		.exited = { .token = *escrow_stablecoin(&call->world->context),
+			    .tenant = call->account.address },
+	};
+	const struct indexer_log log = { .index = 1 };
+
+	return escrow_take(&call->world->context, tx, &log, &event);
+}
+
+static int due_fn(struct tx *tx, struct call *call)
+{
+	struct settlement_row *rows;
+	int r = store_settlements_due(tx, 1, INT64_MAX, call->ended_at_ms, NULL, 100, &rows,
+				      &call->n);
+
+	if (r == 0 && call->n > 0)
+		call->account = rows[0].payer;
+	return r;
+}
+
+/* Whose pair the next call would name first; @ret_n pairs in all. */
+static struct account_id first_due(struct world *world, size_t *ret_n)
+{
+	struct call call = { world, due_fn, .ended_at_ms = world->clock.ms };
+
+	assert_int_equal(run(&call, TX_READ), 0);
+	*ret_n = call.n;
+	return call.account;
+}
+
+/* A treasury that left and deposited again pays again. */
+static void the_network_pays_again_after_it_left(void **state)
+{
+	struct world *world = begin(state);
+	static const struct chain_settings chain = { .stablecoin = { { 5 } } };
+	const struct account_id treasury = account_of(TREASURY);
+	struct call more = { world, pays_fn, .amount = { 7000 } };
+	struct call exited = { world, fund_exited_fn, treasury };
+	size_t n;
+
+	world->settings.chain = &chain;
+	assert_int_equal(run(&more, TX_WRITE), 0);
+	leaves(world, asked_fn, treasury, "1", 0);
+	world->clock.ms += 8LL * 24 * 3600 * 1000;
+	first_due(world, &n);
+	assert_int_equal(n, 0);
+	assert_int_equal(run(&exited, TX_WRITE), 0);
+	first_due(world, &n);
+	assert_int_equal(n, 1);
+}
+
+/* Limits may keep some back: of those who stay there is time. */
+static void who_leaves_is_settled_first(void **state)
+{
+	struct world *world = begin(state);
+	struct account_id leaver = account_of(3);
+	size_t n;
+
+	for (uint8_t i = 1; i <= 4; i++) {
+		struct call owe = { world, owe_fn, account_of(i), .amount = { 10000 } };
+
+		assert_int_equal(run(&owe, TX_WRITE), 0);
+	}
+	leaves(world, asked_fn, leaver, "1", 0);
+	assert_true(account_equal(first_due(world, &n), leaver));
+	assert_int_equal(n, 4);
 }
 
 /* What he no longer has stays the network's loss. */
@@ -378,7 +494,10 @@ int leaver_tests(void)
 		WORLD_TEST(what_was_asked_meanwhile_is_given_once),
 		WORLD_TEST(what_is_spent_cannot_be_given_back),
 		WORLD_TEST(what_is_settled_after_an_exit_is_paid_once),
+		WORLD_TEST(what_the_network_paid_before_is_paid_once),
 		WORLD_TEST(what_is_settled_late_takes_no_points),
+		WORLD_TEST(the_network_pays_again_after_it_left),
+		WORLD_TEST(who_leaves_is_settled_first),
 	};
 
 	return world_run(tests, ARRAY_SIZE(tests));

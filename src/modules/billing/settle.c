@@ -34,7 +34,7 @@ static int post_paid(const struct context *context, struct tx *tx, const struct 
 	return ledger_post_sure(context, tx, &posting, 1);
 }
 
-/* The network, to whom the debt of who left went (settle_leave), pays @payee the less, if it did not yet. */
+/* The network, to whom the debt of who left went (settle_leave), pays @payee the less; what it paid already, of what is to come. */
 static int owe_less(struct tx *tx, struct account_id treasury, struct account_id payee,
 		    int64_t less)
 {
@@ -43,10 +43,12 @@ static int owe_less(struct tx *tx, struct account_id treasury, struct account_id
 
 	if (r != 0)
 		return r;
-	if (less > row.charged - row.settled)
+	if (less > row.charged - row.settled) {
+		row.overpaid += less - (row.charged - row.settled);
 		less = row.charged - row.settled;
+	}
 	row.charged -= less;
-	return less > 0 ? store_settlement_put(tx, &row) : 0;
+	return store_settlement_put(tx, &row);
 }
 
 /* What the payer still can; the rest stays the network's loss, which it was since the payer left. */

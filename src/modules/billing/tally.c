@@ -9,6 +9,7 @@ int tally_add(struct tx *tx, struct account_id payer, struct account_id payee, i
 	      int64_t fee)
 {
 	struct settlement_row row;
+	int64_t made_up;
 	int r;
 
 	if (charged == 0 && fee == 0)
@@ -16,7 +17,9 @@ int tally_add(struct tx *tx, struct account_id payer, struct account_id payee, i
 	r = store_settlement(tx, payer, payee, &row);
 	if (r != 0)
 		return r;
-	row.charged += charged;
+	made_up = charged < row.overpaid ? charged : row.overpaid;
+	row.overpaid -= made_up;
+	row.charged += charged - made_up;
 	row.fee += fee;
 	return store_settlement_put(tx, &row);
 }
