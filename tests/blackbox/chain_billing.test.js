@@ -49,6 +49,8 @@ test('a deposit shows at once, counts when it is final, and is withdrawn', async
   assert.match(rule, /at most 50000.0: withdraw the rest with another/)
   await person.refused('POST', '/v1/withdrawals', { amount: '0' }, 422, 'invalid-field', 'amount')
   const { id } = await person.post('/v1/withdrawals', { amount: '2.500001' }, 201)
+  const deeds = (await person.get('/v1/audit?limit=100')).items.filter((e) => e.action === 'withdrawal.asked')
+  assert.deepEqual(deeds.map((e) => [e.subject, e.actor, e.detail]), [[id, `account ${person.address}`, '{"amount":"2.500001"}']])
   await person.refused('POST', '/v1/withdrawals', { amount: '1' }, 409, 'withdrawal-under-way')
   await network.operator.raw('GET', `/v1/withdrawals/${id}`).then(({ status }) => assert.equal(status, 404))
   const returned = await ended(person, id)

@@ -272,6 +272,9 @@ test('a root that the guardian withdraws waits for an operator, who may take off
   await network.operator.refused('POST', '/v1/admin/rewards/roots/liquid', { reason }, 409, 'root-not-withdrawn')
   const { key } = await network.operator.post('/v1/api-keys', { name: 'ci', permissions: ['operator'] }, 201)
   await kaisar(['admin', 'replace-root', 'vested', '--reason', reason, '--less', `${holder}=${7n * TOKEN}`], 0, { KAISAR_API_KEY: key })
+  const deeds = (await network.operator.get('/v1/admin/audit?limit=100')).items.filter((e) => e.action === 'root.replaced')
+  assert.deepEqual(deeds.map((e) => [e.subject, e.actor, e.detail]),
+    [['vested/1/1', `operator ${network.operator.address}`, `{"less":1,"reason":"${reason}"}`]])
   await inEffect('vested', first)
   const root = await network.person().get('/v1/rewards/roots/vested/1')
   assert.deepEqual([root.attempt, root.total, root.corrections.map((c) => [c.account, c.less, c.reason])],

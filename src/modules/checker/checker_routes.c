@@ -6,6 +6,7 @@
 #include "modules/checker/checker_rules.h"
 #include "modules/checker/checker_store_licences.h"
 #include "modules/checker/licences.h"
+#include "modules/logging/logging.h"
 
 enum {
 	SIGNATURE_TEXT_LEN = 2 + 2 * SIGNATURE_SIZE,
@@ -94,6 +95,28 @@ static const struct field register_fields[] = {
 	{ 0 },
 };
 
+static int audit(const struct request *request, struct tx *tx, const struct checker_row *row,
+		 enum audit_actor by, enum audit_action action, json_t *detail)
+{
+	char checker[ADDRESS_TEXT_SIZE];
+	const struct audit_entry entry = {
+		.action = action,
+		.by = by,
+		.request = request,
+		.subject = checker,
+		.owner = &row->account,
+		.detail = detail,
+	};
+
+	address_text(&row->checker, checker);
+	return audit_record(request->context, tx, &entry);
+}
+
+static json_t *name_json(const struct checker_row *row)
+{
+	return json_pack("{s:s}", "name", row->name);
+}
+
 static int post_checker(struct request *request, struct tx *tx, struct reply *reply)
 {
 	const struct register_body *body = request->body;
@@ -106,6 +129,8 @@ static int post_checker(struct request *request, struct tx *tx, struct reply *re
 		       sizeof(registration.signature)) < 0)
 		return reply_refuse(reply, "signature", "must be 0x and 130 hexadecimal digits");
 	r = checker_register(request->context, tx, request->caller.account, &registration, &row);
+	if (r == 0)
+		r = audit(request, tx, &row, AUDIT_ACCOUNT, AUDIT_CHECKER_ADDED, name_json(&row));
 	return r != 0 ? r : answer_checker(request, tx, &row, 201, reply);
 }
 
@@ -248,6 +273,8 @@ static int delete_checker(struct request *request, struct tx *tx, struct reply *
 	r = owned(request, tx, &row);
 	if (r == 0)
 		r = remove_row(tx, &row.checker);
+	if (r == 0)
+		r = audit(request, tx, &row, AUDIT_ACCOUNT, AUDIT_CHECKER_REMOVED, name_json(&row));
 	if (r == 0)
 		reply->status = 204;
 	return r;
@@ -403,6 +430,9 @@ static int put_licences(struct request *request, struct tx *tx, struct reply *re
 		r = checker_tell(tx, &checker);
 	if (r == 0)
 		r = checker_store_get(tx, &checker, &row);
+	if (r == 0)
+		r = audit(request, tx, &row, AUDIT_OPERATOR, AUDIT_CHECKER_LICENSED,
+			  json_pack("{s:I}", "licences", (json_int_t)body->licences));
 	return r != 0 ? r : answer_checker(request, tx, &row, 200, reply);
 }
 

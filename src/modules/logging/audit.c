@@ -13,6 +13,7 @@ const char *const audit_action_words[AUDIT_ACTIONS_N + 1] = {
 	[AUDIT_ROLE_WITHDRAWN] = "role.withdrawn",
 	[AUDIT_CREDIT_GIVEN] = "credit.given",
 	[AUDIT_WITHDRAWAL_ASKED] = "withdrawal.asked",
+	[AUDIT_TOKEN_CREATED] = "join_token.created",
 	[AUDIT_WORKER_JOINED] = "worker.joined",
 	[AUDIT_WORKER_CHANGED] = "worker.changed",
 	[AUDIT_WORKER_REMOVED] = "worker.removed",
@@ -21,9 +22,15 @@ const char *const audit_action_words[AUDIT_ACTIONS_N + 1] = {
 	[AUDIT_RENTAL_CREATED] = "rental.created",
 	[AUDIT_RENTAL_STOPPED] = "rental.stopped",
 	[AUDIT_RENTAL_ENDED] = "rental.ended",
+	[AUDIT_RENTAL_REMOVED] = "rental.removed",
+	[AUDIT_CHECKER_ADDED] = "checker.added",
+	[AUDIT_CHECKER_REMOVED] = "checker.removed",
+	[AUDIT_CHECKER_LICENSED] = "checker.licensed",
 	[AUDIT_CHECKER_BANNED] = "checker.banned",
 	[AUDIT_CHECKER_UNBANNED] = "checker.ban_lifted",
+	[AUDIT_APPEAL_ASKED] = "appeal.asked",
 	[AUDIT_APPEAL_DECIDED] = "appeal.decided",
+	[AUDIT_ROOT_REPLACED] = "root.replaced",
 };
 
 static const char *const actor_words[] = {

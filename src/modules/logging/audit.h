@@ -20,6 +20,7 @@ enum audit_action {
 	AUDIT_ROLE_WITHDRAWN,
 	AUDIT_CREDIT_GIVEN,
 	AUDIT_WITHDRAWAL_ASKED,
+	AUDIT_TOKEN_CREATED, /* with which machines join */
 	AUDIT_WORKER_JOINED,
 	AUDIT_WORKER_CHANGED, /* its name, prices, or whether it is paused */
 	AUDIT_WORKER_REMOVED,
@@ -28,9 +29,15 @@ enum audit_action {
 	AUDIT_RENTAL_CREATED,
 	AUDIT_RENTAL_STOPPED, /* asked to stop */
 	AUDIT_RENTAL_ENDED,
+	AUDIT_RENTAL_REMOVED, /* what was kept of its container */
+	AUDIT_CHECKER_ADDED,
+	AUDIT_CHECKER_REMOVED,
+	AUDIT_CHECKER_LICENSED, /* on a network without a chain */
 	AUDIT_CHECKER_BANNED,
 	AUDIT_CHECKER_UNBANNED, /* marks that it rested on were taken back */
+	AUDIT_APPEAL_ASKED,
 	AUDIT_APPEAL_DECIDED,
+	AUDIT_ROOT_REPLACED, /* a disputed root of rewards */
 	AUDIT_ACTIONS_N,
 };
 extern const char *const audit_action_words[AUDIT_ACTIONS_N + 1]; /* NULL ends */

@@ -1,6 +1,7 @@
 #include "modules/proof/proof.h"
 
 #include "api/settings.h"
+#include "modules/logging/logging.h"
 #include "modules/proof/appeals.h"
 #include "modules/proof/hours.h"
 #include "modules/proof/phases.h"
@@ -218,6 +219,22 @@ static int get_record(struct request *request, struct tx *tx, struct reply *repl
 	return reply_with(reply, 200, json_pack("{s:o}", "record", proof_json_base64(bytes, len)));
 }
 
+static int audit_appeal(const struct request *request, struct tx *tx, struct proof_id proof)
+{
+	char id[ID_TEXT_SIZE];
+	const struct audit_entry entry = {
+		.action = AUDIT_APPEAL_ASKED,
+		.by = AUDIT_ACCOUNT,
+		.request = request,
+		.subject = id,
+		.owner = &request->caller.account,
+		.detail = json_object(),
+	};
+
+	proof_id_text(&proof, id);
+	return audit_record(request->context, tx, &entry);
+}
+
 static int post_appeal(struct request *request, struct tx *tx, struct reply *reply)
 {
 	struct proof_row row;
@@ -225,6 +242,8 @@ static int post_appeal(struct request *request, struct tx *tx, struct reply *rep
 
 	if (r == 0)
 		r = appeals_ask(request->context, tx, row.id, request->caller.account);
+	if (r == 0)
+		r = audit_appeal(request, tx, row.id);
 	if (r == 0)
 		r = proof_store_get(tx, row.id, &row);
 	if (r != 0)

@@ -1,6 +1,7 @@
 #include "modules/rewards/payout_routes.h"
 
 #include "modules/chain/chain.h"
+#include "modules/logging/logging.h"
 #include "modules/rewards/large_text.h"
 #include "modules/rewards/root_trees.h"
 
@@ -381,6 +382,24 @@ static int correct(const struct request *request, struct tx *tx, const struct ro
 	return r == SQL_E_CONFLICT ? reply_refuse(reply, "less", "must name an account once") : r;
 }
 
+static int audit_replaced(const struct request *request, struct tx *tx, const struct root_row *row)
+{
+	const struct payout_replace_body *body = request->body;
+	char subject[AUDIT_SUBJECT_MAX + 1];
+	const struct audit_entry entry = {
+		.action = AUDIT_ROOT_REPLACED,
+		.by = AUDIT_OPERATOR,
+		.request = request,
+		.subject = subject,
+		.detail = json_pack("{s:s, s:I}", "reason", body->reason, "less",
+				    (json_int_t)body->less.n),
+	};
+
+	snprintf(subject, sizeof(subject), "%s/%" PRId64 "/%" PRId64, request->params[0],
+		 (int64_t)row->round, (int64_t)row->attempt);
+	return audit_record(request->context, tx, &entry);
+}
+
 int payout_replace(struct request *request, struct tx *tx, struct reply *reply)
 {
 	const struct payout_replace_body *body = request->body;
@@ -400,5 +419,7 @@ int payout_replace(struct request *request, struct tx *tx, struct reply *reply)
 	row.state = ROOT_REPLACED;
 	if (r == 0)
 		r = rewards_store_root_set(tx, &row);
+	if (r == 0)
+		r = audit_replaced(request, tx, &row);
 	return r != 0 ? r : reply_with(reply, 200, root_json(&row));
 }

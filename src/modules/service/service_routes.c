@@ -251,8 +251,11 @@ static int delete_rental(struct request *request, struct tx *tx, struct reply *r
 		return r;
 	if (!rental_ended(&rental))
 		return SERVICE_E_STATE;
+	if (!rental.deleted_ms)
+		r = audit(request, tx, rental.id, AUDIT_RENTAL_REMOVED, json_object());
 	rental.deleted_ms = request->now_ms;
-	r = store_rental_update(tx, &rental);
+	if (r == 0)
+		r = store_rental_update(tx, &rental);
 	if (r == 0)
 		r = rental_settle(request->context, tx, rental.id);
 	reply->status = 204;

@@ -32,6 +32,21 @@ static const struct field token_fields[] = {
 	{ 0 },
 };
 
+static int audit_token(const struct request *request, struct tx *tx, const char *id,
+		       const char *name)
+{
+	const struct audit_entry entry = {
+		.action = AUDIT_TOKEN_CREATED,
+		.by = AUDIT_ACCOUNT,
+		.request = request,
+		.subject = id,
+		.owner = &request->caller.account,
+		.detail = json_pack("{s:s}", "name", name ? name : ""),
+	};
+
+	return audit_record(request->context, tx, &entry);
+}
+
 static int post_token(struct request *request, struct tx *tx, struct reply *reply)
 {
 	const struct token_body *body = request->body;
@@ -48,6 +63,9 @@ static int post_token(struct request *request, struct tx *tx, struct reply *repl
 	if (!command)
 		return -ENOMEM;
 	join_token_id_text(&grant.id, id);
+	r = audit_token(request, tx, id, body->name);
+	if (r != 0)
+		return r;
 	return reply_with(reply, 201,
 			  json_pack("{s:s, s:s, s:o, s:s}", "id", id, "token", grant.token,
 				    "expires_at", encode_time(grant.expires_at_ms), "command",
