@@ -246,6 +246,14 @@ int store_settlements_unpaid(struct tx *tx)
 				   SQL_NO_PARAMS, NULL));
 }
 
+int store_settlements_unsaid(struct tx *tx)
+{
+	return no_conflict(tx_exec(tx,
+				   "UPDATE billing_settlements SET reported = settled "
+				   "WHERE charged > settled AND reported > settled",
+				   SQL_NO_PARAMS, NULL));
+}
+
 int store_settlement_unpaid(struct tx *tx, struct account_id payer, struct account_id payee)
 {
 	return no_conflict(tx_exec(tx,

@@ -59,6 +59,8 @@ _must_check_ int store_settlements_due(struct tx *tx, int64_t least, int64_t aga
 
 /* Those that were reported and are not settled so far become unpaid. */
 _must_check_ int store_settlements_unpaid(struct tx *tx);
+/* It is as if they had not been. */
+_must_check_ int store_settlements_unsaid(struct tx *tx);
 
 /* The contract said so of one. */
 _must_check_ int store_settlement_unpaid(struct tx *tx, struct account_id payer,

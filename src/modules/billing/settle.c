@@ -136,6 +136,7 @@ int settle_leave(struct tx *tx, struct account_id payer, struct amount *ret_lost
 		lost.micro += rest;
 		rows[i].charged = rows[i].settled;
 		rows[i].fee = rows[i].settled_fee;
+		rows[i].reported = rows[i].settled;
 		rows[i].unpaid = false;
 		r = store_settlement_put(tx, &rows[i]);
 		if (r == 0 && !account_equal(rows[i].payee, treasury))
@@ -155,7 +156,8 @@ struct turn {
 	 * TX_WRITE if @writes: then what was said is marked. */
 	int (*gather)(struct turn *turn, struct tx *tx, size_t max, struct settlement **ret_items,
 		      size_t *ret_n);
-	int (*ended)(struct tx *tx); /* of the call that is final, its events taken; may be NULL */
+	/* Its call has ended, its events taken; may be NULL. */
+	int (*ended)(struct tx *tx, bool refused, bool alone);
 	struct address token;
 	struct account_id treasury;
 	int64_t now_ms;
@@ -171,35 +173,51 @@ static void call_name(const struct calls_row *calls, char ret_name[static CALL_N
 	snprintf(ret_name, CALL_NAME_SIZE, "%s/%" PRId64, calls->series, calls->number);
 }
 
-static int most_items(const struct turn *turn, const struct calls_row *calls)
+static int64_t most_items(const struct turn *turn)
 {
 	int64_t most = turn->context->settings->chain_max_gas / GAS_FOR_ONE;
 
 	if (most > CONTRACTS_SETTLEMENTS_MAX)
 		most = CONTRACTS_SETTLEMENTS_MAX;
-	if (calls->items > 0 && calls->items < most)
-		most = calls->items;
-	return most > 1 ? (int)most : 1;
+	return most > 1 ? most : 1;
 }
 
-static int close_call(struct turn *turn, struct tx *tx, struct calls_row *calls,
-		      const char *problem)
+static int64_t items_of(const struct turn *turn, const struct calls_row *calls)
 {
-	int items = most_items(turn, calls);
+	int64_t most = most_items(turn);
+
+	return calls->items > 0 && calls->items < most ? calls->items : most;
+}
+
+int64_t settle_items_next(int64_t items, int64_t most, bool refused)
+{
+	if (refused)
+		return (items + 1) / 2;
+	return items < most / 2 ? items * 2 : 0;
+}
+
+int settle_ended(struct tx *tx, bool refused, bool alone)
+{
+	return refused && !alone ? store_settlements_unsaid(tx) : store_settlements_unpaid(tx);
+}
+
+static int close_call(struct turn *turn, struct tx *tx, struct calls_row *calls, bool refused,
+		      const char *detail)
+{
+	int64_t items = items_of(turn, calls);
+	int r;
 
 	turn->acts = true;
 	if (!turn->writes)
 		return 0;
-	if (*problem)
+	if (refused)
 		log_warn("billing.settle_refused", log_text("series", calls->series),
-			 log_int("number", calls->number), log_text("detail", problem));
+			 log_int("number", calls->number), log_text("detail", detail));
+	r = turn->ended ? turn->ended(tx, refused, items == 1) : 0;
 	calls->open = false;
-	if (*problem)
-		calls->items = (items + 1) / 2;
-	else
-		calls->items = calls->items > items / 2 ? 0 : calls->items * 2;
-	calls->problem = problem;
-	return store_calls_put(tx, calls);
+	calls->items = settle_items_next(items, most_items(turn), refused);
+	calls->problem = refused ? detail : "";
+	return r == 0 ? store_calls_put(tx, calls) : r;
 }
 
 static int look_at_call(struct turn *turn, struct tx *tx, struct calls_row *calls)
@@ -219,11 +237,7 @@ static int look_at_call(struct turn *turn, struct tx *tx, struct calls_row *call
 		r = escrow_has_taken(tx, call.block, &taken);
 	if (r != 0 || !taken)
 		return r;
-	/* One that was refused says nothing of those that it named. */
-	if (turn->writes && turn->ended && call.state == OUTBOX_FINAL)
-		r = turn->ended(tx);
-	return r != 0 ? r
-		      : close_call(turn, tx, calls, call.state == OUTBOX_FINAL ? "" : call.detail);
+	return close_call(turn, tx, calls, call.state != OUTBOX_FINAL, call.detail);
 }
 
 static int make_call(struct turn *turn, struct tx *tx, struct calls_row *calls)
@@ -236,7 +250,7 @@ static int make_call(struct turn *turn, struct tx *tx, struct calls_row *calls)
 	int r;
 
 	turn->waits = "";
-	r = turn->gather(turn, tx, (size_t)most_items(turn, calls), &items, &n);
+	r = turn->gather(turn, tx, (size_t)items_of(turn, calls), &items, &n);
 	if (r != 0)
 		return r;
 	turn->calls = n > 0;
@@ -562,7 +576,7 @@ static int run_all(const struct context *context, struct arena *arena)
 	struct turn turns[] = {
 		{ .series = "settle",
 		  .gather = gather_settlements,
-		  .ended = store_settlements_unpaid,
+		  .ended = settle_ended,
 		  .token = *escrow_stablecoin(context) },
 		{ .series = "convert",
 		  .gather = gather_conversions,

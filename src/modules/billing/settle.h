@@ -5,7 +5,7 @@
  * have paid a payee ever; what became of it the contract's events say, each taken once (escrow.h), and only they change
  * what counts as settled. When a call has ended and its events are taken, what it said and is not settled was said in
  * vain: it is said again later, and operators hear of it. A call that was refused is followed by one of half the size,
- * so that a pair which the contract refuses does not hold up the others for ever.
+ * so that a pair which the contract refuses is found: named alone it counts as said in vain, and holds up nobody else.
  * No call says more than limits let pass: what is above them waits, and operators see it. */
 #pragma once
 
@@ -30,3 +30,12 @@ _must_check_ int settle_take(const struct context *context, struct tx *tx,
 /* Nothing that is not settled yet can be, for @payer left with it: the network pays @ret_lost of it to providers, or
  * nobody where it is the network's own. */
 _must_check_ int settle_leave(struct tx *tx, struct account_id payer, struct amount *ret_lost);
+
+/* ---- calls that ended ---- */
+
+/* How many pairs the next call names at most, after one of @items of at most @most; 0: as many as fit. */
+int64_t settle_items_next(int64_t items, int64_t most, bool refused);
+
+/* A call of the series "settle" has ended, and its events are taken. A refused one had no effect: it says nothing of those
+ * that it named, but of one that it named @alone. */
+_must_check_ int settle_ended(struct tx *tx, bool refused, bool alone);

@@ -1,5 +1,6 @@
 #include "modules/billing/billing_world.h"
 
+#include "modules/billing/billing_store_escrow.h"
 #include "modules/billing/conversion.h"
 #include "modules/billing/settle.h"
 #include "modules/billing/tally.h"
@@ -328,6 +329,135 @@ static void one_pair_holds_up_nobody(void **state)
 	assert_int_equal(due_of(world, broken.tenant), 10000);
 }
 
+/* ---- calls that are refused ---- */
+
+enum { PAIRS = 12, MOST = 8, BAD = 5, EVERY_MS = 1000 };
+
+struct calling {
+	struct world *world;
+	int64_t items; /* in a call, at most */
+	bool refused;
+	size_t named;
+};
+
+static int owe_fn(struct tx *tx, struct call *call)
+{
+	return tally_add(tx, call->account, account_of(0x77), 10000, 1000);
+}
+
+static int asks_to_leave_fn(struct tx *tx, struct call *call)
+{
+	return store_leaving_add(tx, call->account, call->world->clock.ms,
+				 call->world->clock.ms + 7LL * 86400 * 1000);
+}
+
+static int say(struct tx *tx, struct calling *calling, struct settlement_row *row)
+{
+	calling->refused |= row->payer.address.bytes[0] == BAD;
+	row->reported = row->charged;
+	row->tried_ms = calling->world->clock.ms;
+	return store_settlement_put(tx, row);
+}
+
+static int paid(struct tx *tx, struct world *world, const struct settlement_row *row)
+{
+	struct settle_paid paid = { row->payer, row->payee, { 10000 }, { 1000 }, { 10000 } };
+	char place[16];
+
+	snprintf(place, sizeof(place), "pair:%d", row->payer.address.bytes[0]);
+	return settle_take(&world->context, tx, &paid, place);
+}
+
+/* As a turn: the next call, and what becomes of it. The contract refuses all of what names BAD. */
+static int call_fn(struct tx *tx, void *arg)
+{
+	struct calling *calling = arg;
+	struct world *world = calling->world;
+	struct settlement_row *rows;
+	int r;
+
+	calling->refused = false;
+	r = store_settlements_due(tx, 1, world->clock.ms - 6 * EVERY_MS, world->clock.ms, NULL,
+				  (size_t)calling->items, &rows, &calling->named);
+	for (size_t i = 0; r == 0 && i < calling->named; i++)
+		r = say(tx, calling, &rows[i]);
+	for (size_t i = 0; r == 0 && !calling->refused && i < calling->named; i++)
+		r = paid(tx, world, &rows[i]);
+	return r == 0 ? settle_ended(tx, calling->refused, calling->items == 1) : r;
+}
+
+static void call_once(struct calling *calling)
+{
+	int64_t next;
+
+	arena_reset(calling->world->arena);
+	assert_int_equal(
+		db_run(calling->world->db, TX_WRITE, calling->world->arena, call_fn, calling), 0);
+	next = settle_items_next(calling->items, MOST, calling->refused);
+	calling->items = next ? next : MOST;
+	calling->world->clock.ms += EVERY_MS;
+}
+
+static void owe_all(struct world *world)
+{
+	struct call treasury = { world, treasury_fn, account_of(TREASURY) };
+
+	assert_int_equal(run(&treasury, TX_WRITE), 0);
+	for (uint8_t i = 1; i <= PAIRS; i++) {
+		struct call owe = { world, owe_fn, account_of(i) };
+
+		assert_int_equal(run(&owe, TX_WRITE), 0);
+	}
+}
+
+static size_t settled_pairs(struct world *world)
+{
+	return count(world,
+		     "SELECT COUNT(*) AS n FROM billing_settlements WHERE settled = charged");
+}
+
+/* Whose tenant asked to leave is named first: and yet it keeps nobody from being paid. */
+static void a_refused_pair_holds_up_nobody(void **state)
+{
+	struct world *world = *state;
+	struct call leaves = { world, asks_to_leave_fn, account_of(BAD) };
+	struct calling calling = { .world = world, .items = MOST };
+
+	owe_all(world);
+	assert_int_equal(run(&leaves, TX_WRITE), 0);
+	for (int i = 0; i < 20; i++)
+		call_once(&calling);
+	assert_int_equal(settled_pairs(world), PAIRS - 1);
+}
+
+static void a_refusal_says_nothing_of_many(void **state)
+{
+	struct world *world = *state;
+	struct calling calling = { .world = world, .items = MOST };
+
+	owe_all(world);
+	call_once(&calling);
+	assert_true(calling.refused);
+	call_once(&calling);
+	assert_false(calling.refused);
+	assert_int_equal(settled_pairs(world), MOST / 2);
+	assert_int_equal(count(world, "SELECT CAST(SUM(unpaid) AS BIGINT) AS n "
+				      "FROM billing_settlements"),
+			 0);
+}
+
+static void calls_grow_again_step_by_step(void **state _unused_)
+{
+	assert_int_equal(settle_items_next(64, 64, true), 32);
+	assert_int_equal(settle_items_next(5, 64, true), 3);
+	assert_int_equal(settle_items_next(1, 64, true), 1);
+	assert_int_equal(settle_items_next(1, 64, false), 2);
+	assert_int_equal(settle_items_next(16, 64, false), 32);
+	assert_int_equal(settle_items_next(32, 64, false), 0);
+	assert_int_equal(settle_items_next(64, 64, false), 0);
+	assert_int_equal(settle_items_next(1, 1, false), 0);
+}
+
 /* ---- KAI ---- */
 
 static struct u256 wei(uint64_t whole, uint64_t more)
@@ -433,6 +563,9 @@ int settlement_tests(void)
 	static const struct CMUnitTest tests[] = {
 		WORLD_TEST(settles_to_the_last_unit),
 		WORLD_TEST(one_pair_holds_up_nobody),
+		WORLD_TEST(a_refused_pair_holds_up_nobody),
+		WORLD_TEST(a_refusal_says_nothing_of_many),
+		WORLD_TEST(calls_grow_again_step_by_step),
 		WORLD_TEST(converts_what_makes_whole_units),
 		WORLD_TEST(converts_above_all_that_was_paid),
 	};
