@@ -227,7 +227,8 @@ int store_settlements_due(struct tx *tx, int64_t least, int64_t again_ms, int64_
 	return no_conflict(tx_select(
 		tx,
 		"SELECT * FROM billing_settlements WHERE charged > settled "
-		"AND charged - settled >= $1 AND (unpaid = 0 OR tried_ms <= $2) "
+		"AND (charged - settled >= $1 OR EXISTS (SELECT 1 FROM billing_leaving w "
+		"WHERE w.tenant = payer)) AND (unpaid = 0 OR tried_ms <= $2) "
 		"AND NOT EXISTS (SELECT 1 FROM billing_leaving v WHERE v.tenant = payer "
 		"AND v.exit_at_ms < $3) AND ($5 = 0 OR payer <> $6) "
 		"ORDER BY CASE WHEN EXISTS (SELECT 1 FROM billing_leaving l "

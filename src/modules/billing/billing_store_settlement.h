@@ -51,8 +51,9 @@ _must_check_ int store_settlement(struct tx *tx, struct account_id payer, struct
 				  struct settlement_row *ret_row);
 _must_check_ int store_settlement_put(struct tx *tx, const struct settlement_row *row);
 
-/* At most @max of which at least @least is not settled, and that were not tried in vain after @again_ms; those first
- * whose payer asked to leave, then that were not tried for longest. Nothing of who may leave before @leaves_ms, nor of @but (NULL: nobody). */
+/* At most @max of which at least @least is not settled, or less if the payer asked to leave, and that were not tried in
+ * vain after @again_ms; those first whose payer asked to leave, then that were not tried for longest. Nothing of who may
+ * leave before @leaves_ms, nor of @but (NULL: nobody). */
 _must_check_ int store_settlements_due(struct tx *tx, int64_t least, int64_t again_ms,
 				       int64_t leaves_ms, const struct account_id *but, size_t max,
 				       struct settlement_row **ret_rows, size_t *ret_n);
@@ -131,7 +132,8 @@ _must_check_ int store_deposit_credit(struct tx *tx, struct deposit_id deposit,
 
 /* The points that were credited since then. */
 _must_check_ int store_conversions_since(struct tx *tx, int64_t since_ms, struct amount *ret_sum);
-/* The tenant's that wait, the oldest first; and of those that did not leave the one with the highest total: ROUTE_E_NOT_FOUND. */
+/* The tenant's that wait, by their totals (ids of one millisecond have no order); and of those that did not leave the one
+ * with the highest total: ROUTE_E_NOT_FOUND. */
 _must_check_ int store_conversions_of(struct tx *tx, struct account_id tenant,
 				      struct conversion_row **ret_conversions, size_t *ret_n);
 _must_check_ int store_conversion_last(struct tx *tx, struct account_id tenant,

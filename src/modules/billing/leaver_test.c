@@ -467,6 +467,37 @@ static void who_leaves_is_settled_first(void **state)
 	assert_int_equal(n, 4);
 }
 
+static int due_above_fn(struct tx *tx, struct call *call)
+{
+	struct settlement_row *rows;
+	int r = store_settlements_due(tx, call->amount.micro, INT64_MAX, call->world->clock.ms,
+				      NULL, 100, &rows, &call->n);
+
+	if (r == 0 && call->n > 0)
+		call->account = rows[0].payer;
+	return r;
+}
+
+/* Of those who stay it waits until it is worth a call. */
+static void who_leaves_is_settled_to_the_last_unit(void **state)
+{
+	struct world *world = begin(state);
+	struct account_id leaver = account_of(3);
+	struct call due = { world, due_above_fn, .amount = { 10001 } };
+
+	for (uint8_t i = 1; i <= 4; i++) {
+		struct call owe = { world, owe_fn, account_of(i), .amount = { 10000 } };
+
+		assert_int_equal(run(&owe, TX_WRITE), 0);
+	}
+	assert_int_equal(run(&due, TX_READ), 0);
+	assert_int_equal(due.n, 0);
+	leaves(world, asked_fn, leaver, "1", 0);
+	assert_int_equal(run(&due, TX_READ), 0);
+	assert_int_equal(due.n, 1);
+	assert_true(account_equal(due.account, leaver));
+}
+
 /* What he no longer has stays the network's loss. */
 static void what_is_settled_late_takes_no_points(void **state)
 {
@@ -498,6 +529,7 @@ int leaver_tests(void)
 		WORLD_TEST(what_is_settled_late_takes_no_points),
 		WORLD_TEST(the_network_pays_again_after_it_left),
 		WORLD_TEST(who_leaves_is_settled_first),
+		WORLD_TEST(who_leaves_is_settled_to_the_last_unit),
 	};
 
 	return world_run(tests, ARRAY_SIZE(tests));
