@@ -494,7 +494,7 @@ int store_conversions_of(struct tx *tx, struct account_id tenant,
 {
 	return no_conflict(tx_select(tx,
 				     "SELECT * FROM billing_conversions WHERE tenant = $1 "
-				     "AND state = 0 ORDER BY deposit",
+				     "AND state = 0 ORDER BY LENGTH(total), total",
 				     SQL_PARAMS(sql_account(&tenant)), &conversion_reader,
 				     ret_conversions, ret_n));
 }

@@ -132,8 +132,7 @@ _must_check_ int store_deposit_credit(struct tx *tx, struct deposit_id deposit,
 
 /* The points that were credited since then. */
 _must_check_ int store_conversions_since(struct tx *tx, int64_t since_ms, struct amount *ret_sum);
-/* The tenant's that wait, by their totals (ids of one millisecond have no order); and of those that did not leave the one
- * with the highest total: ROUTE_E_NOT_FOUND. */
+/* The tenant's that wait, by their totals (ids of one millisecond have no order); and of those that did not leave the one with the highest total: ROUTE_E_NOT_FOUND. */
 _must_check_ int store_conversions_of(struct tx *tx, struct account_id tenant,
 				      struct conversion_row **ret_conversions, size_t *ret_n);
 _must_check_ int store_conversion_last(struct tx *tx, struct account_id tenant,

@@ -558,6 +558,55 @@ static void converts_above_all_that_was_paid(void **state)
 	world->settings.chain = NULL;
 }
 
+static int gather_fn(struct tx *tx, struct call *call)
+{
+	struct conversion_call next = {
+		.treasury = account_of(TREASURY),
+		.now_ms = call->world->clock.ms,
+		.left = wei(1000, 0),
+		.max = 16,
+	};
+	int r = conversion_gather(&call->world->context, tx, &next);
+
+	call->n = next.n;
+	if (r == 0 && next.n > 0)
+		call->ret_amount.micro = (int64_t)(u256_low(next.items[0].charged) / 1000000000000);
+	return r;
+}
+
+/* What the next call would say of the first tenant, in millionths of KAI; -1: nothing. */
+static int64_t would_convert(struct world *world)
+{
+	struct call call = { world, gather_fn };
+
+	assert_int_equal(run(&call, TX_READ), 0);
+	return call.n ? call.ret_amount.micro : -1;
+}
+
+static void fund(struct world *world, int64_t micro)
+{
+	struct call treasury = { world, treasury_fn, account_of(TREASURY) };
+	struct call call = { world, fund_fn, .amount = { micro }, .key = "fund" };
+
+	assert_int_equal(run(&treasury, TX_WRITE), 0);
+	assert_int_equal(run(&call, TX_WRITE), 0);
+}
+
+/* They came in one millisecond, in which ids have no order: a later one's total would pay the earlier, too. */
+static void converts_the_oldest_within_a_day(void **state)
+{
+	struct world *world = *state;
+	struct chain_settings chain = { .kai_price = { 1000000 } };
+
+	world->settings.chain = &chain;
+	world->settings.kai_day_micro = 3 * 1000000;
+	fund(world, 100 * 1000000);
+	for (int i = 1; i <= 6; i++)
+		assert_int_equal(deposit_kai(world, account_of(1)), i * 1000000);
+	assert_int_equal(would_convert(world), 3 * 1000000);
+	world->settings.chain = NULL;
+}
+
 int settlement_tests(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -568,6 +617,7 @@ int settlement_tests(void)
 		WORLD_TEST(calls_grow_again_step_by_step),
 		WORLD_TEST(converts_what_makes_whole_units),
 		WORLD_TEST(converts_above_all_that_was_paid),
+		WORLD_TEST(converts_the_oldest_within_a_day),
 	};
 
 	return world_run(tests, ARRAY_SIZE(tests));
