@@ -166,6 +166,26 @@ int store_untallied(struct tx *tx, struct account_id tenant, struct amount *ret_
 	return no_conflict(r);
 }
 
+int store_undue(struct tx *tx, struct amount *ret_sum)
+{
+	static const struct address network;
+	struct sql_rows *rows;
+	struct posting_id tallied;
+	int r = store_tallied(tx, &tallied);
+
+	if (r == 0)
+		r = tx_query(tx,
+			     "SELECT CAST(COALESCE(SUM(u.amount), 0) AS BIGINT) AS total FROM "
+			     "(SELECT e.amount AS amount FROM billing_entries e "
+			     "JOIN billing_postings p ON p.id = e.posting WHERE e.owner = $1 "
+			     "AND e.posting > $2 AND e.account = 7 AND p.kind = 'charge' "
+			     "UNION ALL SELECT amount FROM billing_escaped) u",
+			     SQL_PARAMS(sql_address(&network), sql_posting(&tallied)), &rows);
+	if (r == 0)
+		ret_sum->micro = rows_int(rows, 0, "total");
+	return no_conflict(r);
+}
+
 /* ---- what is to be settled ---- */
 
 static int read_settlement(const struct sql_rows *rows, size_t row, void *ret_item)

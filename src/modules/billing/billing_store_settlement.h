@@ -35,6 +35,10 @@ _must_check_ int store_pair_put(struct tx *tx, const struct pair_row *pair);
 /* What deposits paid of @tenant's charges that are not tallied yet. */
 _must_check_ int store_untallied(struct tx *tx, struct account_id tenant, struct amount *ret_coins);
 
+/* What the network is to pay, but is due to nobody yet: points of charges that are not tallied, and what escaped. At most:
+ * its own fee is in it. */
+_must_check_ int store_undue(struct tx *tx, struct amount *ret_sum);
+
 /* ---- what is to be settled ---- */
 
 struct settlement_row {

@@ -192,7 +192,7 @@ static int room_find(const struct context *context, struct tx *tx,
 {
 	const int64_t day_ms = call->now_ms - call->now_ms % DAY_MS;
 	struct settlement_sums sums;
-	struct amount today, fund, given;
+	struct amount today, fund, given, undue;
 	int r = store_conversions_since(tx, day_ms, &today);
 
 	if (r == 0)
@@ -203,10 +203,12 @@ static int room_find(const struct context *context, struct tx *tx,
 	if (r == 0)
 		r = store_network_sum(tx, LEDGER_POINTS_GIVEN, &given);
 	if (r == 0)
+		r = store_undue(tx, &undue);
+	if (r == 0)
 		*ret_room = (struct room){
 			.kai = call->left,
 			.day = context->settings->kai_day_micro - today.micro,
-			.backed = fund.micro - sums.due_network.micro + given.micro,
+			.backed = fund.micro - sums.due_network.micro - undue.micro + given.micro,
 		};
 	return r;
 }
@@ -274,10 +276,12 @@ int conversion_gather(const struct context *context, struct tx *tx, struct conve
 	int r;
 
 	call->n = 0;
+	call->waits = "";
 	call->items = arena_array(tx_arena(tx), call->max, sizeof(*call->items));
-	r = call->items ? room_find(context, tx, call, &room) : -ENOMEM;
-	if (r == 0)
-		r = store_converters_waiting(tx, call->max, &tenants, &n);
+	r = call->items ? store_converters_waiting(tx, call->max, &tenants, &n) : -ENOMEM;
+	if (r != 0 || n == 0)
+		return r;
+	r = room_find(context, tx, call, &room);
 	for (size_t i = 0; r == 0 && i < n; i++)
 		r = gather_tenant(tx, call, &tenants[i], &room);
 	if (r == 0)

@@ -592,6 +592,13 @@ static void fund(struct world *world, int64_t micro)
 	assert_int_equal(run(&call, TX_WRITE), 0);
 }
 
+static void fund_more(struct world *world, int64_t micro)
+{
+	struct call call = { world, fund_fn, .amount = { micro }, .key = "more" };
+
+	assert_int_equal(run(&call, TX_WRITE), 0);
+}
+
 /* They came in one millisecond, in which ids have no order: a later one's total would pay the earlier, too. */
 static void converts_the_oldest_within_a_day(void **state)
 {
@@ -607,6 +614,47 @@ static void converts_the_oldest_within_a_day(void **state)
 	world->settings.chain = NULL;
 }
 
+static int escaped_fn(struct tx *tx, struct call *call)
+{
+	return store_escaped_put(tx, call->account, call->amount);
+}
+
+/* Points that were spent are owed to providers from then on, not from the tally on. */
+static void spent_points_make_no_room(void **state)
+{
+	struct world *world = *state;
+	struct chain_settings chain = { .kai_price = { 1000000 } };
+	struct billing_lease lease = lease_of(world, 2);
+	struct call escapes = { world, escaped_fn, account_of(3), .amount = { 1 } };
+	struct usage_statement usage;
+
+	world->settings.chain = &chain;
+	world->settings.kai_day_micro = 100 * 1000000;
+	world->settings.settle_after_ms = 3600000;
+	fund(world, 1500000);
+	assert_int_equal(credit(world, lease.tenant, 1000000, "c"), 0);
+	assert_int_equal(deposit_kai(world, account_of(1)), 1000000);
+	assert_int_equal(would_convert(world), -1);
+	lease.rate_hour.micro = 36000000;
+	assert_int_equal(open_lease(world, &lease), 0);
+	world->clock.ms += 100000;
+	usage = usage_of(world, &lease, 1, 100);
+	assert_int_equal(report(world, &usage, NULL), 0);
+	assert_int_equal(balances(world, lease.tenant).points.micro, 0);
+	assert_int_equal(would_convert(world), -1);
+	world->clock.ms += 2 * 3600000;
+	assert_int_equal(tally_run(&world->context, world->arena), 0);
+	assert_int_equal(would_convert(world), -1);
+
+	/* The provider's share is less than what was spent: with so much more there is room. */
+	fund_more(world, 400000);
+	assert_int_equal(would_convert(world), 1000000);
+	/* What who left spent last, and is not tallied either. */
+	assert_int_equal(run(&escapes, TX_WRITE), 0);
+	assert_int_equal(would_convert(world), -1);
+	world->settings.chain = NULL;
+}
+
 int settlement_tests(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -618,6 +666,7 @@ int settlement_tests(void)
 		WORLD_TEST(converts_what_makes_whole_units),
 		WORLD_TEST(converts_above_all_that_was_paid),
 		WORLD_TEST(converts_the_oldest_within_a_day),
+		WORLD_TEST(spent_points_make_no_room),
 	};
 
 	return world_run(tests, ARRAY_SIZE(tests));
