@@ -280,6 +280,17 @@ static int check_excuse(struct checker *c, const struct bill_lease *lease,
 			      &holds);
 }
 
+/* What is excused twice would be taken off twice: they follow each other, and only the last may go on. */
+static int check_order(struct checker *c, const struct bill_lease *lease)
+{
+	const struct bill_excuse *excuses = lease->excuses.items;
+
+	for (size_t i = 1; i < lease->excuses.n; i++)
+		if (excuses[i - 1].until_ms == 0 || excuses[i].from_ms < excuses[i - 1].until_ms)
+			return find(c, lease, "excuses", "each moment once", "some twice");
+	return 0;
+}
+
 /* Excuses, within the time that the last record tells of and that is charged, are added up and rounded down
  * once. */
 static int64_t excused_seconds(const struct bill_lease *lease)
@@ -357,6 +368,8 @@ static int check_lease(struct checker *c, struct bill_lease *lease)
 		r = check_times(c, lease);
 	for (size_t i = 0; r == 0 && i < lease->excuses.n; i++)
 		r = check_excuse(c, lease, (const struct bill_excuse *)lease->excuses.items + i);
+	if (r == 0)
+		r = check_order(c, lease);
 	lease->signed_ = r == 0 && lease->signed_ && usage_signed;
 	return r == 0 ? check_charge(c, lease) : r;
 }

@@ -2,6 +2,7 @@
 
 #include "cmd/verify_bill.h"
 #include "modules/billing/billing_world.h"
+#include "modules/billing/record.h"
 
 /* Bills as the module makes them, checked, and then spoilt one field at a time. */
 
@@ -487,6 +488,73 @@ static void a_providers_bill_is_his_alone(void **state)
 	}
 }
 
+struct excusing {
+	struct world *world;
+	struct lease_id lease;
+	struct excuse_row excuse;
+};
+
+static int excuse_fn(struct tx *tx, void *arg)
+{
+	struct excusing *it = arg;
+	struct excuse_statement statement;
+	uint8_t digest[SIGN_DIGEST_SIZE];
+	struct lease_row lease;
+	int r = store_lease(tx, it->lease, &lease);
+
+	if (r != 0)
+		return r;
+	statement = lease_excuse(&it->world->context, &lease, &it->excuse);
+	excuse_digest(&statement, digest);
+	r = secp_sign(it->world->network, digest, it->excuse.signature);
+	return r == 0 ? store_excuse_put(tx, it->lease, &it->excuse) : r;
+}
+
+/* As a network does that excuses what it likes. */
+static void excuse(struct world *world, struct lease_id lease, int64_t from_s, int64_t until_s)
+{
+	struct excusing it = { world, lease, { .hour = 1 } };
+
+	it.excuse.from_ms = START_MS + from_s * 1000;
+	it.excuse.until_ms = until_s ? START_MS + until_s * 1000 : 0;
+	arena_reset(world->arena);
+	assert_int_equal(db_run(world->db, TX_WRITE, world->arena, excuse_fn, &it), 0);
+}
+
+static int findings_with_excuses(struct world *world, const int64_t (*times)[2], size_t n)
+{
+	struct billing_lease lease = lease_of(world, 1);
+	struct usage_statement usage;
+	_cleanup_(freep) char *json = NULL;
+
+	lease.rate_hour.micro = 1234567;
+	world->clock.ms = START_MS;
+	assert_int_equal(open_lease(world, &lease), 0);
+	for (size_t i = 0; i < n; i++)
+		excuse(world, lease.lease, times[i][0], times[i][1]);
+	usage = usage_of(world, &lease, 1, 101);
+	world->clock.ms = START_MS + 200000;
+	assert_int_equal(report(world, &usage, NULL), 0);
+	json = bill_of(world, &lease);
+	return findings_of(json, &world->settings.network, "excuses");
+}
+
+/* Everything is signed, and each charge is what the seconds without the excuses make it. */
+static void finds_what_is_excused_twice(void **state)
+{
+	struct world *world = *state;
+
+	assert_int_equal(credit(world, account_of(1), 1000000, "a"), 0);
+	assert_int_equal(
+		findings_with_excuses(world,
+				      (const int64_t[][2]){ { 10, 20 }, { 20, 30 }, { 40, 0 } }, 3),
+		0);
+	assert_int_equal(
+		findings_with_excuses(world, (const int64_t[][2]){ { 10, 30 }, { 20, 40 } }, 2), 1);
+	assert_int_equal(
+		findings_with_excuses(world, (const int64_t[][2]){ { 10, 0 }, { 20, 40 } }, 2), 1);
+}
+
 static void add_excuses(json_t *lease)
 {
 	char signature[2 + 2 * SIGNATURE_SIZE + 1];
@@ -541,6 +609,7 @@ int main(void)
 		WORLD_TEST(finds_leases_that_are_not_as_they_were),
 		WORLD_TEST(holds_with_leases_of_before_they_were_numbered),
 		WORLD_TEST(a_providers_bill_is_his_alone),
+		WORLD_TEST(finds_what_is_excused_twice),
 		WORLD_TEST(reads_the_longest_bill_there_can_be),
 	};
 
