@@ -148,42 +148,42 @@ int store_pair_put(struct tx *tx, const struct pair_row *pair)
 		NULL));
 }
 
-int store_untallied(struct tx *tx, struct account_id tenant, struct amount *ret_coins)
+/* What @sql makes of @owner's entries ($1) in postings behind the tally ($2). */
+static int sum_untallied(struct tx *tx, const char *sql, const struct address *owner,
+			 struct amount *ret_sum)
 {
 	struct sql_rows *rows;
 	struct posting_id tallied;
 	int r = store_tallied(tx, &tallied);
 
 	if (r == 0)
-		r = tx_query(tx,
+		r = tx_query(tx, sql, SQL_PARAMS(sql_address(owner), sql_posting(&tallied)), &rows);
+	if (r == 0)
+		ret_sum->micro = rows_int(rows, 0, "total");
+	return no_conflict(r);
+}
+
+int store_untallied(struct tx *tx, struct account_id tenant, struct amount *ret_coins)
+{
+	return sum_untallied(tx,
 			     "SELECT CAST(COALESCE(SUM(CASE WHEN e.account = 6 THEN e.amount "
-			     "ELSE -e.amount END), 0) AS BIGINT) AS coins FROM billing_entries e "
+			     "ELSE -e.amount END), 0) AS BIGINT) AS total FROM billing_entries e "
 			     "JOIN billing_postings p ON p.id = e.posting WHERE e.owner = $1 "
 			     "AND e.posting > $2 AND e.account IN (1, 2, 6) AND p.kind = 'charge'",
-			     SQL_PARAMS(sql_account(&tenant), sql_posting(&tallied)), &rows);
-	if (r == 0)
-		ret_coins->micro = rows_int(rows, 0, "coins");
-	return no_conflict(r);
+			     &tenant.address, ret_coins);
 }
 
 int store_undue(struct tx *tx, struct amount *ret_sum)
 {
 	static const struct address network;
-	struct sql_rows *rows;
-	struct posting_id tallied;
-	int r = store_tallied(tx, &tallied);
 
-	if (r == 0)
-		r = tx_query(tx,
+	return sum_untallied(tx,
 			     "SELECT CAST(COALESCE(SUM(u.amount), 0) AS BIGINT) AS total FROM "
 			     "(SELECT e.amount AS amount FROM billing_entries e "
 			     "JOIN billing_postings p ON p.id = e.posting WHERE e.owner = $1 "
 			     "AND e.posting > $2 AND e.account = 7 AND p.kind = 'charge' "
 			     "UNION ALL SELECT amount FROM billing_escaped) u",
-			     SQL_PARAMS(sql_address(&network), sql_posting(&tallied)), &rows);
-	if (r == 0)
-		ret_sum->micro = rows_int(rows, 0, "total");
-	return no_conflict(r);
+			     &network, ret_sum);
 }
 
 /* ---- what is to be settled ---- */

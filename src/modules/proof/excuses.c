@@ -73,7 +73,7 @@ static int begin_by_others(const struct excusing *x, struct lease_id lease)
 		const struct worker_proof_device *device = &devices[i];
 		bool its = device->device == WORKER_DEVICE_HOST ||
 			   (device->device == WORKER_DEVICE_GPU && device->rented &&
-			    memcmp(&device->lease, &lease, sizeof(lease)) == 0);
+			    lease_id_equal(device->lease, lease));
 
 		if (its && !same_device(x->row, (int64_t)device->device, device->uuid))
 			r = begin_by(x, lease, device);

@@ -126,15 +126,22 @@ static int read_rows(struct tx *tx, const struct sql_rows *rows, struct proof_ro
 	return 0;
 }
 
-int proof_store_get(struct tx *tx, struct proof_id id, struct proof_row *ret_row)
+/* The first that the statement finds. */
+static int find_row(struct tx *tx, const char *sql, const struct sql_value *params, size_t n,
+		    struct proof_row *ret_row)
 {
 	struct sql_rows *rows;
-	int r = tx_query(tx, "SELECT " COLUMNS " FROM proofs WHERE id = $1",
-			 SQL_PARAMS(id_value(&id)), &rows);
+	int r = tx_query(tx, sql, params, n, &rows);
 
 	if (r != 0)
 		return r;
 	return rows_count(rows) == 0 ? ROUTE_E_NOT_FOUND : read_row(rows, 0, ret_row);
+}
+
+int proof_store_get(struct tx *tx, struct proof_id id, struct proof_row *ret_row)
+{
+	return find_row(tx, "SELECT " COLUMNS " FROM proofs WHERE id = $1",
+			SQL_PARAMS(id_value(&id)), ret_row);
 }
 
 int proof_store_list(struct tx *tx, const struct proof_page *page, struct proof_row **ret_rows,
@@ -207,17 +214,12 @@ int proof_store_record(struct tx *tx, struct proof_id id, const void **ret_bytes
 int proof_store_judged_last(struct tx *tx, struct machine_id machine, int64_t device,
 			    const char *uuid, struct proof_row *ret_row)
 {
-	struct sql_rows *rows;
-	int r = tx_query(tx,
-			 "SELECT " COLUMNS " FROM proofs WHERE machine = $1 AND device = $2"
-			 " AND uuid = $3 AND outcome IN ('passed', 'lower', 'failed')"
-			 " AND disagreement = 0 AND planted = 0 ORDER BY id DESC LIMIT 1",
-			 SQL_PARAMS(sql_address(&machine.address), sql_int(device), sql_text(uuid)),
-			 &rows);
-
-	if (r != 0)
-		return r;
-	return rows_count(rows) == 0 ? ROUTE_E_NOT_FOUND : read_row(rows, 0, ret_row);
+	return find_row(tx,
+			"SELECT " COLUMNS " FROM proofs WHERE machine = $1 AND device = $2"
+			" AND uuid = $3 AND outcome IN ('passed', 'lower', 'failed')"
+			" AND disagreement = 0 AND planted = 0 ORDER BY id DESC LIMIT 1",
+			SQL_PARAMS(sql_address(&machine.address), sql_int(device), sql_text(uuid)),
+			ret_row);
 }
 
 int proof_store_attempts(struct tx *tx, struct machine_id machine, int64_t device, const char *uuid,
