@@ -2,7 +2,7 @@
 // for what was acknowledged.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { Network, Program, join } from './lib/network.js'
+import { Network, Program, join, sleep } from './lib/network.js'
 
 let network
 
@@ -28,6 +28,7 @@ async function interrupted(signal) {
   await Promise.all(sockets.map((socket) => socket.opened))
   let writing
   await new Promise((first) => { writing = Promise.all(people.map((person) => writeUntilGone(person, first))) })
+  await sleep(60)
   const end = await network.server.kill(signal)
   const acknowledged = await writing
   const closes = await Promise.all(sockets.map((socket) => socket.closed))
