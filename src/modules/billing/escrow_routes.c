@@ -192,17 +192,10 @@ static int audit_withdrawal(struct request *request, struct tx *tx,
 			    const struct withdrawal_row *withdrawal)
 {
 	char id[ID_TEXT_SIZE];
-	const struct audit_entry entry = {
-		.action = AUDIT_WITHDRAWAL_ASKED,
-		.by = AUDIT_ACCOUNT,
-		.request = request,
-		.subject = id,
-		.owner = &withdrawal->tenant,
-		.detail = json_pack("{s:o}", "amount", encode_amount(withdrawal->amount)),
-	};
 
 	withdrawal_id_text(&withdrawal->id, id);
-	return audit_record(request->context, tx, &entry);
+	return audit_own(request, tx, AUDIT_WITHDRAWAL_ASKED, id,
+			 json_pack("{s:o}", "amount", encode_amount(withdrawal->amount)));
 }
 
 static int refuse_above(struct reply *reply, struct amount most)

@@ -172,16 +172,10 @@ static int tell_key(const struct request *request, struct tx *tx, struct api_key
 		    enum audit_action action, json_t *detail)
 {
 	char subject[ID_TEXT_SIZE];
-	const struct audit_entry entry = { .action = action,
-					   .by = AUDIT_ACCOUNT,
-					   .request = request,
-					   .subject = subject,
-					   .owner = &request->caller.account,
-					   .detail = detail };
 	int r;
 
 	api_key_id_text(&key, subject);
-	r = audit_record(request->context, tx, &entry);
+	r = audit_own(request, tx, action, subject, detail);
 	return r != 0 ? r
 		      : logging_event(request->context, tx, request->caller.account,
 				      audit_action_words[action], subject, NULL);

@@ -198,3 +198,18 @@ int audit_record(const struct context *context, struct tx *tx, const struct audi
 	json_decref(entry->detail);
 	return r;
 }
+
+int audit_own(const struct request *request, struct tx *tx, enum audit_action action,
+	      const char *subject, json_t *detail)
+{
+	const struct audit_entry entry = {
+		.action = action,
+		.by = AUDIT_ACCOUNT,
+		.request = request,
+		.subject = subject,
+		.owner = &request->caller.account,
+		.detail = detail,
+	};
+
+	return audit_record(request->context, tx, &entry);
+}

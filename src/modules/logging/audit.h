@@ -62,6 +62,10 @@ struct audit_entry {
 _must_check_ int audit_record(const struct context *context, struct tx *tx,
 			      const struct audit_entry *entry);
 
+/* The same, for what the account that sent @request did to what is its own. */
+_must_check_ int audit_own(const struct request *request, struct tx *tx, enum audit_action action,
+			   const char *subject, json_t *detail);
+
 /* ---- for the module chain ---- */
 
 struct audit_sealed {

@@ -219,31 +219,18 @@ static int get_record(struct request *request, struct tx *tx, struct reply *repl
 	return reply_with(reply, 200, json_pack("{s:o}", "record", proof_json_base64(bytes, len)));
 }
 
-static int audit_appeal(const struct request *request, struct tx *tx, struct proof_id proof)
-{
-	char id[ID_TEXT_SIZE];
-	const struct audit_entry entry = {
-		.action = AUDIT_APPEAL_ASKED,
-		.by = AUDIT_ACCOUNT,
-		.request = request,
-		.subject = id,
-		.owner = &request->caller.account,
-		.detail = json_object(),
-	};
-
-	proof_id_text(&proof, id);
-	return audit_record(request->context, tx, &entry);
-}
-
 static int post_appeal(struct request *request, struct tx *tx, struct reply *reply)
 {
+	char id[ID_TEXT_SIZE];
 	struct proof_row row;
 	int r = find(request, tx, &row);
 
 	if (r == 0)
 		r = appeals_ask(request->context, tx, row.id, request->caller.account);
-	if (r == 0)
-		r = audit_appeal(request, tx, row.id);
+	if (r != 0)
+		return r;
+	proof_id_text(&row.id, id);
+	r = audit_own(request, tx, AUDIT_APPEAL_ASKED, id, json_object());
 	if (r == 0)
 		r = proof_store_get(tx, row.id, &row);
 	if (r != 0)

@@ -104,15 +104,9 @@ static int audit(const struct request *request, struct tx *tx, struct rental_id 
 		 enum audit_action action, json_t *detail)
 {
 	char subject[ID_TEXT_SIZE];
-	const struct audit_entry entry = { .action = action,
-					   .by = AUDIT_ACCOUNT,
-					   .request = request,
-					   .subject = subject,
-					   .owner = &request->caller.account,
-					   .detail = detail };
 
 	rental_id_text(&rental, subject);
-	return audit_record(request->context, tx, &entry);
+	return audit_own(request, tx, action, subject, detail);
 }
 
 static json_t *order_detail(const struct order *order)

@@ -32,21 +32,6 @@ static const struct field token_fields[] = {
 	{ 0 },
 };
 
-static int audit_token(const struct request *request, struct tx *tx, const char *id,
-		       const char *name)
-{
-	const struct audit_entry entry = {
-		.action = AUDIT_TOKEN_CREATED,
-		.by = AUDIT_ACCOUNT,
-		.request = request,
-		.subject = id,
-		.owner = &request->caller.account,
-		.detail = json_pack("{s:s}", "name", name ? name : ""),
-	};
-
-	return audit_record(request->context, tx, &entry);
-}
-
 static int post_token(struct request *request, struct tx *tx, struct reply *reply)
 {
 	const struct token_body *body = request->body;
@@ -63,7 +48,8 @@ static int post_token(struct request *request, struct tx *tx, struct reply *repl
 	if (!command)
 		return -ENOMEM;
 	join_token_id_text(&grant.id, id);
-	r = audit_token(request, tx, id, body->name);
+	r = audit_own(request, tx, AUDIT_TOKEN_CREATED, id,
+		      json_pack("{s:s}", "name", body->name ? body->name : ""));
 	if (r != 0)
 		return r;
 	return reply_with(reply, 201,
