@@ -252,6 +252,22 @@ int engine_list(struct engine *engine, const char *label, engine_fn *fn, void *a
 	return engine_request(engine, "GET", path, NULL, ENGINE_TIMEOUT_MS, fn, arg, ret_call);
 }
 
+bool engine_torn(const struct engine_reply *reply, char ret_id[ENGINE_ID_SIZE])
+{
+	static const char before[] = "container from store \"";
+	const char *cause = json_string_value(json_object_get(reply->json, "cause"));
+	const char *id = strstr(reply->message, before);
+
+	if (!cause || strcmp(cause, "container not known") != 0 || !id)
+		return false;
+	id += sizeof(before) - 1;
+	if (strspn(id, "0123456789abcdef") != ENGINE_ID_SIZE - 1)
+		return false;
+	memcpy(ret_id, id, ENGINE_ID_SIZE - 1);
+	ret_id[ENGINE_ID_SIZE - 1] = 0;
+	return true;
+}
+
 int engine_create(struct engine *engine, const char *name, const json_t *body, engine_fn *fn,
 		  void *arg, struct engine_call **ret_call)
 {

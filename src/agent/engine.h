@@ -17,6 +17,7 @@ enum {
 	ENGINE_ANSWER_MAX = 4 << 20, /* bytes of one JSON answer */
 	ENGINE_TIMEOUT_MS = 60000, /* of one call */
 	ENGINE_VERSION_MS = 5000,
+	ENGINE_ID_SIZE = 64 + 1, /* of a container's id, in hexadecimal, with its NUL */
 	ENGINE_PULL_IDLE_MS = 300000, /* a pull that says nothing for so long has failed */
 };
 
@@ -60,6 +61,10 @@ _must_check_ int engine_request(struct engine *engine, const char *method, const
 /* All containers, running or not, that carry @label. */
 _must_check_ int engine_list(struct engine *engine, const char *label, engine_fn *fn, void *arg,
 			     struct engine_call **ret_call);
+/* Podman (4.3 at least) that is killed between the two halves of a removal refuses every list that
+ * the container would be in, until it is removed once more. Whether @reply to a list is that, and
+ * which container. */
+_must_check_ bool engine_torn(const struct engine_reply *reply, char ret_id[ENGINE_ID_SIZE]);
 _must_check_ int engine_create(struct engine *engine, const char *name, const json_t *body,
 			       engine_fn *fn, void *arg, struct engine_call **ret_call);
 _must_check_ int engine_start(struct engine *engine, const char *id, engine_fn *fn, void *arg,

@@ -5,6 +5,8 @@
 
 #include "io/loop.h"
 
+#define FAKE_TORN_ID "0cd9276381dd45eaf2386807d687abc28fadd427896b3a19d60ec4873e47430d"
+
 enum { REQUEST_MAX = 65536, ANSWER_MAX = 8192, FLOOD_SIZE = 65536 };
 
 struct peer {
@@ -101,7 +103,7 @@ static void answer(struct peer *peer, int status, const char *body)
 
 static const char *state_name(enum fake_container container)
 {
-	static const char *const names[] = { "", "created", "running", "exited" };
+	static const char *const names[] = { "", "created", "running", "exited", "torn" };
 
 	return names[container];
 }
@@ -115,10 +117,23 @@ static void answer_json(struct peer *peer, int status, json_t *json)
 	json_decref(json);
 }
 
+/* As Podman 4.3.1 does. */
+static void answer_torn(struct peer *peer)
+{
+	answer(peer, 500,
+	       "{\"cause\":\"container not known\",\"message\":\"getting container from store "
+	       "\\\"" FAKE_TORN_ID "\\\": container not known\",\"response\":500}");
+}
+
 static void list(struct peer *peer, enum fake_container container)
 {
-	json_t *all = json_array();
+	json_t *all;
 
+	if (container == FAKE_TORN) {
+		answer_torn(peer);
+		return;
+	}
+	all = json_array();
 	if (container != FAKE_ABSENT)
 		json_array_append_new(all, json_pack("{s:s, s:s, s:O?}", "Id", "fake", "State",
 						     state_name(container), "Labels",
@@ -131,6 +146,10 @@ static void inspect(struct peer *peer, enum fake_container container)
 	static const char never[] = "0001-01-01T00:00:00Z";
 	bool ran = container >= FAKE_RUNNING;
 
+	if (container == FAKE_TORN) {
+		answer_torn(peer);
+		return;
+	}
 	if (container == FAKE_ABSENT) {
 		answer(peer, 404, "{\"message\":\"no such container\"}");
 		return;
@@ -195,7 +214,7 @@ static void obey(struct peer *peer)
 		act(peer, FAKE_RUNNING);
 	else if (is(peer, "POST", "/stop"))
 		act(peer, FAKE_EXITED);
-	else if (is(peer, "DELETE", "containers/"))
+	else if (is(peer, "DELETE", fake->container == FAKE_TORN ? FAKE_TORN_ID : "containers/"))
 		act(peer, FAKE_ABSENT);
 	else
 		inspect(peer, fake->container);

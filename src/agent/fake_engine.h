@@ -34,7 +34,7 @@ struct fake_rule {
 	unsigned int seen; /* counted by the engine */
 };
 
-enum fake_container { FAKE_ABSENT, FAKE_CREATED, FAKE_RUNNING, FAKE_EXITED };
+enum fake_container { FAKE_ABSENT, FAKE_CREATED, FAKE_RUNNING, FAKE_EXITED, FAKE_TORN };
 
 _must_check_ int fake_engine_new(struct loop *loop, const char *socket,
 				 struct fake_engine **ret_fake);
@@ -44,7 +44,7 @@ void fake_engine_free(struct fake_engine *fake);
 void fake_engine_break(struct fake_engine *fake, const struct fake_rule *rule);
 void fake_engine_heal(struct fake_engine *fake);
 
-/* The one container. */
+/* The one container. A torn one lost its files, and nothing is said of it but that. */
 enum fake_container fake_engine_container(const struct fake_engine *fake);
 void fake_engine_set(struct fake_engine *fake, enum fake_container container);
 /* Calls taken so far. */

@@ -368,6 +368,23 @@ static void a_container_that_is_lost(void **state)
 	clean(f);
 }
 
+/* Its files are gone and no list is to be had, until it is removed by its id. */
+static void a_container_that_is_torn(void **state)
+{
+	struct fixture *f = *state;
+
+	until(f, is_up);
+	want(f, WIRE__WANT__WANT_RUN);
+	until(f, is_running);
+	fake_engine_set(f->fake, FAKE_TORN);
+	lease_look(lease_of(f));
+	until(f, has_ended);
+	assert_string_equal(lease_of(f)->reason, WIRE_REASON_CONTAINER_GONE);
+	until(f, is_up);
+	assert_int_equal(fake_engine_container(f->fake), FAKE_ABSENT);
+	clean(f);
+}
+
 /* The whole engine in each kind of trouble: its leases wait, then fail with it. */
 static void a_list_that_never_comes(void **state)
 {
@@ -498,6 +515,7 @@ int main(void)
 		TEST(a_stop_that_does_nothing),
 		TEST(a_list_that_lies),
 		TEST(a_container_that_is_lost),
+		TEST(a_container_that_is_torn),
 		TEST(a_list_that_never_comes),
 		TEST(a_flood_takes_no_memory),
 		TEST(what_is_to_run_is_taken_away),

@@ -143,13 +143,33 @@ static void compare(struct lease *lease, const json_t *item)
 	lease_step(lease);
 }
 
-static void on_orphan_removed(void *arg, const struct engine_reply *reply)
+static void on_removed(void *arg, const struct engine_reply *reply)
 {
 	struct reconcile *reconcile = arg;
 
 	reconcile->removing = NULL;
 	if (!engine_ok(reply))
-		log_warn("reconcile.orphan", log_text("message", reply->message));
+		log_warn("reconcile.remove", log_text("message", reply->message));
+}
+
+static void remove_container(struct reconcile *reconcile, const char *id)
+{
+	int r = engine_remove(reconcile->config.engine, id, on_removed, reconcile,
+			      &reconcile->removing);
+
+	if (r < 0)
+		log_warn("reconcile.remove", log_fault(r));
+}
+
+/* Its files are gone already, and it hides all others. */
+static void remove_torn(struct reconcile *reconcile, const struct engine_reply *reply)
+{
+	char id[ENGINE_ID_SIZE];
+
+	if (reconcile->removing || !engine_torn(reply, id))
+		return;
+	log_warn("reconcile.torn", log_text("container", id));
+	remove_container(reconcile, id);
 }
 
 static bool is_ours(const struct reconcile *reconcile, const json_t *labels)
@@ -172,17 +192,13 @@ static void remove_orphan(struct reconcile *reconcile, const json_t *list)
 	json_array_foreach(list, i, item) {
 		const json_t *labels = json_object_get(item, "Labels");
 		const char *id = json_string_value(json_object_get(item, "Id"));
-		int r;
 
 		if (!id || !is_ours(reconcile, labels) ||
 		    reconcile_find_text(reconcile,
 					json_string_value(json_object_get(labels, LABEL_LEASE))))
 			continue;
 		log_info("reconcile.orphan", log_text("container", id));
-		r = engine_remove(reconcile->config.engine, id, on_orphan_removed, reconcile,
-				  &reconcile->removing);
-		if (r < 0)
-			log_warn("reconcile.orphan", log_fault(r));
+		remove_container(reconcile, id);
 		next_round(reconcile, RECONCILE_RETRY_MS);
 		return;
 	}
@@ -204,6 +220,7 @@ static void on_listed(void *arg, const struct engine_reply *reply)
 
 	reconcile->call = NULL;
 	if (!engine_ok(reply) || !json_is_array(reply->json)) {
+		remove_torn(reconcile, reply);
 		engine_down(reconcile, reply->fault ? reply->fault : -EPROTO);
 		return;
 	}

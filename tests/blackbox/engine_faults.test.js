@@ -151,6 +151,21 @@ test('kill -9 of the engine while a container runs: it goes on, and is metered b
   assert.equal(ended.reason, 'stopped_by_tenant')
 })
 
+test('a container whose removal was cut hides no other: it goes, and they run on', async () => {
+  const [torn, other] = [await rentals.order(order), await rentals.order(order)]
+  for (const { id } of [torn, other]) await rentals.is(id, 'running')
+  const [[lost], [kept]] = [await rentals.containers(torn.id), await rentals.containers(other.id)]
+  await engine.kill()
+  await engine.tear(lost.Id)
+  await engine.start()
+  const ended = await rentals.is(torn.id, ...ends)
+  assert.equal(ended.reason, 'container_gone')
+  await machineIs('online')
+  assert.equal((await rentals.get(other.id)).state, 'running')
+  assert.equal((await rentals.containers(other.id))[0].Id, kept.Id)
+  for (const { id } of [torn, other]) await rentals.endsCleanly(id)
+})
+
 test('kill -9 of engine, agent and control plane at once while a container runs', async () => {
   const { id } = await rentals.order(order)
   await rentals.is(id, 'running')

@@ -68,6 +68,14 @@ export class Engine {
     await this.ended
   }
 
+  // What a removal leaves that is cut in its middle: the files are gone, the entry is not. Only of an
+  // engine that is down.
+  async tear(container) {
+    const file = join(this.dir, 'storage/overlay-containers/containers.json')
+    const all = JSON.parse(await readFile(file, 'utf8'))
+    await writeFile(file, JSON.stringify(all.filter((one) => one.id !== container)))
+  }
+
   // Takes connections, and says nothing.
   async hang(signal = 'SIGSTOP') {
     process.kill(Number(await readFile(join(this.dir, 'podman.pid'), 'utf8')), signal)
