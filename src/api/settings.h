@@ -97,5 +97,7 @@ struct settings {
 	int64_t settle_least_micro; /* of a tenant and a provider; 10,000 */
 	int64_t settle_most_micro; /* in a call, not above what the signer lets pass in a day; 5 * 10^10 */
 	int64_t withdrawal_most_micro; /* at a time, not above what the signer lets be returned in a day; 5 * 10^10 */
+	int64_t withdrawal_least_micro; /* at a time, where it is not all that is left; 10^6 */
+	int64_t withdrawals_a_day; /* of one account in 24 hours: each is a call that the network pays for; 10 */
 	int64_t kai_day_micro; /* as much of points KAI that is deposited becomes in a day; 10^9 */
 };

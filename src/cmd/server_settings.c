@@ -105,6 +105,9 @@ static const struct parameter parameters[] = {
 		  "a call pays so much at most, 10^-6: the signer must allow it in a day"),
 	PARAMETER(withdrawal_most_micro, INT64_C(50000000000), 1, INT64_C(1000000000000000),
 		  "a withdrawal is so much at most, 10^-6: the signer must allow it in a day"),
+	PARAMETER(withdrawal_least_micro, 1000000, 1, 1000000000,
+		  "a withdrawal is so much at least, or all that is left, 10^-6"),
+	PARAMETER(withdrawals_a_day, 10, 1, 1000000, "an account withdraws so often in 24 hours"),
 	PARAMETER(kai_day_micro, INT64_C(1000000000), 0, INT64_C(1000000000000000),
 		  "deposits of KAI become so many points in a day (UTC) at most, 10^-6"),
 };

@@ -14,6 +14,7 @@ before(async () => {
   stage = await Escrow.start({
     finalAfter: 4, // three blocks are reorganised below: they must not be final yet
     terms: () => ({ exit_delay_s: exitDelayS }),
+    settings: { withdrawal_least_micro: 1, withdrawals_a_day: 1000 },
   });
   ({ chain, signer, network, contract: escrow, dollar, kai, read, write, deposit, person: tenant } = stage)
 })

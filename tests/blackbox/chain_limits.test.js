@@ -1,6 +1,6 @@
 // What limits keep back: providers are paid in parts, within what a call and a day may move, and the rest waits where
 // people see it; KAI becomes points within the day's and what the network's own deposit covers, and nobody's holds up
-// another's. Who asks to leave is stopped, and leaves with what it did not spend. On real anvil, the real contracts, and a
+// another's, nor does who withdraws in crumbs. Who asks to leave is stopped, and leaves with what it did not spend. On real anvil, the real contracts, and a
 // machine that runs containers.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
@@ -19,7 +19,7 @@ before(async () => {
     terms: ({ tokens }) => ({ exit_delay_s: exitDelayS, tokens: tokens.map((it) => ({ ...it, daily_limit: limits[it.token] })) }),
     settings: {
       chain_alarm_ms: 0, settle_after_ms: 2000, settle_every_ms: 1000, settle_least_micro: 1, charge_every_ms: 500,
-      settle_most_micro: Number(callLimit), kai_day_micro: 2_000_000,
+      settle_most_micro: Number(callLimit), kai_day_micro: 2_000_000, withdrawals_a_day: 2,
     },
     options: ['--chain-kai-price', '0.3'],
   });
@@ -41,6 +41,26 @@ const says = (words) => until(`operators to hear ${words}`, async () => words.te
 const person = () => stage.person({ dollars: 10n ** 9n, tokens: 10n ** 20n })
 const state = async (who) => (await who.get('/v1/deposits')).items[0]?.state
 const reaches = (who, wanted) => until(`a deposit to be ${wanted}`, async () => await state(who) === wanted, longMs)
+
+test('nobody uses up the signer\'s returns: a withdrawal is worth its call, and an account asks for so many a day', async () => {
+  const it = await person(), other = await person()
+  await deposit(it, 2_600_000n, dollar)
+  await deposit(other, 400_000n, dollar)
+  const withdraw = async (who, amount) => {
+    const { id } = await who.post('/v1/withdrawals', { amount }, 201)
+    await until('it to be returned', async () => (await who.get(`/v1/withdrawals/${id}`)).state === 'returned', longMs)
+  }
+  await reaches(it, 'credited')
+  const { rule } = await it.refused('POST', '/v1/withdrawals', { amount: '0.999999' }, 422, 'invalid-field', 'amount')
+  assert.match(rule, /at least 1.0, or all that is left/)
+  await withdraw(it, '1')
+  await withdraw(it, '1.2')
+  await it.refused('POST', '/v1/withdrawals', { amount: '0.4' }, 409, 'withdrawals-of-a-day')
+  assert.equal((await balance(it)).withdrawable, '0.4')
+  await reaches(other, 'credited')
+  await other.refused('POST', '/v1/withdrawals', { amount: '0.399999' }, 422, 'invalid-field', 'amount')
+  await withdraw(other, '0.4')
+})
 
 test('a provider is paid in parts: no call above what one may say, no day above the contract\'s', async () => {
   const { provider } = worker, it = await person()

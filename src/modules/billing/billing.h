@@ -24,6 +24,8 @@ enum billing_outcome {
 	BILLING_E_SIGNATURE,
 	BILLING_E_LIMIT, /* an amount past its bound */
 	BILLING_E_TOO_MUCH, /* more than may be withdrawn */
+	BILLING_E_TOO_LITTLE, /* less than is withdrawn at a time */
+	BILLING_E_TOO_OFTEN, /* as many withdrawals as an account may ask for in a day */
 	BILLING_E_WITHDRAWING, /* another withdrawal goes on */
 	BILLING_E_NO_CHAIN, /* hence no contract with deposits */
 	BILLING_E_LEAVING, /* the tenant asked the escrow contract to leave */

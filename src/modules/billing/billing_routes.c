@@ -510,6 +510,8 @@ static const struct outcome_row outcomes[] = {
 	{ BILLING_E_TOO_MUCH, 402, "more-than-withdrawable",
 	  "Only deposits that are neither spent nor held are withdrawn, points never: "
 	  "`kaisar balance` says how much that is." },
+	{ BILLING_E_TOO_OFTEN, 409, "withdrawals-of-a-day",
+	  "The account withdrew as often as it may in 24 hours: wait, and withdraw more at once." },
 	{ BILLING_E_WITHDRAWING, 409, "withdrawal-under-way",
 	  "Another withdrawal goes on: wait until it has ended." },
 	{ BILLING_E_NO_CHAIN, 404, "no-chain",

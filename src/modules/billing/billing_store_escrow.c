@@ -109,6 +109,20 @@ int store_withdrawn(struct tx *tx, struct account_id tenant, struct amount *ret_
 	return r;
 }
 
+int store_withdrawals_since(struct tx *tx, struct account_id tenant, int64_t since_ms,
+			    int64_t *ret_n)
+{
+	struct sql_rows *rows;
+	int r = tx_query(tx,
+			 "SELECT COUNT(*) AS n FROM billing_withdrawals "
+			 "WHERE tenant = $1 AND asked_at_ms > $2",
+			 SQL_PARAMS(sql_account(&tenant), sql_int(since_ms)), &rows);
+
+	if (r == 0)
+		*ret_n = rows_int(rows, 0, "n");
+	return r;
+}
+
 static int read_withdrawal(const struct sql_rows *rows, size_t row, void *ret_item)
 {
 	struct withdrawal_row *ret_withdrawal = ret_item;

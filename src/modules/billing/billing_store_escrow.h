@@ -46,6 +46,9 @@ _must_check_ int store_withdrawal_update(struct tx *tx, const struct withdrawal_
 _must_check_ int store_withdrawn(struct tx *tx, struct account_id tenant, struct amount *ret_total);
 
 /* The tenant's that is asked. ROUTE_E_NOT_FOUND. */
+/* How many were asked for since @since_ms, however they ended. */
+_must_check_ int store_withdrawals_since(struct tx *tx, struct account_id tenant, int64_t since_ms,
+					 int64_t *ret_n);
 _must_check_ int store_withdrawal_asked(struct tx *tx, struct account_id tenant,
 					struct withdrawal_row *ret_withdrawal);
 _must_check_ int store_withdrawal(struct tx *tx, struct withdrawal_id id,

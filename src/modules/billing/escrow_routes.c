@@ -207,10 +207,20 @@ static int refuse_above(struct reply *reply, struct amount most)
 	return reply_refuse(reply, "amount", rule);
 }
 
+static int refuse_below(struct reply *reply, struct amount least)
+{
+	char text[AMOUNT_TEXT_SIZE], rule[sizeof(reply->error.rule)];
+
+	amount_text(least, text);
+	snprintf(rule, sizeof(rule), "must be at least %s, or all that is left", text);
+	return reply_refuse(reply, "amount", rule);
+}
+
 int post_withdrawal(struct request *request, struct tx *tx, struct reply *reply)
 {
 	const struct withdrawal_body *body = request->body;
-	const struct amount most = { request->context->settings->withdrawal_most_micro };
+	const struct settings *settings = request->context->settings;
+	const struct amount most = { settings->withdrawal_most_micro };
 	struct withdrawal_row withdrawal;
 	int r;
 
@@ -219,6 +229,9 @@ int post_withdrawal(struct request *request, struct tx *tx, struct reply *reply)
 		return refuse_above(reply, most);
 	r = withdrawal_ask(request->context, tx, request->caller.account, body->amount,
 			   &withdrawal);
+	if (r == BILLING_E_TOO_LITTLE)
+		return refuse_below(reply,
+				    (struct amount){ settings->withdrawal_least_micro });
 	if (r == 0)
 		r = audit_withdrawal(request, tx, &withdrawal);
 	return r != 0 ? r : reply_with(reply, 201, json_withdrawal(&withdrawal));

@@ -1,10 +1,13 @@
 #include "modules/billing/withdrawal.h"
 
+#include "api/settings.h"
 #include "chain/contracts.h"
 #include "chain/outbox.h"
 #include "modules/billing/escrow.h"
 #include "modules/chain/chain.h"
 #include "modules/logging/logging.h"
+
+static const int64_t day_ms = 24 * 60 * 60 * 1000;
 
 enum { CALL_NAME_SIZE = ID_TEXT_SIZE + 16, LOOK_AT_ONCE = 100 };
 
@@ -62,6 +65,22 @@ static int call(const struct context *context, struct tx *tx,
 	return r > 0 ? -EIO : r;
 }
 
+/* Whether the account may have another call made for @amount, when it has @coins. */
+static int check_worth(const struct context *context, struct tx *tx, struct account_id tenant,
+		       struct amount amount, struct amount coins)
+{
+	const struct settings *settings = context->settings;
+	int64_t n;
+	int r;
+
+	if (amount_compare(coins, amount) < 0)
+		return BILLING_E_TOO_MUCH;
+	if (amount.micro < settings->withdrawal_least_micro && amount_compare(coins, amount) > 0)
+		return BILLING_E_TOO_LITTLE;
+	r = store_withdrawals_since(tx, tenant, clock_now_ms(context->clock) - day_ms, &n);
+	return r == 0 && n >= settings->withdrawals_a_day ? BILLING_E_TOO_OFTEN : r;
+}
+
 int withdrawal_ask(const struct context *context, struct tx *tx, struct account_id tenant,
 		   struct amount amount, struct withdrawal_row *ret_withdrawal)
 {
@@ -78,8 +97,8 @@ int withdrawal_ask(const struct context *context, struct tx *tx, struct account_
 	if (r != ROUTE_E_NOT_FOUND)
 		return r == 0 ? BILLING_E_LEAVING : r;
 	r = ledger_balances(tx, tenant, &balances);
-	if (r == 0 && amount_compare(ledger_coins(&balances), amount) < 0)
-		return BILLING_E_TOO_MUCH;
+	if (r == 0)
+		r = check_worth(context, tx, tenant, amount, ledger_coins(&balances));
 	if (r == 0)
 		r = store_withdrawn(tx, tenant, &before);
 	if (r == 0)

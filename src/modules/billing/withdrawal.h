@@ -4,13 +4,15 @@
  *	returned  the contract owes it to the tenant, who takes it from there (Escrow.withdraw)
  *	failed    the contract refused for good: it is balance again, and the row says why
  *
- * A tenant has one at a time: the contract counts all that was ever given back. */
+ * A tenant has one at a time: the contract counts all that was ever given back. Each is a call that the network pays for, and
+ * the signer allows so many in a day: nobody may use them up for all others. */
 #pragma once
 
 #include "modules/billing/billing_store_escrow.h"
 
 /* In the caller's transaction. @amount: more than zero. BILLING_E_LEAVING. BILLING_E_TOO_MUCH: than the deposits that are left and
- * not held; BILLING_E_WITHDRAWING, BILLING_E_NO_CHAIN. */
+ * not held; BILLING_E_TOO_LITTLE: than settings say, and not all that is left; BILLING_E_TOO_OFTEN, BILLING_E_WITHDRAWING,
+ * BILLING_E_NO_CHAIN. */
 _must_check_ int withdrawal_ask(const struct context *context, struct tx *tx,
 				struct account_id tenant, struct amount amount,
 				struct withdrawal_row *ret_withdrawal);
