@@ -603,8 +603,11 @@ int store_converters_waiting(struct tx *tx, size_t max, struct converter_row **r
 		tx,
 		"SELECT c.tenant AS tenant, COALESCE(v.total, '0') AS total, "
 		"COALESCE(v.tried_ms, 0) AS tried_ms, COALESCE(v.leaves, 0) AS leaves "
-		"FROM (SELECT DISTINCT tenant FROM billing_conversions WHERE state = 0) c "
+		"FROM billing_conversions c "
 		"LEFT JOIN billing_converters v ON v.tenant = c.tenant "
-		"WHERE COALESCE(v.leaves, 0) = 0 ORDER BY tried_ms, c.tenant LIMIT $1",
+		"WHERE c.state = 0 AND COALESCE(v.leaves, 0) = 0 AND NOT EXISTS "
+		"(SELECT 1 FROM billing_conversions o WHERE o.tenant = c.tenant "
+		"AND o.state = 0 AND o.deposit < c.deposit) "
+		"ORDER BY tried_ms, c.deposit LIMIT $1",
 		SQL_PARAMS(sql_int((int64_t)max)), &converter_reader, ret_converters, ret_n));
 }

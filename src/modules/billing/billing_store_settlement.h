@@ -141,8 +141,8 @@ _must_check_ int store_conversions_of(struct tx *tx, struct account_id tenant,
 				      struct conversion_row **ret_conversions, size_t *ret_n);
 _must_check_ int store_conversion_last(struct tx *tx, struct account_id tenant,
 				       struct conversion_row *ret_conversion);
-/* Of a tenant: what the contract ever paid the treasury, when a call last could have named it, and whether it
- * asked to leave. Zeros but for the name where there is none. */
+/* Of a tenant: what the contract ever paid the treasury, when a call named it alone, if none did it good since, and
+ * whether it asked to leave. Zeros but for the name where there is none. */
 struct converter_row {
 	struct account_id tenant;
 	struct u256 total; /* of KAI's smallest unit */
@@ -152,7 +152,8 @@ struct converter_row {
 _must_check_ int store_converter(struct tx *tx, struct account_id tenant,
 				 struct converter_row *ret_converter);
 _must_check_ int store_converter_put(struct tx *tx, const struct converter_row *converter);
-/* At most @max who have deposits that wait and do not leave; those first that were not tried for longest. */
+/* At most @max who have deposits that wait and do not leave: those first that were not tried for longest, then whose
+ * deposit is oldest. */
 _must_check_ int store_converters_waiting(struct tx *tx, size_t max,
 					  struct converter_row **ret_converters, size_t *ret_n);
 /* Of a deposit. ROUTE_E_NOT_FOUND. */

@@ -3,7 +3,10 @@
 #include "api/settings.h"
 #include "modules/billing/deposit.h"
 
-enum { DAY_MS = 86400000 };
+enum {
+	DAY_MS = 86400000,
+	LOOK_AT = 1000, /* tenants for a call: those that fit in none keep so many from nothing */
+};
 
 #define KAI_UNITS ((unsigned __int128)1000000000000000000)
 
@@ -145,6 +148,7 @@ int conversion_take(const struct context *context, struct tx *tx, struct account
 
 	if (r == 0 && u256_compare(&total, &converter.total) > 0) {
 		converter.total = total;
+		converter.tried_ms = 0;
 		r = store_converter_put(tx, &converter);
 	}
 	if (r == 0)
@@ -246,7 +250,8 @@ static const char *room_waits(const struct room *room)
 	return "";
 }
 
-/* As many of the tenant's deposits as fit, the oldest first. */
+/* As many of the tenant's deposits as fit, the oldest first. Who is said alone is marked: if the contract refuses that, the
+ * others go first. */
 static int gather_tenant(struct tx *tx, struct conversion_call *call, struct converter_row *tenant,
 			 struct room *room)
 {
@@ -262,7 +267,7 @@ static int gather_tenant(struct tx *tx, struct conversion_call *call, struct con
 					     .provider = call->treasury.address,
 					     .charged = waiting[i].total };
 	call->n += i > 0;
-	if (!call->marks)
+	if (i == 0 || call->max > 1 || !call->marks)
 		return 0;
 	tenant->tried_ms = call->now_ms;
 	return store_converter_put(tx, tenant);
@@ -278,11 +283,11 @@ int conversion_gather(const struct context *context, struct tx *tx, struct conve
 	call->n = 0;
 	call->waits = "";
 	call->items = arena_array(tx_arena(tx), call->max, sizeof(*call->items));
-	r = call->items ? store_converters_waiting(tx, call->max, &tenants, &n) : -ENOMEM;
+	r = call->items ? store_converters_waiting(tx, LOOK_AT, &tenants, &n) : -ENOMEM;
 	if (r != 0 || n == 0)
 		return r;
 	r = room_find(context, tx, call, &room);
-	for (size_t i = 0; r == 0 && i < n; i++)
+	for (size_t i = 0; r == 0 && i < n && call->n < call->max; i++)
 		r = gather_tenant(tx, call, &tenants[i], &room);
 	if (r == 0)
 		call->waits = room_waits(&room);

@@ -29,14 +29,14 @@ _must_check_ int conversion_leave(const struct context *context, struct tx *tx,
 /* The tenant asked the contract to leave with its KAI (nothing more is taken of it), or takes that back. */
 _must_check_ int conversion_leaving(struct tx *tx, struct account_id tenant, bool leaves);
 
-/* What the next call says of those that wait, tenant by tenant, those first that were not looked at for longest. A
- * deposit is said whole or not at all: within what the contract lets pass of KAI, within the day's points
+/* What the next call says of those that wait, tenant by tenant, whose deposit waits longest first: so whoever fits
+ * in a day has its turn at the next day's beginning, whatever comes after. A deposit is said whole or not at all: within what the contract lets pass of KAI, within the day's points
  * (kai_day_micro), and within what the network's own deposit holds beyond what it owes and the points that are out. */
 struct conversion_call {
 	struct account_id treasury;
 	int64_t now_ms;
 	struct u256 left; /* of KAI */
-	bool marks; /* who was looked at, in a TX_WRITE */
+	bool marks; /* who was said alone, in a TX_WRITE */
 	size_t max; /* tenants */
 	/* Set: */
 	struct settlement *items;

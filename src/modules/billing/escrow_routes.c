@@ -230,8 +230,7 @@ int post_withdrawal(struct request *request, struct tx *tx, struct reply *reply)
 	r = withdrawal_ask(request->context, tx, request->caller.account, body->amount,
 			   &withdrawal);
 	if (r == BILLING_E_TOO_LITTLE)
-		return refuse_below(reply,
-				    (struct amount){ settings->withdrawal_least_micro });
+		return refuse_below(reply, (struct amount){ settings->withdrawal_least_micro });
 	if (r == 0)
 		r = audit_withdrawal(request, tx, &withdrawal);
 	return r != 0 ? r : reply_with(reply, 201, json_withdrawal(&withdrawal));

@@ -494,7 +494,7 @@ static void converts_what_makes_whole_units(void **state _unused_)
 static int kai_deposited_fn(struct tx *tx, struct call *call)
 {
 	const struct context *context = &call->world->context;
-	struct deposit_row deposit = { .tenant = call->account, .amount = wei(1, 0) };
+	struct deposit_row deposit = { .tenant = call->account, .amount = wei(call->n, 0) };
 	struct conversion_row conversion;
 	int r = deposit_id_make(context->clock, context->random, &deposit.id);
 
@@ -519,13 +519,18 @@ static int kai_paid_fn(struct tx *tx, struct call *call)
 			       wei((uint64_t)call->amount.micro, 0));
 }
 
-/* A deposit of one KAI; what is to be paid of it and all before, in millionths. */
-static int64_t deposit_kai(struct world *world, struct account_id tenant)
+/* A deposit of @whole KAI; what is to be paid of it and all before, in millionths. */
+static int64_t deposit_some_kai(struct world *world, struct account_id tenant, size_t whole)
 {
-	struct call call = { world, kai_deposited_fn, tenant };
+	struct call call = { world, kai_deposited_fn, tenant, .n = whole };
 
 	assert_int_equal(run(&call, TX_WRITE), 0);
 	return call.ret_amount.micro;
+}
+
+static int64_t deposit_kai(struct world *world, struct account_id tenant)
+{
+	return deposit_some_kai(world, tenant, 1);
 }
 
 /* The contract's sums only grow: a total that it passed already is paid by nothing, and waits for ever. */
@@ -613,6 +618,75 @@ static void converts_the_oldest_within_a_day(void **state)
 	world->settings.chain = NULL;
 }
 
+/* Whoever fits in a day has its turn at the beginning of the next, whatever others deposit. */
+static void the_longest_waiting_converts_first(void **state)
+{
+	struct world *world = *state;
+	struct chain_settings chain = { .kai_price = { 1000000 } };
+	struct call paid = { world, kai_paid_fn, account_of(2), .amount = { 2 } };
+
+	world->settings.chain = &chain;
+	world->settings.kai_day_micro = 3 * 1000000;
+	fund(world, 100 * 1000000);
+	assert_int_equal(deposit_some_kai(world, account_of(2), 2), 2000000);
+	assert_int_equal(run(&paid, TX_WRITE), 0);
+	world->clock.ms++;
+	assert_int_equal(deposit_some_kai(world, account_of(9), 3), 3000000);
+	assert_int_equal(would_convert(world), -1);
+	for (uint8_t day = 0; day < 3; day++) {
+		world->clock.ms++;
+		assert_int_equal(deposit_kai(world, account_of((uint8_t)(3 + day))), 1000000);
+		assert_int_equal(would_convert(world), 1000000);
+	}
+	world->clock.ms += 86400000;
+	assert_int_equal(would_convert(world), 3000000);
+	world->settings.chain = NULL;
+}
+
+static int gather_alone_fn(struct tx *tx, struct call *call)
+{
+	struct conversion_call next = {
+		.treasury = account_of(TREASURY),
+		.now_ms = call->world->clock.ms,
+		.left = wei(1000, 0),
+		.marks = true,
+		.max = 1,
+	};
+	int r = conversion_gather(&call->world->context, tx, &next);
+
+	assert_int_equal(next.n, 1);
+	call->account.address = next.items[0].tenant;
+	return r;
+}
+
+/* The contract refused a call that named nobody else. */
+static void who_is_refused_alone_converts_last(void **state)
+{
+	struct world *world = *state;
+	struct chain_settings chain = { .kai_price = { 1000000 } };
+	struct call alone = { world, gather_alone_fn };
+	struct call paid = { world, kai_paid_fn, account_of(1), .amount = { 1 } };
+
+	world->settings.chain = &chain;
+	world->settings.kai_day_micro = 100 * 1000000;
+	fund(world, 100 * 1000000);
+	for (uint8_t i = 1; i <= 3; i++) {
+		assert_int_equal(deposit_kai(world, account_of(i)), 1000000);
+		world->clock.ms++;
+	}
+	for (uint8_t i = 1; i <= 4; i++) {
+		assert_int_equal(run(&alone, TX_WRITE), 0);
+		assert_true(account_equal(alone.account, account_of(i == 4 ? 1 : i)));
+		world->clock.ms++;
+	}
+	/* What did it good after all makes it like any other. */
+	assert_int_equal(run(&paid, TX_WRITE), 0);
+	assert_int_equal(deposit_kai(world, account_of(1)), 2000000);
+	assert_int_equal(run(&alone, TX_WRITE), 0);
+	assert_true(account_equal(alone.account, account_of(1)));
+	world->settings.chain = NULL;
+}
+
 static int escaped_fn(struct tx *tx, struct call *call)
 {
 	return store_escaped_put(tx, call->account, call->amount);
@@ -665,6 +739,8 @@ int settlement_tests(void)
 		WORLD_TEST(converts_what_makes_whole_units),
 		WORLD_TEST(converts_above_all_that_was_paid),
 		WORLD_TEST(converts_the_oldest_within_a_day),
+		WORLD_TEST(the_longest_waiting_converts_first),
+		WORLD_TEST(who_is_refused_alone_converts_last),
 		WORLD_TEST(spent_points_make_no_room),
 	};
 
