@@ -465,8 +465,8 @@ int engine_version(struct engine *engine, engine_fn *fn, void *arg, struct engin
 	struct http_unix_request request = {
 		.method = "GET",
 		.path = "/version",
-		.timeout_ms = ENGINE_VERSION_MS,
-		.idle_ms = ENGINE_VERSION_MS,
+		.timeout_ms = ENGINE_TIMEOUT_MS,
+		.idle_ms = ENGINE_TIMEOUT_MS,
 	};
 
 	return begin(engine, &kind, &request, ret_call);

@@ -16,7 +16,6 @@ struct engine_call;
 enum {
 	ENGINE_ANSWER_MAX = 4 << 20, /* bytes of one JSON answer */
 	ENGINE_TIMEOUT_MS = 60000, /* of one call */
-	ENGINE_VERSION_MS = 5000,
 	ENGINE_ID_SIZE = 64 + 1, /* of a container's id, in hexadecimal, with its NUL */
 	ENGINE_PULL_IDLE_MS = 300000, /* a pull that says nothing for so long has failed */
 };
