@@ -63,18 +63,30 @@ before(async () => {
 })
 after(() => network?.stop())
 
-test('only what a majority of the watchers saw is excused, and the bill says from which hours', async () => {
-  const minority = await leave(checkers.slice(1)), majority = await leave([])
+const overlaps = ({ from, until: end }, time) => from < time.until && end > time.from
 
-  const fewer = await evidenceOf(minority), more = await evidenceOf(majority)
+// Who said that the machine was away in that time.
+function whoMissed(hours, time) {
+  const said = hours.flatMap((seen) => seen.watchers.filter(({ report }) => report?.away.some((span) => overlaps({
+    from: seen.hour * hourMs + span.from_s * 1000, until: seen.hour * hourMs + span.until_s * 1000 }, time))))
+  return [...new Set(said.map(({ checker }) => checker))]
+}
+
+test('only what a majority of the watchers saw is excused, and the bill says from which hours', async () => {
+  // A watcher that was itself late says nothing of that time: then once more.
+  let minority, fewer, missed
+  for (let i = 0; i < 3 && !missed?.length; i++) {
+    minority = await leave(checkers.slice(1))
+    fewer = await evidenceOf(minority)
+    missed = whoMissed(fewer, minority)
+  }
+  assert.equal(missed.length, 1, 'one of three missed it')
+  const majority = await leave([])
+  const more = await evidenceOf(majority)
   for (const seen of [...fewer, ...more]) {
     assert.equal(seen.watchers.length, 3)
     assert.ok(!seen.watchers.some(({ account }) => account === agent.provider.address))
   }
-  const overlaps = ({ from, until: end }, time) => from < time.until && end > time.from
-  const missed = fewer.flatMap((seen) => seen.watchers.filter(({ report }) => report?.away.some((span) => overlaps({
-    from: seen.hour * hourMs + span.from_s * 1000, until: seen.hour * hourMs + span.until_s * 1000 }, minority))))
-  assert.equal(new Set(missed.map(({ checker }) => checker)).size, 1, 'one of three missed it')
 
   // Every second that is excused follows from the reports, and every one that follows is excused.
   const excuses = (await bill()).leases[0].excuses
