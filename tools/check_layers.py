@@ -47,7 +47,7 @@ LIBRARIES = [  # (header, files that may include it)
     (r"openssl/.*", r"src/((security|io)/\w+|popw/hash)\.[ch]$"),
 ]
 SQL = re.compile(r'"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM)\s')
-SQL_FILES = re.compile(r"src/(modules/\w+/\w+_store\w*\.c|io/(db_\w+|migrate)\.c|chain/\w+_store\.c|api/idempotency\.c|.*_(test|world)\.c)$")
+SQL_FILES = re.compile(r"src/(modules/\w+/\w+_store\w*\.c|io/(db_\w+|migrate)\.c|chain/\w+_store\.c|api/(idempotency|instance_store)\.c|.*_(test|world)\.c)$")
 FILE_LINES_MAX = 700
 FUNCTION_LINES_MAX = 100
 

@@ -1,7 +1,9 @@
 #include "api/api.h"
 
+#include "api/duty.h"
 #include "api/exchange.h"
 #include "api/idempotency.h"
+#include "api/instances.h"
 #include "api/jobs.h"
 #include "base/log.h"
 #include "security/rate_limit.h"
@@ -16,8 +18,9 @@ enum {
 
 struct api {
 	struct context *context;
-	const struct module *modules[MODULES_MAX];
+	const struct module *modules[MODULES_MAX]; /* all */
 	size_t n_modules, n_started;
+	struct duties *duties;
 	struct router *router;
 	struct exchange_host host;
 };
@@ -33,7 +36,9 @@ static int get_ping(struct request *request _unused_, struct tx *tx _unused_, st
 static const struct route own_routes[] = {
 	{ HTTP_GET, "/v1/ping", PERM_PUBLIC, .inline_ = true, .handler = get_ping },
 	{ HTTP_GET, "/healthz", PERM_PUBLIC, .inline_ = true, .handler = get_ping },
-	{ HTTP_GET, "/readyz", PERM_PUBLIC, TX_READ, .handler = get_ping },
+	{ HTTP_GET, "/readyz", PERM_PUBLIC, TX_READ,
+	  .query = { ready_fields, sizeof(struct ready_query) }, .handler = get_ready },
+	{ HTTP_GET, "/v1/admin/instances", PERM_OPERATOR, TX_READ, .handler = get_instances },
 	{ 0 },
 };
 
@@ -54,7 +59,9 @@ static const struct job own_jobs[] = {
 	{ 0 },
 };
 
-static const struct module own_module = { .name = "api", .routes = own_routes, .jobs = own_jobs };
+static const struct module own_module = {
+	.name = "api", .routes = own_routes, .outcomes = api_outcomes, .jobs = own_jobs
+};
 
 /* ---- */
 
@@ -64,14 +71,22 @@ void job_wake(const struct context *context, const char *name)
 		jobs_wake(context->jobs, name);
 }
 
-static int modules_take(struct api *api, const struct module *const *modules, size_t n)
+/* All are there, since they call each other; those that are not served have no routes. */
+static int modules_take(struct api *api, const struct module *const *modules, size_t n,
+			const char *serves)
 {
+	const struct module *served[MODULES_MAX];
+	size_t n_served = 0;
+
 	if (n >= MODULES_MAX)
 		return -EINVAL;
 	api->modules[0] = &own_module;
 	memcpy(api->modules + 1, modules, n * sizeof(*modules));
 	api->n_modules = n + 1;
-	return router_new(api->modules, api->n_modules, &api->router);
+	for (size_t i = 0; i < api->n_modules; i++)
+		if (i == 0 || module_is_among(api->modules[i], serves))
+			served[n_served++] = api->modules[i];
+	return router_new(served, n_served, &api->router);
 }
 
 static int modules_start(struct api *api)
@@ -101,6 +116,22 @@ static int host_init(struct api *api, const struct api_config *config)
 	return r;
 }
 
+static int take_duties(struct api *api, const struct api_config *config)
+{
+	const struct duties_config duties = {
+		.context = api->context,
+		.modules = api->modules,
+		.n_modules = api->n_modules,
+		.serves = config->serves,
+		.instance = config->instance,
+		.version = config->version,
+		.lost = config->lost,
+		.arg = config->arg,
+	};
+
+	return config->version ? duties_start(&duties, &api->duties) : 0;
+}
+
 int api_start(const struct api_config *config, struct api **ret_api)
 {
 	struct http_server_config http = config->http;
@@ -110,11 +141,13 @@ int api_start(const struct api_config *config, struct api **ret_api)
 	if (!api)
 		return -ENOMEM;
 	api->context = config->context;
-	r = modules_take(api, config->modules, config->n_modules);
+	r = modules_take(api, config->modules, config->n_modules, config->serves);
 	if (r == 0)
 		r = host_init(api, config);
 	if (r == 0)
 		r = modules_start(api);
+	if (r == 0)
+		r = take_duties(api, config);
 	http.on_request = exchange_begin;
 	http.arg = &api->host;
 	if (r == 0)
@@ -135,10 +168,18 @@ void api_drain(struct api *api, uint64_t timeout_ms, void (*done)(void *arg), vo
 	http_server_drain(api->context->http, timeout_ms, done, arg);
 }
 
+void api_give_back(struct api *api)
+{
+	if (api && api->duties)
+		duties_give_back(api->duties);
+}
+
 void api_free(struct api *api)
 {
 	if (!api)
 		return;
+	api->context->duties = NULL;
+	duties_free(api->duties);
 	while (api->n_started > 0) {
 		const struct module *module = api->modules[--api->n_started];
 
@@ -160,7 +201,7 @@ void api_free(struct api *api)
 int api_describe(const struct module *const *modules, size_t n_modules, json_t **ret_rows)
 {
 	struct api api = { 0 };
-	int r = modules_take(&api, modules, n_modules);
+	int r = modules_take(&api, modules, n_modules, NULL);
 
 	if (r < 0)
 		return r;

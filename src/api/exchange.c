@@ -1,6 +1,8 @@
 #include "api/exchange.h"
 
+#include "api/duty.h"
 #include "api/idempotency.h"
+#include "api/instances.h"
 #include "api/problem.h"
 #include "api/socket.h"
 #include "base/keccak.h"
@@ -507,6 +509,8 @@ static void answer_inline(const struct exchange_host *host, const struct router_
 	json_decref(reply.body);
 }
 
+static const struct module elsewhere = { .outcomes = api_outcomes };
+
 void exchange_begin(void *arg, const struct http_request *http)
 {
 	const struct exchange_host *host = arg;
@@ -519,6 +523,12 @@ void exchange_begin(void *arg, const struct http_request *http)
 	r = router_find(host->router, http->method, http->path, host->scratch, &match);
 	if (r > 0) {
 		refuse_route(host, http, r, match.allowed);
+		return;
+	}
+	if (r == 0 && match.route->at_duty &&
+	    !duty_held(host->context, module_duty(match.module))) {
+		problem = problem_of_outcome(&elsewhere, API_E_ELSEWHERE);
+		answer_problem(host, http->conn, &problem, NULL, NULL);
 		return;
 	}
 	if (r == 0 && match.route->inline_) {

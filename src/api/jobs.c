@@ -2,6 +2,7 @@
 
 #include <stdatomic.h>
 
+#include "api/duty.h"
 #include "base/log.h"
 #include "io/loop.h"
 #include "io/pool.h"
@@ -13,6 +14,7 @@ enum job_state { JOB_IDLE, JOB_QUEUED, JOB_RUNNING, JOB_AGAIN };
 
 struct slot {
 	const struct job *job;
+	const char *duty; /* NULL: runs everywhere */
 	struct jobs *jobs;
 	struct loop_timer *timer;
 	_Atomic(int) state;
@@ -31,11 +33,19 @@ static void run_once(struct slot *slot)
 	int r;
 
 	r = arena_new(JOB_ARENA_BYTES, &arena);
+	duty_fence(slot->jobs->context, slot->duty);
 	if (r == 0)
 		r = slot->job->run(slot->jobs->context, arena);
+	duty_fence(slot->jobs->context, NULL);
 	if (r != 0)
 		log_error("job.failed", log_text("job", slot->job->name), log_fault(r));
 	arena_free(arena);
+}
+
+static bool may_run(const struct slot *slot)
+{
+	return !atomic_load(&slot->jobs->stopped) &&
+	       (!slot->duty || duty_held(slot->jobs->context, slot->duty));
 }
 
 static void slot_run(void *arg)
@@ -45,7 +55,7 @@ static void slot_run(void *arg)
 
 	do {
 		atomic_store(&slot->state, JOB_RUNNING);
-		if (!atomic_load(&slot->jobs->stopped))
+		if (may_run(slot))
 			run_once(slot);
 		expected = JOB_RUNNING;
 	} while (!atomic_compare_exchange_strong(&slot->state, &expected, JOB_IDLE) &&
@@ -63,7 +73,7 @@ static void slot_wake(struct slot *slot)
 {
 	int expected = JOB_IDLE;
 
-	if (atomic_load(&slot->jobs->stopped))
+	if (!may_run(slot))
 		return;
 	if (atomic_compare_exchange_strong(&slot->state, &expected, JOB_QUEUED)) {
 		/* A full pool loses the turn, not the job: its timer comes again. */
@@ -80,13 +90,14 @@ static void on_timer(void *arg)
 	slot_wake(arg);
 }
 
-static int slot_add(struct jobs *jobs, const struct job *job)
+static int slot_add(struct jobs *jobs, const struct module *module, const struct job *job)
 {
 	struct slot *slot = &jobs->slots[jobs->n];
 
 	if (jobs->n == JOBS_MAX)
 		return -ENOSPC;
 	slot->job = job;
+	slot->duty = job->everywhere ? NULL : module_duty(module);
 	slot->jobs = jobs;
 	jobs->n++;
 	return loop_timer_new(jobs->context->loop, job->every_ms, job->every_ms, on_timer, slot,
@@ -104,7 +115,7 @@ int jobs_start(const struct context *context, const struct module *const *module
 	jobs->context = context;
 	for (size_t i = 0; r == 0 && i < n_modules; i++)
 		for (const struct job *job = modules[i]->jobs; r == 0 && job && job->name; job++)
-			r = slot_add(jobs, job);
+			r = slot_add(jobs, modules[i], job);
 	if (r < 0) {
 		jobs_stop(jobs);
 		jobs_free(jobs);
@@ -130,6 +141,13 @@ void jobs_stop(struct jobs *jobs)
 void jobs_free(struct jobs *jobs)
 {
 	free(jobs);
+}
+
+void jobs_wake_duty(struct jobs *jobs, const char *duty)
+{
+	for (size_t i = 0; i < jobs->n; i++)
+		if (jobs->slots[i].duty && strcmp(jobs->slots[i].duty, duty) == 0)
+			slot_wake(&jobs->slots[i]);
 }
 
 void jobs_wake(struct jobs *jobs, const char *name)

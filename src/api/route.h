@@ -23,6 +23,7 @@
 #include "security/policy.h"
 
 struct context;
+struct duties;
 struct jobs;
 struct loop;
 struct pool;
@@ -114,6 +115,7 @@ struct route {
 	bool idempotent; /* takes Idempotency-Key: the same key and body get the same answer */
 	bool ticket; /* also with a ticket for the thing that the path names; the handler compares */
 	bool inline_; /* answered on the loop: no transaction, must not block */
+	bool at_duty; /* only by the instance that has the module's duty: others answer 503 */
 	struct body_shape body, query;
 	route_fn *handler;
 	/* A GET that upgrades. The handler runs first (authorises, finds) and calls request_prepare;
@@ -148,10 +150,11 @@ struct context {
 	struct pool *background; /* jobs and reconcilers */
 	struct pool *outside; /* jobs that wait for others' machines */
 	struct jobs *jobs; /* NULL in unit tests */
+	struct duties *duties; /* NULL in unit tests: this instance does everything */
 	const struct settings *settings; /* api/settings.h */
 };
 
-/* Runs every @every_ms on the background pool, never twice at once; also when job_wake is called.
+/* Runs every @every_ms on the background pool of the instance that has the module's duty, never twice at once; also when job_wake is called.
  * A fault is logged and tried again at the next turn. One that may wait long for somebody else's machine is
  * .outside: then it holds up no other jobs than its like. */
 struct job {
@@ -159,7 +162,23 @@ struct job {
 	uint64_t every_ms;
 	int (*run)(const struct context *context, struct arena *arena);
 	bool outside;
+	bool everywhere; /* on each instance, not only where the module's duty is */
 };
+
+/* ---- duties: what only one instance does at a time (api/duty.h) ---- */
+
+/* Of the modules that hold nodes' links, or work with what comes over them. */
+#define NODES_DUTY "nodes"
+
+/* Whether this instance does it. From any thread. */
+bool duty_held(const struct context *context, const char *duty);
+
+/* Whether there may be other instances, which know nothing of what changes here but from the store. From any thread. */
+bool duty_shared(const struct context *context);
+
+/* From now on what this thread writes (db_run) is refused with -ESTALE where another instance has @duty by now; NULL ends
+ * that. Jobs are fenced without it. */
+void duty_fence(const struct context *context, const char *duty);
 
 /* Runs the job called @name soon. From any thread; without jobs (unit tests) nothing happens. */
 void job_wake(const struct context *context, const char *name);
@@ -169,8 +188,13 @@ struct module {
 	const struct route *routes; /* NULL handler ends */
 	const struct outcome_row *outcomes; /* {0} ends */
 	const struct job *jobs; /* NULL name ends */
+	const char *
+		duty; /* that its jobs and .at_duty rows belong to; NULL: one of its own, called as the module */
 	/* Before the first request; may be NULL. -errno refuses to start. */
 	int (*start)(const struct context *context);
+	/* This instance has the duty from now on: before its jobs. Maybe more than once. May be NULL. A fault: it is
+	 * called again a little later. */
+	int (*begin)(const struct context *context);
 	/* After the last one. */
 	void (*stop)(void);
 };

@@ -30,6 +30,9 @@ struct settings {
 	const struct address *operators; /* accounts that hold the operator role from the start */
 	size_t n_operators;
 
+	const char *instance_url; /* where this process itself is reached: "http://10.0.0.5:7070" */
+	int64_t duty_ms; /* an instance that was silent for so long is relieved; 10,000 */
+
 	int64_t access_token_ms; /* 15 min */
 	int64_t refresh_token_ms; /* 30 days */
 	int64_t nonce_ms; /* 5 min */

@@ -50,3 +50,4 @@ ID_DEFINE(api_key, "key")
 ID_DEFINE(join_token, "jtk")
 ID_DEFINE(probe, "prb") /* of a machine, by checkers as users */
 ID_DEFINE(request, "req")
+ID_DEFINE(instance, "ins") /* of the control plane */

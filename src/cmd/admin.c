@@ -271,6 +271,64 @@ static int admin_ledger(int argc, char **argv)
 	return status;
 }
 
+/* ---- instances ---- */
+
+static const struct option_table instances_table = {
+	.usage = "kaisar admin instances [OPTIONS]",
+	.about = "The processes of the control plane, and which of them does what only one may do "
+		 "at\n"
+		 "a time.",
+	.rows = plain_rows,
+};
+
+static const struct column instances_columns[] = {
+	{ "INSTANCE", "id" },
+	{ "URL", "url" },
+	{ "STATE", "state" },
+	{ "SEEN", "seen_at" },
+	{ "DUTIES", "holds" },
+	{ "VERSION", "version" },
+	{ 0 },
+};
+
+/* The names of its duties, for the table. */
+static int name_duties(json_t *instance)
+{
+	const json_t *duty, *duties = json_object_get(instance, "duties");
+	char text[256] = "";
+	size_t i, len = 0;
+
+	json_array_foreach(duties, i, duty) {
+		const char *name = json_string_value(json_object_get(duty, "duty"));
+
+		if (len < sizeof(text))
+			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s",
+						i ? "," : "", name ? name : "");
+	}
+	return json_object_set_new(instance, "holds", json_string(text));
+}
+
+static int admin_instances(int argc, char **argv)
+{
+	_cleanup_(json_decrefp) json_t *answer = NULL;
+	json_t *items, *instance;
+	struct cli cli;
+	size_t i;
+	int status;
+
+	if (cli_begin(&instances_table, argc, argv, &cli, &status) != 0)
+		return status;
+	status = client_get(cli.client, "/v1/admin/instances", &answer);
+	items = json_object_get(answer, "items");
+	if (cli.format == OUT_TABLE)
+		json_array_foreach(items, i, instance)
+			status = status == 0 && name_duties(instance) < 0 ? CLI_FAILED : status;
+	if (status == 0)
+		status = cli_print_list(&cli, instances_columns, items);
+	cli_end(&cli);
+	return status;
+}
+
 /* ---- the chain ---- */
 
 static const struct option_table chain_table = {
@@ -429,6 +487,8 @@ int cmd_admin(int argc, char **argv)
 		{ "probes", "list the test containers that checkers talked to", popw_admin_probes },
 		{ "ledger", "check that the books balance", admin_ledger },
 		{ "audit", "check that the audit log was not changed", audit_admin },
+		{ "instances", "list the processes of the control plane, and what each does",
+		  admin_instances },
 		{ "chain", "show how the chain does, and what is wrong", admin_chain },
 		{ "replace-root", "have a withdrawn root of rewards made anew",
 		  admin_replace_root },

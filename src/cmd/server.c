@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "api/instances.h"
 #include "base/log.h"
 #include "cmd/commands.h"
 #include "cmd/file.h"
@@ -36,6 +37,9 @@ enum {
 	OUTSIDE_THREADS = 2,
 	QUEUE_LIMIT = 4096,
 	DRAIN_MS = 10000,
+	RELIEVED_MS = 1000,
+	EXIT_RELIEVED = 75, /* EX_TEMPFAIL: to be started again */
+	DUTIES_CONNECTIONS = 1,
 };
 
 static const struct module *const modules[] = {
@@ -45,6 +49,11 @@ static const struct module *const modules[] = {
 
 static const struct option_row rows[] = {
 	{ "listen", 'l', "HOST:PORT", "numeric address to serve on (127.0.0.1:7070)" },
+	{ "modules", 0, "A,B",
+	  "serve these only: logging, iam, chain, billing, worker, checker, service, proof, "
+	  "rewards (all)" },
+	{ "keys", 0, "DIR", "the network's keys; all its instances have the same (DATA/keys)" },
+	{ "instance-url", 0, "URL", "how others reach this instance (http://HOST:PORT)" },
 	{ "data", 'd', "DIR", "keys and the SQLite store (./kaisar-data)" },
 	{ "db", 0, "URL", "sqlite:PATH or postgres://... (sqlite:DIR/kaisar.db)" },
 	{ "url", 0, "URL", "how people reach it (http://HOST:PORT)" },
@@ -78,9 +87,11 @@ struct server {
 	struct server_chain chain;
 	struct context context;
 	struct api *api;
+	char instance_url[256];
 	double peer_rate;
 	int lock; /* of the data folder */
 	bool draining;
+	bool relieved; /* by another instance */
 };
 
 /* ---- configuration ---- */
@@ -121,6 +132,11 @@ static int read_names(struct server *server)
 	else
 		snprintf(server->url, sizeof(server->url), "http://%s:%u", server->host,
 			 server->port);
+	snprintf(server->instance_url, sizeof(server->instance_url), "%s",
+		 options_get(&server->options, "instance-url", ""));
+	if (!*server->instance_url)
+		snprintf(server->instance_url, sizeof(server->instance_url), "http://%s:%u",
+			 server->host, server->port);
 	host = strstr(server->url, "://");
 	if (!host)
 		return options_refuse(&table, "--url must start with http:// or https://");
@@ -161,6 +177,7 @@ static int read_settings(struct server *server)
 	server->settings.chain_id = (uint64_t)chain_id;
 	server->settings.domain = server->domain;
 	server->settings.url = server->url;
+	server->settings.instance_url = server->instance_url;
 	server->settings.probe_image = options_get(&server->options, "probe-image", "");
 	if (*server->settings.probe_image && !image_ref_ok(server->settings.probe_image))
 		return options_refuse(&table, "--probe-image must be an image reference");
@@ -206,6 +223,18 @@ static void on_signal(void *arg, int signal)
 	api_drain(server->api, DRAIN_MS, on_drained, server);
 }
 
+static void on_lost(void *arg)
+{
+	struct server *server = arg;
+
+	server->relieved = true;
+	log_error("server.relieved", log_text("remedy", "start it again: it stands by then"));
+	if (server->draining)
+		return;
+	server->draining = true;
+	api_drain(server->api, RELIEVED_MS, on_drained, server);
+}
+
 /* One line for the operator, with the remedy; passes @fault on. */
 static int explain(int fault, const char *what, const char *remedy)
 {
@@ -235,7 +264,7 @@ static int data_lock(struct server *server)
 static int store_open(struct server *server)
 {
 	unsigned int connections = PEOPLE_THREADS + AGENT_THREADS + BACKGROUND_THREADS +
-				   OUTSIDE_THREADS;
+				   OUTSIDE_THREADS + DUTIES_CONNECTIONS;
 	int r, applied;
 
 	r = db_open(server->db_url, connections, &server->context.db);
@@ -259,6 +288,32 @@ static int pools_open(struct context *context)
 	return r;
 }
 
+/* Its own for good: so who is started again goes on with what it did, and need not wait to be sure. */
+static int instance_read(const struct server *server, struct instance_id *ret_id)
+{
+	_cleanup_(arena_freep) struct arena *arena = NULL;
+	char path[PATH_BYTES + 16], *text, id[ID_TEXT_SIZE], made[ID_TEXT_SIZE + 1];
+	size_t len;
+	int r = arena_new(PATH_BYTES, &arena);
+
+	snprintf(path, sizeof(path), "%s/instance", server->data);
+	if (r == 0)
+		r = file_read(path, ID_TEXT_SIZE, arena, &text, &len);
+	if (r == 0) {
+		text[strcspn(text, "\n")] = 0;
+		r = instance_id_parse(text, ret_id);
+		return r == 0 ? 0 : explain(r, path, "remove this file: a new one is made");
+	}
+	if (r == -ENOENT)
+		r = instance_id_make(&clock_system, &random_system, ret_id);
+	if (r < 0)
+		return explain(r, path, "it must be a file that can be read");
+	instance_id_text(ret_id, id);
+	snprintf(made, sizeof(made), "%s\n", id);
+	r = file_write(path, made, strlen(made), 0600);
+	return r == 0 ? 0 : explain(r, path, "--data must be a folder that can be written");
+}
+
 static int face_open(struct server *server)
 {
 	struct api_config config = {
@@ -266,20 +321,47 @@ static int face_open(struct server *server)
 		.modules = modules,
 		.n_modules = ARRAY_SIZE(modules),
 		.authenticate = iam_authenticate,
+		.serves = options_get(&server->options, "modules", NULL),
+		.version = KAISAR_VERSION,
+		.lost = on_lost,
+		.arg = server,
 		.peer_rate = server->peer_rate,
 	};
 	int r;
 
+	r = instance_read(server, &config.instance);
+	if (r < 0)
+		return r;
 	http_server_config_init(&config.http);
 	config.http.host = server->host;
 	config.http.port = server->port;
 	r = api_start(&config, &server->api);
+	if (r == -EINVAL && config.serves)
+		return explain(r, config.serves,
+			       "--modules must name modules, as `kaisar server --help` says");
 	if (r == -EADDRINUSE)
 		return explain(r, server->url,
 			       "another program serves there: choose another --listen");
 	if (r == -EADDRNOTAVAIL || r == -EACCES)
 		return explain(r, server->host, "not an address of this machine: change --listen");
 	return r;
+}
+
+/* Bills signed by another key would be another network's. */
+static int network_check(struct server *server)
+{
+	struct address other;
+	char text[ADDRESS_TEXT_SIZE];
+	int r = instances_check_network(server->context.db, server->settings.network, &other);
+
+	if (r <= 0)
+		return r;
+	address_text(&other, text);
+	fprintf(stderr,
+		"kaisar server: the store belongs to the network %s, whose keys these are not; "
+		"name theirs with --keys, or another --db\n",
+		text);
+	return -EPERM;
 }
 
 static int server_open(struct server *server)
@@ -291,7 +373,9 @@ static int server_open(struct server *server)
 	*context = (struct context){ .clock = &clock_system,
 				     .random = &random_system,
 				     .settings = &server->settings };
-	snprintf(keys, sizeof(keys), "%s/keys", server->data);
+	snprintf(keys, sizeof(keys), "%s", options_get(&server->options, "keys", ""));
+	if (!*keys)
+		snprintf(keys, sizeof(keys), "%s/keys", server->data);
 	r = data_lock(server);
 	if (r == 0)
 		r = store_open(server);
@@ -302,7 +386,9 @@ static int server_open(struct server *server)
 	server->settings.token_key = server->keys.token;
 	server->settings.network_key = server->keys.network;
 	server->settings.network = *secp_key_address(server->keys.network);
-	r = loop_new(&context->loop);
+	r = network_check(server);
+	if (r == 0)
+		r = loop_new(&context->loop);
 	if (r == 0)
 		r = pools_open(context);
 	if (r == 0)
@@ -322,6 +408,7 @@ static void server_close(struct server *server)
 		pool_free(context->background);
 	if (context->outside)
 		pool_free(context->outside);
+	api_give_back(server->api);
 	/* What was submitted still answers through the face, so the store ends first. */
 	if (context->db)
 		db_close(context->db);
@@ -349,7 +436,7 @@ static int server_run(struct server *server)
 	server_close(server);
 	if (r < 0)
 		log_error("server.failed", log_fault(r));
-	return r < 0 ? 1 : 0;
+	return r < 0 ? 1 : server->relieved ? EXIT_RELIEVED : 0;
 }
 
 static int print_routes(void)

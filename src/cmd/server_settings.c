@@ -18,6 +18,8 @@ struct parameter {
 	}
 
 static const struct parameter parameters[] = {
+	PARAMETER(duty_ms, 10000, 400, HOUR_MS,
+		  "an instance that was silent for so long is relieved of its duties"),
 	PARAMETER(access_token_ms, 15 * MINUTE_MS, 1000, DAY_MS, "life of an access token"),
 	PARAMETER(refresh_token_ms, 30 * DAY_MS, MINUTE_MS, 365 * DAY_MS, "life of a session"),
 	PARAMETER(nonce_ms, 5 * MINUTE_MS, 1000, HOUR_MS, "time to sign in with a nonce"),

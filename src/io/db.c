@@ -10,6 +10,7 @@
  * one inside an on-commit hook. What db_submit calls at its end may submit more. */
 enum { OUTSIDE, IN_TRANSACTION, IN_CALLBACK };
 static _Thread_local int thread_place = OUTSIDE;
+static _Thread_local const struct db_fence *thread_fence;
 
 static void place_require(bool ok, const char *what)
 {
@@ -86,13 +87,36 @@ static int run_until_serialised(struct db *db, enum tx_mode mode, struct arena *
 	return r;
 }
 
+struct fenced {
+	const struct db_fence *fence;
+	db_fn *fn;
+	void *arg;
+};
+
+static int run_fenced(struct tx *tx, void *arg)
+{
+	const struct fenced *fenced = arg;
+	int r = fenced->fence->check(tx, fenced->fence->arg);
+
+	return r == 0 ? fenced->fn(tx, fenced->arg) : r;
+}
+
+void db_fence(const struct db_fence *fence)
+{
+	thread_fence = fence;
+}
+
 int db_run(struct db *db, enum tx_mode mode, struct arena *arena, db_fn *fn, void *arg)
 {
+	struct fenced fenced = { thread_fence, fn, arg };
+
 	place_require(thread_place == OUTSIDE, "db_run");
 	if (mode != TX_READ && mode != TX_WRITE)
 		return -EINVAL;
 	if (atomic_load(&db->closing))
 		return -ESHUTDOWN;
+	if (mode == TX_WRITE && fenced.fence)
+		return run_until_serialised(db, mode, arena, run_fenced, &fenced);
 	return run_until_serialised(db, mode, arena, fn, arg);
 }
 

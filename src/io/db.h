@@ -36,6 +36,14 @@ typedef int db_fn(struct tx *tx, void *arg);
 _must_check_ int db_run(struct db *db, enum tx_mode mode, struct arena *arena, db_fn *fn,
 			void *arg);
 
+/* Asked at the beginning of each TX_WRITE that db_run runs for this thread from now on, in that transaction; anything but
+ * 0 rolls back, and is db_run's result. Borrowed; NULL: nothing is asked. */
+struct db_fence {
+	db_fn *check;
+	void *arg;
+};
+void db_fence(const struct db_fence *fence);
+
 /* The same for a write without waiting: @done(@arg, result) is called after the commit, on a
  * thread of the database; it must not wait. -EAGAIN when the queue is full: nothing was taken. On
  * PostgreSQL the calling thread does the work and calls @done before returning. */

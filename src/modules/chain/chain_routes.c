@@ -325,6 +325,7 @@ const struct route chain_routes[] = {
 	{ HTTP_GET, "/v1/anchors/{sequence}", PERM_PUBLIC, TX_READ, .handler = get_anchor },
 	{ HTTP_GET, "/v1/anchors/{sequence}/leaves", PERM_PUBLIC, TX_READ, .handler = get_leaves },
 	{ HTTP_GET, "/v1/inclusions/{kind}/{id}", PERM_PUBLIC, TX_READ, .handler = get_inclusion },
-	{ HTTP_GET, "/v1/admin/chain", PERM_OPERATOR, TX_READ, .handler = get_health },
+	{ HTTP_GET, "/v1/admin/chain", PERM_OPERATOR, TX_READ, .at_duty = true,
+	  .handler = get_health },
 	{ 0 },
 };

@@ -438,26 +438,34 @@ static int put_licences(struct request *request, struct tx *tx, struct reply *re
 
 /* ---- the module ---- */
 
+/* Who looks at a checker or changes it needs its link, or what sessions know of it, in memory. */
 static const struct route routes[] = {
 	{ HTTP_POST, "/v1/checkers", PERM_ACCOUNT, TX_WRITE,
-	  .body = { register_fields, sizeof(struct register_body) }, .handler = post_checker },
-	{ HTTP_GET, "/v1/checker", PERM_PUBLIC, TX_NONE, .handler = get_link, .ws = &links_route },
+	  .body = { register_fields, sizeof(struct register_body) }, .handler = post_checker,
+	  .at_duty = true },
+	{ HTTP_GET, "/v1/checker", PERM_PUBLIC, TX_NONE, .handler = get_link, .ws = &links_route,
+	  .at_duty = true },
 	{ HTTP_GET, "/v1/checkers", PERM_ACCOUNT, TX_READ,
-	  .query = { page_fields, sizeof(struct page_query) }, .handler = get_checkers },
-	{ HTTP_GET, "/v1/checkers/{checker}", PERM_ACCOUNT, TX_READ, .handler = get_checker },
-	{ HTTP_DELETE, "/v1/checkers/{checker}", PERM_ACCOUNT, TX_WRITE,
-	  .handler = delete_checker },
+	  .query = { page_fields, sizeof(struct page_query) }, .handler = get_checkers,
+	  .at_duty = true },
+	{ HTTP_GET, "/v1/checkers/{checker}", PERM_ACCOUNT, TX_READ, .handler = get_checker,
+	  .at_duty = true },
+	{ HTTP_DELETE, "/v1/checkers/{checker}", PERM_ACCOUNT, TX_WRITE, .handler = delete_checker,
+	  .at_duty = true },
 	{ HTTP_GET, "/v1/checkers/{checker}/tasks", PERM_ACCOUNT, TX_READ,
-	  .query = { tasks_fields, sizeof(struct tasks_query) }, .handler = get_tasks },
+	  .query = { tasks_fields, sizeof(struct tasks_query) }, .handler = get_tasks,
+	  .at_duty = true },
 	{ HTTP_GET, "/v1/licences", PERM_ACCOUNT, TX_READ,
 	  .query = { licences_fields, sizeof(struct licences_query) }, .handler = get_licences },
 	{ HTTP_GET, "/v1/delegations", PERM_ACCOUNT, TX_READ,
 	  .query = { licences_fields + 1, sizeof(struct licences_query) },
 	  .handler = get_delegations },
 	{ HTTP_GET, "/v1/admin/checkers", PERM_OPERATOR, TX_READ,
-	  .query = { admin_fields, sizeof(struct admin_query) }, .handler = get_all_checkers },
+	  .query = { admin_fields, sizeof(struct admin_query) }, .handler = get_all_checkers,
+	  .at_duty = true },
 	{ HTTP_PUT, "/v1/admin/checkers/{checker}", PERM_OPERATOR, TX_WRITE,
-	  .body = { licence_fields, sizeof(struct licence_body) }, .handler = put_licences },
+	  .body = { licence_fields, sizeof(struct licence_body) }, .handler = put_licences,
+	  .at_duty = true },
 	{ 0 },
 };
 
@@ -484,18 +492,13 @@ static const struct job jobs[] = {
 	{ 0 },
 };
 
-static int start(const struct context *context)
-{
-	int r = licences_start(context);
-
-	return r != 0 ? r : links_start(context);
-}
-
 const struct module checker_module = {
 	.name = "checker",
+	.duty = NODES_DUTY,
 	.routes = routes,
 	.outcomes = outcomes,
 	.jobs = jobs,
-	.start = start,
+	.start = links_start,
+	.begin = licences_start,
 	.stop = links_stop,
 };

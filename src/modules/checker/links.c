@@ -200,8 +200,10 @@ static void look_up(void *arg)
 	int r;
 
 	r = arena_new(LOOKUP_BYTES, &arena);
+	duty_fence(all.nodes.context, NODES_DUTY);
 	if (r == 0)
 		r = db_run(all.nodes.context->db, TX_WRITE, arena, tx_greet, link);
+	duty_fence(NULL, NULL);
 	if (r < 0)
 		log_error("checker.greet", log_fault(r));
 	link->found = r;
@@ -247,8 +249,10 @@ static void write_sighting(void *arg)
 	_cleanup_(arena_freep) struct arena *arena = NULL;
 	int r = arena_new(LOOKUP_BYTES, &arena);
 
+	duty_fence(all.nodes.context, NODES_DUTY);
 	if (r == 0)
 		r = db_run(all.nodes.context->db, TX_WRITE, arena, tx_sighting, sighting);
+	duty_fence(NULL, NULL);
 	if (r < 0)
 		log_warn("checker.seen", log_fault(r));
 }

@@ -84,6 +84,6 @@ static int purge(const struct context *context, struct arena *arena)
 
 const struct job iam_jobs[] = {
 	{ "iam-purge", 60000, purge },
-	{ "iam-key-uses", IAM_KEY_USE_EVERY_MS, flush_key_uses },
+	{ "iam-key-uses", IAM_KEY_USE_EVERY_MS, flush_key_uses, .everywhere = true },
 	{ 0 },
 };

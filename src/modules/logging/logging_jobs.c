@@ -43,7 +43,7 @@ static int run_feeds(const struct context *context, struct arena *arena _unused_
 
 const struct job logging_jobs[] = {
 	{ "events.purge", 60 * 60 * 1000, run_purge },
-	{ "events.feeds", 5000, run_feeds },
+	{ "events.feeds", 5000, run_feeds, .everywhere = true },
 	{ "audit.seal", SEAL_EVERY_MS, audit_seal },
 	{ 0 },
 };

@@ -9,7 +9,7 @@ enum { HOURS_A_TURN = 256, WATCHERS_MAX = 64 /* more than panel_standing may be 
 
 static int64_t open_ms; /* of the clock that never steps back */
 
-void hours_start(const struct context *context)
+void hours_begin(const struct context *context)
 {
 	open_ms = clock_mono_ms(context->clock) + context->settings->poll_after_ms;
 }

@@ -10,7 +10,7 @@
 
 /* poll_after_ms from now the grace begins where that is later than the hour's end: who could not be heard must be
  * able to report first. */
-void hours_start(const struct context *context);
+void hours_begin(const struct context *context);
 _must_check_ int hours_run(const struct context *context, struct arena *arena);
 
 /* Everything about one machine's hour. In the transaction's arena. ROUTE_E_NOT_FOUND: nobody was drawn. */

@@ -348,8 +348,8 @@ static void on_worker_down(void *arg _unused_, struct machine_id machine)
 
 /* ---- life ---- */
 
-/* What went on when the process ended is over; its devices are still due. */
-static int tx_start(struct tx *tx, void *arg)
+/* What went on when the process, or another instance, ended is over; its devices are still due. */
+static int tx_begin(struct tx *tx, void *arg)
 {
 	const struct context *context = arg;
 	int r = proof_store_interrupt(tx, clock_now_ms(context->clock));
@@ -371,28 +371,38 @@ static int start(const struct context *context)
 	static const struct checker_listener checkers = { on_checker_up, on_checker,
 							  on_checker_down, NULL };
 	static const struct worker_proof_listener workers = { on_worker, on_worker_down, NULL };
-	_cleanup_(arena_freep) struct arena *arena = NULL;
-	int r = arena_new(START_ARENA_BYTES, &arena);
+	int r = sessions_start(context);
 
-	if (r == 0)
-		r = db_run(context->db, TX_WRITE, arena, tx_start, (void *)(uintptr_t)context);
-	if (r == 0)
-		r = sessions_start(context);
 	if (r == 0)
 		r = watch_start(context);
 	if (r != 0)
 		return r;
-	hours_start(context);
 	checker_listen(&checkers);
 	worker_proof_listen(&workers);
 	return 0;
 }
 
+static int begin(const struct context *context)
+{
+	_cleanup_(arena_freep) struct arena *arena = NULL;
+	int r = arena_new(START_ARENA_BYTES, &arena);
+
+	if (r == 0)
+		r = db_run(context->db, TX_WRITE, arena, tx_begin, (void *)(uintptr_t)context);
+	if (r == 0)
+		watch_begin();
+	if (r == 0)
+		hours_begin(context);
+	return r;
+}
+
 const struct module proof_module = {
 	.name = "proof",
+	.duty = NODES_DUTY,
 	.routes = routes,
 	.outcomes = outcomes,
 	.jobs = jobs,
 	.start = start,
+	.begin = begin,
 	.stop = stop,
 };

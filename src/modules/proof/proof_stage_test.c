@@ -761,6 +761,7 @@ static void start_loop(void)
 {
 	assert_int_equal(loop_new(&stage->context.loop), 0);
 	assert_int_equal(proof_module.start(&stage->context), 0);
+	assert_int_equal(proof_module.begin(&stage->context), 0);
 	for (size_t i = 0; i < CHECKERS; i++)
 		checkers.on_up(checkers.arg, address_of(i));
 	assert_int_equal(pthread_create(&thread, NULL, run_loop, stage->context.loop), 0);

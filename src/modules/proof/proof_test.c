@@ -1101,7 +1101,7 @@ static void close_hours(struct stage *stage, int64_t now_ms, int64_t up_ms)
 
 	clock_fake_init(&clock, now_ms - up_ms);
 	later.clock = &clock.clock;
-	hours_start(&later);
+	hours_begin(&later);
 	clock.ms = now_ms;
 	arena_reset(stage->store.arena);
 	assert_int_equal(hours_run(&later, stage->store.arena), 0);

@@ -47,7 +47,7 @@ static struct {
 	struct node *buckets[BUCKETS];
 	bool stale; /* somebody came */
 	struct poll *polls; /* the loop's */
-	int64_t started_ms; /* monotonic, as the next two */
+	int64_t began_ms; /* monotonic, as the next two */
 	int64_t looked_ms, look_took_ms; /* these are the job's */
 	int64_t looked_hour;
 	struct vigil vigil;
@@ -59,13 +59,17 @@ int watch_start(const struct context *context)
 
 	all.polls = calloc(POLLS, sizeof(*all.polls));
 	all.context = context;
-	all.started_ms = clock_mono_ms(context->clock);
 	all.looked_hour = -1;
 	if (r == 0)
 		r = all.polls ? uptimes_start(context) : -ENOMEM;
 	if (r < 0)
 		watch_stop();
 	return r;
+}
+
+void watch_begin(void)
+{
+	all.began_ms = clock_mono_ms(all.context->clock);
 }
 
 static void node_free(struct node *node)
@@ -481,7 +485,7 @@ int watch_run(const struct context *context, struct arena *arena)
 	int r = uptimes_run(context, arena);
 
 	/* Until all machines can be back nobody is polled. */
-	if (r != 0 || mono_ms - all.started_ms < context->settings->poll_after_ms ||
+	if (r != 0 || mono_ms - all.began_ms < context->settings->poll_after_ms ||
 	    !is_due(hour, mono_ms))
 		return r;
 	r = look(context, hour, arena);

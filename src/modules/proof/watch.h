@@ -11,6 +11,8 @@
 #include "modules/worker/worker.h"
 
 _must_check_ int watch_start(const struct context *context);
+/* From now on this instance watches. */
+void watch_begin(void);
 void watch_stop(void);
 
 _must_check_ int watch_run(const struct context *context, struct arena *arena);

@@ -21,7 +21,7 @@ struct closing {
 
 static int64_t started_ms; /* by the wall */
 
-void closing_start(const struct context *context)
+void closing_begin(const struct context *context)
 {
 	started_ms = clock_now_ms(context->clock);
 }

@@ -15,7 +15,7 @@ enum {
 };
 
 /* From which moment on what is late can come: the grace of an epoch that ended before begins there. */
-void closing_start(const struct context *context);
+void closing_begin(const struct context *context);
 
 /* An ended epoch is closed from then on. */
 int64_t closing_due_ms(const struct epoch_row *epoch);

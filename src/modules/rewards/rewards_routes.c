@@ -286,9 +286,9 @@ static const struct outcome_row outcomes[] = {
 	{ 0 },
 };
 
-static int start(const struct context *context)
+static int begin(const struct context *context)
 {
-	closing_start(context);
+	closing_begin(context);
 	return 0;
 }
 
@@ -302,6 +302,6 @@ const struct module rewards_module = {
 	.routes = routes,
 	.outcomes = outcomes,
 	.jobs = rewards_jobs,
-	.start = start,
+	.begin = begin,
 	.stop = stop,
 };

@@ -297,7 +297,7 @@ static void test_epochs_that_passed_unseen(void **state)
 
 	add_rig(world, &rig);
 	world->clock.ms = WORLD_FROM_MS + 3 * WORLD_EPOCH_MS + 1;
-	closing_start(&world->context);
+	closing_begin(&world->context);
 	assert_int_equal(settle(world), 0);
 	for (int64_t i = 0; i <= 3; i++) {
 		struct epoch_row row = row_of(world, WORLD_NUMBER + i);

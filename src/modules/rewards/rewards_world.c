@@ -303,7 +303,7 @@ void forget(struct world *world)
 		store_exec(&world->store, sql);
 	}
 	clock_fake_init(&world->clock, WORLD_FROM_MS);
-	closing_start(&world->context);
+	closing_begin(&world->context);
 	assert_int_equal(closing_step(&world->context), CLOSING_IDLE);
 }
 

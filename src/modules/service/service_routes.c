@@ -364,12 +364,12 @@ static const struct route routes[] = {
 	  .handler = delete_rental },
 	{ HTTP_GET, "/v1/rentals/{rental}/logs", PERM_RENTAL_READ, TX_READ,
 	  .query = { logs_fields, sizeof(struct logs_query) }, .handler = get_logs,
-	  .ws = &service_logs },
+	  .ws = &service_logs, .at_duty = true },
 	{ HTTP_GET, "/v1/rentals/{rental}/exec", PERM_RENTAL_WRITE, TX_READ, .ticket = true,
-	  .handler = get_exec, .ws = &service_exec },
+	  .handler = get_exec, .ws = &service_exec, .at_duty = true },
 	{ HTTP_GET, "/v1/rentals/{rental}/stats", PERM_RENTAL_READ, TX_READ,
 	  .query = { stats_fields, sizeof(struct stats_query) }, .handler = get_stats,
-	  .ws = &service_stats },
+	  .ws = &service_stats, .at_duty = true },
 	{ 0 },
 };
 
@@ -397,6 +397,7 @@ static const struct outcome_row outcomes[] = {
 
 const struct module service_module = {
 	.name = "service",
+	.duty = NODES_DUTY,
 	.routes = routes,
 	.outcomes = outcomes,
 	.jobs = service_jobs,

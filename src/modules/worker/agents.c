@@ -189,7 +189,9 @@ static void go(void *arg)
 {
 	struct session *session = arg;
 
+	duty_fence(session->errand->context, NODES_DUTY);
 	errand_run(session->errand);
+	duty_fence(NULL, NULL);
 }
 
 /* Gives what waits to the pool, if nothing of this session is there. */

@@ -185,6 +185,8 @@ int desired_changed(struct tx *tx, struct machine_id machine)
 	if (r == 0)
 		r = desired_read(tx, machine, change->generation, &change->bytes, &change->len);
 	if (r == 0)
+		r = worker_touch(tx, machine);
+	if (r == 0)
 		r = tx_on_commit(tx, send_change, change);
 	return r;
 }

@@ -27,7 +27,7 @@ struct member {
 
 struct fleet {
 	const struct clock *clock;
-	int64_t offline_after_ms, started_mono_ms;
+	int64_t offline_after_ms, listens_mono_ms;
 	pthread_mutex_t mutex;
 	struct member *members;
 	size_t n, size, used;
@@ -51,11 +51,18 @@ int fleet_new(const struct clock *clock, int64_t offline_after_ms, struct fleet 
 	fleet->hash_key |= 1;
 	fleet->clock = clock;
 	fleet->offline_after_ms = offline_after_ms;
-	fleet->started_mono_ms = clock_mono_ms(clock);
+	fleet->listens_mono_ms = clock_mono_ms(clock);
 	fleet->free = NO_SLOT;
 	pthread_mutex_init(&fleet->mutex, NULL);
 	*ret_fleet = fleet;
 	return 0;
+}
+
+void fleet_listen(struct fleet *fleet)
+{
+	pthread_mutex_lock(&fleet->mutex);
+	fleet->listens_mono_ms = clock_mono_ms(fleet->clock);
+	pthread_mutex_unlock(&fleet->mutex);
 }
 
 void fleet_free(struct fleet *fleet)
@@ -160,10 +167,12 @@ static int add_member(struct fleet *fleet, struct machine_id machine, struct mem
 static void pulse_of(const struct fleet *fleet, const struct member *member,
 		     struct fleet_pulse *ret_pulse)
 {
-	int64_t since = member->heard ? member->heard_mono_ms : fleet->started_mono_ms;
+	bool since_then = member->heard && member->heard_mono_ms > fleet->listens_mono_ms;
+	int64_t since = since_then ? member->heard_mono_ms : fleet->listens_mono_ms;
 
 	*ret_pulse = (struct fleet_pulse){
 		.heard = member->heard,
+		.engine_up = member->engine_up,
 		.heard_at_ms = member->heard_at_ms,
 		.silent_ms = clock_mono_ms(fleet->clock) - since,
 		.latency_ms = member->latency_ms,
@@ -304,27 +313,45 @@ size_t fleet_count(struct fleet *fleet)
 	return n;
 }
 
+/* With the mutex held; a memory fault keeps it out of the index until it is heard again. */
+static void hear(struct fleet *fleet, struct member *member, bool engine_up, int64_t ago_ms)
+{
+	struct fleet_pulse before;
+
+	pulse_of(fleet, member, &before);
+	member->heard = true;
+	member->engine_up = engine_up;
+	member->heard_mono_ms = clock_mono_ms(fleet->clock) - ago_ms;
+	member->heard_at_ms = clock_now_ms(fleet->clock) - ago_ms;
+	if (before.online != engine_up && file(fleet, member) < 0)
+		member->heard = false;
+}
+
 bool fleet_heard(struct fleet *fleet, struct machine_id machine, bool engine_up,
 		 int64_t *ret_generation)
 {
-	struct fleet_pulse before;
 	struct member *member;
 
 	pthread_mutex_lock(&fleet->mutex);
 	member = find(fleet, machine);
 	if (member) {
-		pulse_of(fleet, member, &before);
-		member->heard = true;
-		member->engine_up = engine_up;
-		member->heard_mono_ms = clock_mono_ms(fleet->clock);
-		member->heard_at_ms = clock_now_ms(fleet->clock);
+		hear(fleet, member, engine_up, 0);
 		*ret_generation = member->machine.generation;
-		/* Without memory it stays out of the index until the next heartbeat. */
-		if (before.online != engine_up && file(fleet, member) < 0)
-			member->heard = false;
 	}
 	pthread_mutex_unlock(&fleet->mutex);
 	return member != NULL;
+}
+
+void fleet_heard_elsewhere(struct fleet *fleet, struct machine_id machine, bool engine_up,
+			   int64_t ago_ms)
+{
+	struct member *member;
+
+	pthread_mutex_lock(&fleet->mutex);
+	member = find(fleet, machine);
+	if (member)
+		hear(fleet, member, engine_up, ago_ms);
+	pthread_mutex_unlock(&fleet->mutex);
 }
 
 void fleet_generation(struct fleet *fleet, struct machine_id machine, int64_t generation)
@@ -336,6 +363,18 @@ void fleet_generation(struct fleet *fleet, struct machine_id machine, int64_t ge
 	if (member && generation > member->machine.generation)
 		member->machine.generation = generation;
 	pthread_mutex_unlock(&fleet->mutex);
+}
+
+bool fleet_generation_of(struct fleet *fleet, struct machine_id machine, int64_t *ret_generation)
+{
+	struct member *member;
+
+	pthread_mutex_lock(&fleet->mutex);
+	member = find(fleet, machine);
+	if (member)
+		*ret_generation = member->machine.generation;
+	pthread_mutex_unlock(&fleet->mutex);
+	return member != NULL;
 }
 
 void fleet_latency(struct fleet *fleet, struct machine_id machine, int64_t latency_ms)

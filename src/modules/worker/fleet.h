@@ -7,8 +7,8 @@
  * Machines that can be rented lie in segments: one for each model ("cpu" without a GPU) and price
  * band, plain columns each. A choice begins at the cheapest band, at a random row, and stops at
  * enough candidates, so that its cost does not grow with the fleet. Liveness is counted on the
- * monotonic clock from the process's own start: what was not heard because nobody listened is not
- * silence. Thread safe behind one mutex. */
+ * monotonic clock, from when this instance began to listen: what was not heard because nobody listened is
+ * not silence. Thread safe behind one mutex. */
 #pragma once
 
 #include "base/address.h"
@@ -49,9 +49,10 @@ struct fleet_machine {
 /* What the process itself knows of it. */
 struct fleet_pulse {
 	bool heard; /* in this process's life */
+	bool engine_up;
 	bool online; /* heard within offline_after_ms, its engine up */
 	int64_t heard_at_ms; /* wall clock */
-	int64_t silent_ms; /* since it was heard, or since the process started */
+	int64_t silent_ms; /* since it was heard, or since this instance listens, if that is later */
 	int64_t latency_ms;
 };
 
@@ -60,6 +61,9 @@ struct fleet;
 _must_check_ int fleet_new(const struct clock *clock, int64_t offline_after_ms,
 			   struct fleet **ret_fleet);
 void fleet_free(struct fleet *fleet);
+
+/* Machines can be linked here from now on: what was not heard before is not silence. */
+void fleet_listen(struct fleet *fleet);
 
 /* Adds or replaces. -ENOMEM. */
 _must_check_ int fleet_put(struct fleet *fleet, const struct fleet_machine *machine);
@@ -70,8 +74,14 @@ size_t fleet_count(struct fleet *fleet);
 bool fleet_heard(struct fleet *fleet, struct machine_id machine, bool engine_up,
 		 int64_t *ret_generation);
 
+/* Another instance heard it @ago_ms ago. */
+void fleet_heard_elsewhere(struct fleet *fleet, struct machine_id machine, bool engine_up,
+			   int64_t ago_ms);
+
 /* Its desired set has this generation; an older one changes nothing. */
 void fleet_generation(struct fleet *fleet, struct machine_id machine, int64_t generation);
+/* False: not known. */
+bool fleet_generation_of(struct fleet *fleet, struct machine_id machine, int64_t *ret_generation);
 void fleet_latency(struct fleet *fleet, struct machine_id machine, int64_t latency_ms);
 
 /* An unknown machine was never heard. */

@@ -44,6 +44,15 @@ static void put_machine(void *arg)
 		log_error("worker.index_full", log_fault(-ENOMEM));
 }
 
+int worker_touch(struct tx *tx, struct machine_id machine)
+{
+	const struct context *context = worker_state.context;
+
+	if (!context || !duty_shared(context))
+		return 0;
+	return worker_store_touch(tx, machine, clock_now_ms(context->clock));
+}
+
 int worker_fleet_refresh_row(struct tx *tx, const struct worker_row *row)
 {
 	struct fleet_machine *machine = arena_alloc(tx_arena(tx), sizeof(*machine));
@@ -52,6 +61,8 @@ int worker_fleet_refresh_row(struct tx *tx, const struct worker_row *row)
 	if (!machine)
 		return -ENOMEM;
 	r = worker_store_fleet_one(tx, row, machine);
+	if (r == 0)
+		r = worker_touch(tx, row->machine);
 	if (r != 0)
 		return r;
 	heed_proofs(machine);
@@ -247,6 +258,8 @@ int worker_remove(const struct context *context, struct tx *tx, const struct wor
 	r = worker_store_remove(tx, row->machine);
 	if (r == 0)
 		r = tell_owner(context, tx, row, "worker.removed");
+	if (r == 0)
+		r = worker_touch(tx, row->machine);
 	return r != 0 ? r : tx_on_commit(tx, forget_machine, machine);
 }
 
@@ -289,7 +302,8 @@ static void call_roll(void *arg, const struct fleet_machine *machine,
 		return;
 	if (pulse->heard && pulse->silent_ms <= SEEN_RECENT_MS)
 		roll->seen[roll->n_seen++] = (struct worker_seen){ machine->machine,
-								   pulse->heard_at_ms };
+								   pulse->heard_at_ms,
+								   pulse->engine_up };
 	if (turned) {
 		roll->lost[roll->n_turned] = silent;
 		roll->turned[roll->n_turned++] = machine->machine;

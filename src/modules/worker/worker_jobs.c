@@ -1,11 +1,13 @@
 #include "modules/worker/worker_jobs.h"
 
+#include "modules/worker/following.h"
 #include "modules/worker/worker_rules.h"
 #include "modules/worker/worker_state.h"
 
 enum {
 	LIVENESS_MS = 5000,
 	REFRESH_MS = 60000,
+	FOLLOW_MS = 1000,
 	PURGE_MS = 3600000,
 	TOKENS_KEPT_MS = 86400000, /* past their expiry */
 };
@@ -19,8 +21,10 @@ static int refresh(const struct context *context, struct arena *arena)
 static int tx_purge(struct tx *tx, void *arg)
 {
 	const struct context *context = arg;
+	int64_t now_ms = clock_now_ms(context->clock);
+	int r = worker_store_tokens_purge(tx, now_ms - TOKENS_KEPT_MS);
 
-	return worker_store_tokens_purge(tx, clock_now_ms(context->clock) - TOKENS_KEPT_MS);
+	return r == 0 ? worker_store_touched_purge(tx, now_ms - PURGE_MS) : r;
 }
 
 static int purge(const struct context *context, struct arena *arena)
@@ -30,7 +34,8 @@ static int purge(const struct context *context, struct arena *arena)
 
 const struct job worker_jobs[] = {
 	{ "worker_liveness", LIVENESS_MS, worker_liveness },
-	{ "worker_refresh", REFRESH_MS, refresh },
+	{ "worker_refresh", REFRESH_MS, refresh, .everywhere = true },
+	{ "worker_follow", FOLLOW_MS, worker_follow, .everywhere = true },
 	{ "worker_purge", PURGE_MS, purge },
 	{ 0 },
 };

@@ -369,7 +369,8 @@ static const struct route routes[] = {
 	  .body = { token_fields, sizeof(struct token_body) }, .handler = post_token },
 	{ HTTP_POST, "/v1/workers/join", PERM_PUBLIC, TX_WRITE,
 	  .body = { join_fields, sizeof(struct join_body) }, .handler = post_join },
-	{ HTTP_GET, "/v1/agent", PERM_PUBLIC, TX_NONE, .handler = get_agent, .ws = &agents_route },
+	{ HTTP_GET, "/v1/agent", PERM_PUBLIC, TX_NONE, .handler = get_agent, .ws = &agents_route,
+	  .at_duty = true },
 	{ HTTP_GET, "/v1/workers", PERM_WORKER_READ, TX_READ,
 	  .query = { page_fields, sizeof(struct page_query) }, .handler = get_workers },
 	{ HTTP_GET, "/v1/workers/{machine}", PERM_WORKER_READ, TX_READ, .handler = get_worker },
@@ -433,11 +434,19 @@ static int start(const struct context *context)
 	return 0;
 }
 
+static int begin(const struct context *context _unused_)
+{
+	fleet_listen(worker_state.fleet);
+	return 0;
+}
+
 const struct module worker_module = {
 	.name = "worker",
+	.duty = NODES_DUTY,
 	.routes = routes,
 	.outcomes = outcomes,
 	.jobs = worker_jobs,
 	.start = start,
+	.begin = begin,
 	.stop = stop,
 };

@@ -24,5 +24,8 @@ _must_check_ int worker_fleet_refresh(struct tx *tx, struct machine_id machine);
 /* The same for a row that was just read, without reading it again. */
 _must_check_ int worker_fleet_refresh_row(struct tx *tx, const struct worker_row *row);
 
+/* Other instances are to look at it again: they find it in the store within a second or two. */
+_must_check_ int worker_touch(struct tx *tx, struct machine_id machine);
+
 /* Reads all machines into the index. */
 _must_check_ int worker_fleet_fill(const struct context *context, struct arena *arena);

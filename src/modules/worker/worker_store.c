@@ -165,16 +165,73 @@ int worker_store_greet(struct tx *tx, struct machine_id machine, const char *ver
 
 int worker_store_seen(struct tx *tx, const struct worker_seen *seen, size_t n)
 {
-	struct sql_value *params = arena_array(tx_arena(tx), n * 2 + 1, sizeof(*params));
+	struct sql_value *params = arena_array(tx_arena(tx), n * 3 + 1, sizeof(*params));
 
 	if (!params)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		params[i * 2] = sql_machine(&seen[i].machine);
-		params[i * 2 + 1] = sql_int(seen[i].at_ms);
+		params[i * 3] = sql_machine(&seen[i].machine);
+		params[i * 3 + 1] = sql_int(seen[i].at_ms);
+		params[i * 3 + 2] = sql_int(seen[i].engine_up);
 	}
-	return no_conflict(tx_exec_many(tx, "UPDATE workers SET seen_at = $2 WHERE machine = $1",
-					params, 2, n));
+	return no_conflict(tx_exec_many(
+		tx, "UPDATE workers SET seen_at = $2, engine_up = $3 WHERE machine = $1", params, 3,
+		n));
+}
+
+int worker_store_touch(struct tx *tx, struct machine_id machine, int64_t now_ms)
+{
+	return no_conflict(tx_exec(tx,
+				   "INSERT INTO worker_touched (machine, at) VALUES ($1, $2) "
+				   "ON CONFLICT (machine) DO UPDATE SET at = excluded.at",
+				   SQL_PARAMS(sql_machine(&machine), sql_int(now_ms)), NULL));
+}
+
+int worker_store_touched_purge(struct tx *tx, int64_t before_ms)
+{
+	return no_conflict(tx_exec(tx, "DELETE FROM worker_touched WHERE at < $1",
+				   SQL_PARAMS(sql_int(before_ms)), NULL));
+}
+
+static int read_touch(const struct sql_rows *rows, size_t i, void *ret_item)
+{
+	struct worker_touch *ret = ret_item;
+
+	ret->at_ms = rows_int(rows, i, "at");
+	return rows_bytes(rows, i, "machine", &ret->machine, sizeof(ret->machine));
+}
+
+int worker_store_touched(struct tx *tx, int64_t since_ms, size_t max,
+			 struct worker_touch **ret_touched, size_t *ret_n)
+{
+	static const struct row_reader reader = { sizeof(struct worker_touch), read_touch };
+
+	return no_conflict(tx_select(tx,
+				     "SELECT machine, at FROM worker_touched WHERE at > $1 "
+				     "ORDER BY at LIMIT $2",
+				     SQL_PARAMS(sql_int(since_ms), sql_int((int64_t)max)), &reader,
+				     ret_touched, ret_n));
+}
+
+static int read_seen(const struct sql_rows *rows, size_t i, void *ret_item)
+{
+	struct worker_seen *ret = ret_item;
+
+	ret->at_ms = rows_int(rows, i, "seen_at");
+	ret->engine_up = rows_int(rows, i, "engine_up");
+	return rows_bytes(rows, i, "machine", &ret->machine, sizeof(ret->machine));
+}
+
+int worker_store_seen_since(struct tx *tx, int64_t since_ms, size_t max,
+			    struct worker_seen **ret_seen, size_t *ret_n)
+{
+	static const struct row_reader reader = { sizeof(struct worker_seen), read_seen };
+
+	return no_conflict(tx_select(tx,
+				     "SELECT machine, seen_at, engine_up FROM workers "
+				     "WHERE seen_at > $1 ORDER BY seen_at LIMIT $2",
+				     SQL_PARAMS(sql_int(since_ms), sql_int((int64_t)max)), &reader,
+				     ret_seen, ret_n));
 }
 
 int worker_store_lost(struct tx *tx, struct machine_id machine, enum worker_lost lost)

@@ -65,8 +65,23 @@ _must_check_ int worker_store_greet(struct tx *tx, struct machine_id machine, co
 struct worker_seen {
 	struct machine_id machine;
 	int64_t at_ms;
+	bool engine_up;
 };
 _must_check_ int worker_store_seen(struct tx *tx, const struct worker_seen *seen, size_t n);
+/* For the other instances' indexes. */
+_must_check_ int worker_store_touch(struct tx *tx, struct machine_id machine, int64_t now_ms);
+_must_check_ int worker_store_touched_purge(struct tx *tx, int64_t before_ms);
+/* Touched since then, at most @max, the longest ago first. */
+struct worker_touch {
+	struct machine_id machine;
+	int64_t at_ms;
+};
+_must_check_ int worker_store_touched(struct tx *tx, int64_t since_ms, size_t max,
+				      struct worker_touch **ret_touched, size_t *ret_n);
+
+/* Those that were seen after @since_ms, at most @max, the longest ago first. */
+_must_check_ int worker_store_seen_since(struct tx *tx, int64_t since_ms, size_t max,
+					 struct worker_seen **ret_seen, size_t *ret_n);
 
 /* Outcome ROUTE_E_NOT_FOUND: it was so already. */
 _must_check_ int worker_store_lost(struct tx *tx, struct machine_id machine, enum worker_lost lost);
