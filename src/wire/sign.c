@@ -138,6 +138,17 @@ void checker_digest(const struct checker_statement *checker,
 	keccak256(layout.bytes, layout.len, ret_digest);
 }
 
+void vpn_digest(const struct vpn_statement *vpn, uint8_t ret_digest[static SIGN_DIGEST_SIZE])
+{
+	struct layout layout = layout_start("kaisar-vpn-1");
+
+	put_address(&layout, &vpn->network);
+	put_address(&layout, &vpn->machine.address);
+	put(&layout, vpn->public_key, sizeof(vpn->public_key));
+	put_integer(&layout, (uint64_t)vpn->at_ms);
+	keccak256(layout.bytes, layout.len, ret_digest);
+}
+
 void excuse_digest(const struct excuse_statement *excuse,
 		   uint8_t ret_digest[static SIGN_DIGEST_SIZE])
 {

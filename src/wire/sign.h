@@ -83,6 +83,15 @@ struct checker_statement {
 	struct account_id account;
 };
 
+/* "kaisar-vpn-1": by a machine, to have its key for the VPN certified. It says when, so that what was heard
+ * once is worth nothing later. */
+struct vpn_statement {
+	struct address network;
+	struct machine_id machine;
+	uint8_t public_key[32];
+	int64_t at_ms;
+};
+
 /* "kaisar-excuse-2": by the network: from then until then the lease is not billed, since a majority of
  * checkers found the machine unusable: in the session @proof, or, where that is zeros, could not reach it
  * in @hour, as their reports of that hour say. @until_ms 0: it goes on. */
@@ -142,6 +151,7 @@ void uptime_digest(const struct uptime_statement *uptime,
 		   uint8_t ret_digest[static SIGN_DIGEST_SIZE]);
 void checker_digest(const struct checker_statement *checker,
 		    uint8_t ret_digest[static SIGN_DIGEST_SIZE]);
+void vpn_digest(const struct vpn_statement *vpn, uint8_t ret_digest[static SIGN_DIGEST_SIZE]);
 void excuse_digest(const struct excuse_statement *excuse,
 		   uint8_t ret_digest[static SIGN_DIGEST_SIZE]);
 

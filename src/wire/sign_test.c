@@ -138,6 +138,18 @@ static void test_checker(void **state)
 	assert_digest(digest, "2ec7d390e490a567feb1e1ca4f3093ec6948c1613d40a664e26c76601f47bf91");
 }
 
+static void test_vpn(void **state)
+{
+	struct vpn_statement vpn = { .network = address_of(1), .at_ms = 1763831153000 };
+	uint8_t digest[SIGN_DIGEST_SIZE];
+
+	(void)state;
+	vpn.machine.address = address_of(2);
+	memset(vpn.public_key, 3, sizeof(vpn.public_key));
+	vpn_digest(&vpn, digest);
+	assert_digest(digest, "b7498ff5b38e2b7aefc5f7488894f917303b16df360646e24dd8aab94f175bc3");
+}
+
 static void test_excuse(void **state)
 {
 	struct excuse_statement excuse = {
@@ -229,11 +241,17 @@ static void test_rental_and_bill(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hello),   cmocka_unit_test(test_join),
-		cmocka_unit_test(test_terms),   cmocka_unit_test(test_usage_and_receipt),
-		cmocka_unit_test(test_poll),    cmocka_unit_test(test_uptime),
-		cmocka_unit_test(test_checker), cmocka_unit_test(test_excuse),
-		cmocka_unit_test(test_record),  cmocka_unit_test(test_rental_and_bill),
+		cmocka_unit_test(test_hello),
+		cmocka_unit_test(test_join),
+		cmocka_unit_test(test_terms),
+		cmocka_unit_test(test_usage_and_receipt),
+		cmocka_unit_test(test_poll),
+		cmocka_unit_test(test_uptime),
+		cmocka_unit_test(test_checker),
+		cmocka_unit_test(test_excuse),
+		cmocka_unit_test(test_vpn),
+		cmocka_unit_test(test_record),
+		cmocka_unit_test(test_rental_and_bill),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
