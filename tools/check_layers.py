@@ -29,6 +29,7 @@ MAY_INCLUDE = {
 # A module may include its own headers, these of api/, and B/B.h along this graph.
 API_FOR_MODULES = {"api/route.h", "api/settings.h"}
 MODULE_GRAPH = {
+    "vpn": {"checker", "worker", "logging"},
     "rewards": {"chain", "proof", "checker", "service", "worker", "billing", "iam", "logging"},
     "proof": {"chain", "checker", "service", "worker", "billing", "iam", "logging"},
     "checker": {"chain", "node", "iam", "logging"},

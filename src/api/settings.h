@@ -6,6 +6,7 @@
 
 struct contracts;
 struct es256_key;
+struct nebula_authority;
 struct secp_key;
 
 /* The chain that what must last is recorded on. */
@@ -32,6 +33,8 @@ struct settings {
 
 	const char *instance_url; /* where this process itself is reached: "http://10.0.0.5:7070" */
 	int64_t duty_ms; /* an instance that was silent for so long is relieved; 10,000 */
+
+	const struct nebula_authority *vpn; /* signs the certificates of the mesh VPN */
 
 	int64_t access_token_ms; /* 15 min */
 	int64_t refresh_token_ms; /* 30 days */
@@ -84,6 +87,10 @@ struct settings {
 	int64_t rewards_ratio_basis_points; /* of the workers' for jobs; the rest for uptime */
 	int64_t rewards_commission_basis_points; /* the delegators' part of a reward */
 	int64_t rewards_max_stake_tokens; /* a stake above it counts as it */
+
+	/* The mesh VPN: docs/vpn.md. */
+	int64_t vpn_certificate_ms; /* life of a certificate; 24 h */
+	int64_t vpn_ask_ms; /* how often machines ask what holds; 15,000 */
 
 	/* The chain. */
 	const struct chain_settings *chain; /* NULL: nothing is recorded on one */

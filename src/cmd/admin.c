@@ -1,4 +1,5 @@
 /* admin.c - what operators do: credit, roles, every machine and checker, licences, the ledger's check, the chain. */
+#include "cmd/admin_vpn.h"
 #include "cmd/audit.h"
 #include "cmd/cli.h"
 #include "cmd/commands.h"
@@ -490,6 +491,7 @@ int cmd_admin(int argc, char **argv)
 		{ "instances", "list the processes of the control plane, and what each does",
 		  admin_instances },
 		{ "chain", "show how the chain does, and what is wrong", admin_chain },
+		{ "vpn", "show who is in the mesh VPN, let in, take out", admin_vpn },
 		{ "replace-root", "have a withdrawn root of rewards made anew",
 		  admin_replace_root },
 		{ 0 },

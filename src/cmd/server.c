@@ -26,7 +26,9 @@
 #include "modules/rewards/rewards.h"
 #include "modules/service/image_ref.h"
 #include "modules/service/service.h"
+#include "modules/vpn/vpn.h"
 #include "modules/worker/worker.h"
+#include "security/vpn.h"
 
 enum {
 	PATH_BYTES = 4096,
@@ -40,11 +42,13 @@ enum {
 	RELIEVED_MS = 1000,
 	EXIT_RELIEVED = 75, /* EX_TEMPFAIL: to be started again */
 	DUTIES_CONNECTIONS = 1,
+	VPN_EARLY_S = 86400, /* clocks differ */
+	VPN_LIFE_S = 20 * 365 * 86400,
 };
 
 static const struct module *const modules[] = {
 	&logging_module, &iam_module,     &chain_module, &billing_module, &worker_module,
-	&checker_module, &service_module, &proof_module, &rewards_module,
+	&checker_module, &service_module, &proof_module, &rewards_module, &vpn_module,
 };
 
 static const struct option_row rows[] = {
@@ -64,6 +68,8 @@ static const struct option_row rows[] = {
 	{ "peer-rate", 0, "N", "requests a second from one address, 0: no limit (500)" },
 	{ "probe-image", 0, "IMAGE",
 	  "deployed on idle machines for checkers to talk to; it has sh and goes on (no probes)" },
+	{ "vpn-network", 0, "CIDR",
+	  "addresses of the mesh VPN, kept from the first start on (100.80.0.0/16)" },
 	{ "set", 0, "NAME=VALUE", "a network parameter; may be repeated" },
 	{ "log-json", 0, NULL, "log JSON lines" },
 	{ "parameters", 0, NULL, "list the network parameters and end" },
@@ -84,6 +90,7 @@ struct server {
 	struct address operators[OPERATORS_MAX];
 	struct settings settings;
 	struct server_keys keys;
+	struct nebula_claims vpn; /* of the authority, where it is made now */
 	struct server_chain chain;
 	struct context context;
 	struct api *api;
@@ -200,6 +207,20 @@ static int read_chain(struct server *server)
 				      ": say --chain-id %" PRIu64 ", or name another file",
 				      chain->contracts->chain_id, chain->contracts->chain_id);
 	server->settings.chain = chain;
+	return 0;
+}
+
+static int read_vpn(struct server *server)
+{
+	const int64_t now_s = clock_now_ms(&clock_system) / 1000;
+	const char *network = options_get(&server->options, "vpn-network", "100.80.0.0/16");
+
+	server->vpn = (struct nebula_claims){ .name = "kaisar",
+					      .not_before_s = now_s - VPN_EARLY_S,
+					      .not_after_s = now_s + VPN_LIFE_S };
+	if (vpn_network_parse(network, &server->vpn.address, &server->vpn.mask) < 0)
+		return options_refuse(&table, "--vpn-network must be a private IPv4 network, /8 to "
+					      "/28, like 100.80.0.0/16");
 	return 0;
 }
 
@@ -364,6 +385,19 @@ static int network_check(struct server *server)
 	return -EPERM;
 }
 
+/* The authority's own certificate bounds what it signs. */
+static int vpn_check(const struct server *server)
+{
+	const struct nebula_claims *is = nebula_authority_claims(server->keys.vpn);
+
+	if (!options_has(&server->options, "vpn-network") ||
+	    (is->address == server->vpn.address && is->mask == server->vpn.mask))
+		return 0;
+	return explain(-EINVAL, "--vpn-network",
+		       "the VPN was made for another network: leave the option out, or move "
+		       "keys/vpn.pem away to have it made anew, which ends all tunnels");
+}
+
 static int server_open(struct server *server)
 {
 	struct context *context = &server->context;
@@ -380,11 +414,14 @@ static int server_open(struct server *server)
 	if (r == 0)
 		r = store_open(server);
 	if (r == 0)
-		r = server_keys_load(keys, &random_system, &server->keys);
+		r = server_keys_load(keys, &random_system, &server->vpn, &server->keys);
+	if (r == 0)
+		r = vpn_check(server);
 	if (r < 0)
 		return r;
 	server->settings.token_key = server->keys.token;
 	server->settings.network_key = server->keys.network;
+	server->settings.vpn = server->keys.vpn;
 	server->settings.network = *secp_key_address(server->keys.network);
 	r = network_check(server);
 	if (r == 0)
@@ -473,5 +510,7 @@ int cmd_server(int argc, char **argv)
 		status = read_settings(&server);
 	if (status == 0)
 		status = read_chain(&server);
+	if (status == 0)
+		status = read_vpn(&server);
 	return status ? status : server_run(&server);
 }

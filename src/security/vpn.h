@@ -62,9 +62,9 @@ bool vpn_at_ok(const char *at);
 uint16_t vpn_at_port(const char *at);
 
 void vpn_address_text(uint32_t address, char ret_text[static VPN_ADDRESS_SIZE]);
-/* "100.100.0.1". -EINVAL. */
+/* "100.80.0.1". -EINVAL. */
 _must_check_ int vpn_address_parse(const char *text, uint32_t *ret_address);
-/* "100.100.0.0/16": a private or shared one with a prefix of 8 to 28, no bits behind it. -EINVAL. */
+/* "100.80.0.0/16": a private or shared one with a prefix of 8 to 28, no bits behind it. -EINVAL. */
 _must_check_ int vpn_network_parse(const char *text, uint32_t *ret_address, uint32_t *ret_mask);
 
 /* YAML for nebula 1.6, which the caller frees. -EINVAL: a text would not be itself in YAML, or a number is

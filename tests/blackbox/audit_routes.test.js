@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test'
 import { contract } from './lib/contract.js'
 import { Network, demoImage, until } from './lib/network.js'
 
-// Which action it leaves; null: none, and why. in: the test that shows it, which needs a chain.
+// Which action it leaves; null: none, and why. in: the test that shows it, which needs a chain or a VPN.
 const deeds = {
   'POST /v1/auth/nonce': { action: null, why: 'nobody is anybody yet' },
   'POST /v1/auth/login': { action: 'session.created' },
@@ -24,6 +24,10 @@ const deeds = {
   'POST /v1/checkers': { action: 'checker.added' },
   'DELETE /v1/checkers/{checker}': { action: 'checker.removed' },
   'PUT /v1/admin/checkers/{checker}': { action: 'checker.licensed' },
+  'POST /v1/vpn': { action: 'vpn.admitted', in: 'vpn.test.js' },
+  'PUT /v1/admin/vpn/{machine}': { action: 'vpn.added', in: 'vpn.test.js' },
+  'POST /v1/admin/vpn/{machine}/revoke': { action: 'vpn.revoked', in: 'vpn.test.js' },
+  'POST /v1/admin/vpn/{machine}/restore': { action: 'vpn.restored', in: 'vpn.test.js' },
   'POST /v1/proofs/{proof}/appeal': { action: 'appeal.asked' },
   'POST /v1/admin/rewards/roots/{kind}': { action: 'root.replaced', in: 'chain_payouts.test.js' },
   'POST /v1/rentals': { action: 'rental.created' },
@@ -58,7 +62,7 @@ async function leaves(route, { of, subject, actor }, deed) {
   return answer
 }
 
-test('every route that changes something is known here, and those that need a chain are shown elsewhere', () => {
+test('every route that changes something is known here, and those that need more are shown elsewhere', () => {
   const routes = Object.entries(contract.paths).flatMap(([path, operations]) => Object.keys(operations)
     .filter((method) => ['post', 'put', 'patch', 'delete'].includes(method)).map((method) => `${method.toUpperCase()} ${path}`))
   assert.deepEqual(routes.sort(), Object.keys(deeds).sort())

@@ -149,6 +149,18 @@ int checker_eligible(const struct context *context, struct tx *tx,
 	return 0;
 }
 
+int checker_admitted(const struct context *context, struct tx *tx, const struct address *checker,
+		     bool *ret_admitted)
+{
+	struct checker_row row = { 0 };
+	int r = checker_store_get(tx, checker, &row);
+
+	if (r != 0 && r != ROUTE_E_NOT_FOUND)
+		return r;
+	*ret_admitted = row.licences > 0 && row.banned_until_ms <= clock_now_ms(context->clock);
+	return 0;
+}
+
 const char *checker_mark_word(enum checker_mark mark)
 {
 	static const char *const words[] = { [CHECKER_VALID] = "valid",

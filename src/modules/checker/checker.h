@@ -42,6 +42,10 @@ struct checker_member {
 _must_check_ int checker_eligible(const struct context *context, struct tx *tx,
 				  struct checker_member **ret_members, size_t *ret_n);
 
+/* Whether it carries a licence and is not banned; false of what is no checker, too. */
+_must_check_ int checker_admitted(const struct context *context, struct tx *tx,
+				  const struct address *checker, bool *ret_admitted);
+
 /* To its link, if it has one. From any thread. -ENOTCONN, -ENOMEM, -EMSGSIZE. */
 _must_check_ int checker_send(const struct address *checker, const Wire__ToNode *message);
 

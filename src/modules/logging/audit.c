@@ -31,6 +31,10 @@ const char *const audit_action_words[AUDIT_ACTIONS_N + 1] = {
 	[AUDIT_APPEAL_ASKED] = "appeal.asked",
 	[AUDIT_APPEAL_DECIDED] = "appeal.decided",
 	[AUDIT_ROOT_REPLACED] = "root.replaced",
+	[AUDIT_VPN_ADDED] = "vpn.added",
+	[AUDIT_VPN_ADMITTED] = "vpn.admitted",
+	[AUDIT_VPN_REVOKED] = "vpn.revoked",
+	[AUDIT_VPN_RESTORED] = "vpn.restored",
 };
 
 static const char *const actor_words[] = {

@@ -38,6 +38,10 @@ enum audit_action {
 	AUDIT_APPEAL_ASKED,
 	AUDIT_APPEAL_DECIDED,
 	AUDIT_ROOT_REPLACED, /* a disputed root of rewards */
+	AUDIT_VPN_ADDED, /* a gateway or lighthouse */
+	AUDIT_VPN_ADMITTED, /* a machine's new key was certified */
+	AUDIT_VPN_REVOKED,
+	AUDIT_VPN_RESTORED,
 	AUDIT_ACTIONS_N,
 };
 extern const char *const audit_action_words[AUDIT_ACTIONS_N + 1]; /* NULL ends */
