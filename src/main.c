@@ -38,6 +38,7 @@ static const struct {
 	{ "popw", "prove what a machine can do, and check such proofs", cmd_popw },
 	{ "worker", "offer a machine of yours", cmd_worker },
 	{ "checker", "verify machines with a computer of yours", cmd_checker },
+	{ "vpn", "the mesh VPN on this machine", cmd_vpn },
 	{ "signer", "hold the network's key for the chain, apart", cmd_signer },
 };
 

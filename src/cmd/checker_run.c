@@ -7,11 +7,13 @@
 #include "cmd/client.h"
 #include "cmd/home.h"
 #include "cmd/node.h"
+#include "cmd/node_vpn.h"
 #include "cmd/options.h"
 #include "io/loop.h"
 
 static const struct option_row rows[] = {
 	{ "state", 0, "DIR", "where `kaisar checker create` put its key (KAISAR_HOME/checker)" },
+	NODE_VPN_ROW,
 	{ "log-json", 0, NULL, "log lines as JSON" },
 	{ 0 },
 };
@@ -63,8 +65,9 @@ static int say_fault(int r, const char *folder)
 	}
 }
 
-static int run(struct checker_config *config, const char *folder)
+static int run(struct checker_config *config, const char *folder, const char *vpn_word)
 {
+	struct node_vpn vpn = { 0 };
 	struct running running = { 0 };
 	int r, status = 0;
 
@@ -75,12 +78,15 @@ static int run(struct checker_config *config, const char *folder)
 	r = loop_on_signal(running.loop, on_signal, &running);
 	if (r == 0)
 		r = checker_new(config, &running.checker);
-	if (r == 0) {
+	if (r == 0)
+		status = node_vpn_start(vpn_word, running.loop, config->state, folder, 0, &vpn);
+	if (r == 0 && status == 0) {
 		log_info("checker.started", log_text("state", folder));
 		r = loop_run(running.loop);
 		if (checker_refusal(running.checker))
 			status = node_refused(folder, checker_refusal(running.checker));
 	}
+	node_vpn_end(&vpn);
 	checker_free(running.checker);
 	loop_free(running.loop);
 	return r < 0 ? say_fault(r, folder) : status;
@@ -99,6 +105,8 @@ int cmd_checker_run(int argc, char **argv)
 
 	if (options_read(&table, argc, argv, &options, &status) != 0)
 		return status;
+	if (!node_vpn_word_ok(options_get(&options, "vpn", "auto")))
+		return options_refuse(&table, "--vpn must be on, off or auto");
 	log_init(options_has(&options, "log-json"), LOG_INFO);
 	folder = options_get(&options, "state", NULL);
 	r = arena_new(HOME_MAX, &arena);
@@ -118,5 +126,5 @@ int cmd_checker_run(int argc, char **argv)
 	if (status != 0)
 		return status;
 	config.state = state;
-	return run(&config, folder);
+	return run(&config, folder, options_get(&options, "vpn", "auto"));
 }

@@ -32,6 +32,7 @@ int cmd_statement(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
 int cmd_verify_bill(int argc, char **argv);
+int cmd_vpn(int argc, char **argv);
 int cmd_wallet(int argc, char **argv);
 int cmd_withdraw(int argc, char **argv);
 int cmd_withdrawals(int argc, char **argv);

@@ -2,6 +2,14 @@
 
 #include "cmd/failure.h"
 
+static const struct {
+	const char *name, *command, *first;
+} nodes[] = {
+	[STATE_WORKER] = { "worker", "worker run", "worker join URL TOKEN" },
+	[STATE_CHECKER] = { "checker", "checker run", "checker create URL" },
+	[STATE_VPN] = { "gateway or lighthouse", "vpn run", "vpn create URL" },
+};
+
 int node_check_folder(struct state *state, const char *folder, enum state_node node)
 {
 	struct state_config config;
@@ -10,17 +18,11 @@ int node_check_folder(struct state *state, const char *folder, enum state_node n
 	if (state_read_config(state, &config) < 0 || config.node == STATE_ANY ||
 	    config.node == node)
 		return 0;
-	if (node == STATE_CHECKER)
-		return cli_fail(
-			CLI_FAILED,
-			"%s is a worker's folder (kaisar worker run); a checker gets its own by: "
-			"kaisar checker create URL --state DIR",
-			folder);
 	return cli_fail(
 		CLI_FAILED,
-		"%s is a checker's folder (kaisar checker run); a worker gets its own by: kaisar "
-		"worker join URL TOKEN --state DIR",
-		folder);
+		"%s is a %s's folder (kaisar %s); a %s gets its own by: kaisar %s --state DIR",
+		folder, nodes[config.node].name, nodes[config.node].command, nodes[node].name,
+		nodes[node].first);
 }
 
 int node_refused(const char *folder, const char *reason)

@@ -12,6 +12,7 @@
 #include "cmd/client.h"
 #include "cmd/home.h"
 #include "cmd/node.h"
+#include "cmd/node_vpn.h"
 #include "cmd/options.h"
 #include "io/loop.h"
 #include "wire/wire.h"
@@ -26,6 +27,7 @@ static const struct option_row rows[] = {
 	  "where checkers measure this network: a numeric address (nowhere)" },
 	{ "prover", 0, "PROGRAM", "run in place of this one as `PROGRAM popw prove OPTIONS`" },
 	{ "gpu-backend", 0, "NAME", "what proves GPUs: cuda, opencl, cpu (for trials) or auto" },
+	NODE_VPN_ROW,
 	{ "log-json", 0, NULL, "log lines as JSON" },
 	{ 0 },
 };
@@ -174,8 +176,9 @@ static int say_fault(int r, const char *folder)
 	}
 }
 
-static int run(struct agent_config *config)
+static int run(struct agent_config *config, const char *vpn_word)
 {
+	struct node_vpn vpn = { 0 };
 	struct loop_timer *settled;
 	struct agent *agent = NULL;
 	int r, status = 0;
@@ -188,13 +191,17 @@ static int run(struct agent_config *config)
 		r = agent_new(config, &agent);
 	if (r == 0)
 		r = loop_timer_new(config->loop, SETTLED_MS, 0, on_settled, NULL, &settled);
-	if (r == 0) {
+	if (r == 0)
+		status = node_vpn_start(vpn_word, config->loop, config->state, config->folder,
+					config->proof_host ? config->proof_port : 0, &vpn);
+	if (r == 0 && status == 0) {
 		log_info("worker.started", log_text("engine", config->socket),
 			 log_text("state", config->folder));
 		r = loop_run(config->loop);
 		if (agent_refusal(agent))
 			status = node_refused(config->folder, agent_refusal(agent));
 	}
+	node_vpn_end(&vpn);
 	agent_free(agent);
 	loop_free(config->loop);
 	return r < 0 ? say_fault(r, config->folder) : status;
@@ -222,6 +229,8 @@ int cmd_worker_run(int argc, char **argv)
 	if (config.address && !wire_is_host(config.address))
 		return options_refuse(
 			&table, "--public-address: a host name or a numeric address, no port");
+	if (!node_vpn_word_ok(options_get(&options, "vpn", "auto")))
+		return options_refuse(&table, "--vpn must be on, off or auto");
 	status = read_proofs(&options, &config, proof_host);
 	if (status != 0)
 		return status;
@@ -245,5 +254,5 @@ int cmd_worker_run(int argc, char **argv)
 		return status;
 	config.state = state;
 	config.folder = folder;
-	return run(&config);
+	return run(&config, options_get(&options, "vpn", "auto"));
 }

@@ -91,6 +91,12 @@ void process_kill(struct process *process)
 		kill(-process->child.pid, SIGKILL);
 }
 
+void process_signal(struct process *process, int signal)
+{
+	if (!process->exited)
+		kill(process->child.pid, signal);
+}
+
 void process_free(struct process *process)
 {
 	if (!process)

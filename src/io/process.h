@@ -43,6 +43,9 @@ void process_hold(struct process *process, bool hold);
 /* All its threads, as nice(1). -EACCES: only the privileged go back down. */
 _must_check_ int process_nice(struct process *process, int nice);
 
+/* To the program itself, such as SIGHUP. What has ended hears nothing. */
+void process_signal(struct process *process, int signal);
+
 /* SIGKILL; on_end follows. */
 void process_kill(struct process *process);
 

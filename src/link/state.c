@@ -306,13 +306,14 @@ int state_each(struct state *state, const char *folder, int (*fn)(void *arg, con
 	return r < 0 ? r : 0;
 }
 
-static const char *const node_words[] = {
-	[STATE_ANY] = NULL, [STATE_WORKER] = "worker", [STATE_CHECKER] = "checker"
-};
+static const char *const node_words[] = { [STATE_ANY] = NULL,
+					  [STATE_WORKER] = "worker",
+					  [STATE_CHECKER] = "checker",
+					  [STATE_VPN] = "vpn" };
 
 static enum state_node node_of(const char *word)
 {
-	for (int node = STATE_WORKER; word && node <= STATE_CHECKER; node++)
+	for (int node = STATE_WORKER; word && node <= STATE_VPN; node++)
 		if (strcmp(word, node_words[node]) == 0)
 			return (enum state_node)node;
 	return STATE_ANY;

@@ -45,9 +45,10 @@ _must_check_ int state_each(struct state *state, const char *folder,
 
 /* Whose folder it is. */
 enum state_node {
-	STATE_ANY,
-	/* not known: written before folders said so */ STATE_WORKER,
-	STATE_CHECKER
+	STATE_ANY, /* not known: written before folders said so */
+	STATE_WORKER,
+	STATE_CHECKER,
+	STATE_VPN, /* a gateway or lighthouse of the VPN, and nothing else */
 };
 
 struct state_config {

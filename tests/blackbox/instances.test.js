@@ -63,7 +63,7 @@ test('instances are listed, each duty has one of them, and all answer', { skip }
   const rows = await list()
   assert.deepEqual(rows.map((it) => it.url).sort(), instances.map(urlOf).sort())
   const duties = rows.flatMap((it) => it.duties.map(({ duty }) => duty))
-  assert.deepEqual([...duties].sort(), ['api', 'billing', 'chain', 'iam', 'logging', 'nodes', 'rewards'])
+  assert.deepEqual([...duties].sort(), ['api', 'billing', 'chain', 'iam', 'logging', 'nodes', 'rewards', 'vpn'])
   const at = await holder('nodes')
   for (const it of instances) {
     assert.equal((await fetch(`${urlOf(it)}/readyz`)).status, 200)
